@@ -1,0 +1,3 @@
+//! A message broker that a program links.
+
+pub mod storage;
