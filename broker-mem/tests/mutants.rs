@@ -115,7 +115,11 @@ impl Subject for Flaw {
     }
 
     fn open(&self, home: &MemStorage) -> Flawed {
-        let newest = home.rows(1, 0..u64::MAX, EVERYTHING).unwrap().last().map_or(0, |(seq, _)| *seq);
+        let newest = home
+            .rows(1, 0..u64::MAX, EVERYTHING)
+            .expect("memory does not fail")
+            .last()
+            .map_or(0, |(seq, _)| *seq);
         let mut lost = Batch::new();
         match self {
             Flaw::ReopeningLosesARow => lost.delete_row(1, newest / 2),
@@ -126,7 +130,7 @@ impl Subject for Flaw {
             Flaw::ReopeningLosesTheOldMeta => lost.delete_meta(&(newest / 2).to_be_bytes()),
             _ => {}
         }
-        home.commit(&lost, Durability::Memory).unwrap();
+        home.commit(&lost, Durability::Memory).expect("memory does not fail");
         Flawed { inner: home.clone(), flaw: *self, held_back: Arc::default() }
     }
 }
@@ -219,7 +223,7 @@ impl Storage for Flawed {
             }
         }
         if self.is(Flaw::VisibleOneCommitLater) {
-            std::mem::swap(&mut out, &mut self.held_back.lock().unwrap());
+            std::mem::swap(&mut out, &mut self.held_back.lock().expect("no holder panics"));
         }
         self.inner.commit(&out, durability)
     }
