@@ -1,0 +1,128 @@
+//! Opening a store: the lock, the first creation, and sled itself with its panics caught.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    sync::atomic::AtomicBool,
+    thread,
+    time::Duration,
+};
+
+use broker_core::storage::StorageError;
+use parking_lot::{Mutex, RwLock};
+
+use crate::{
+    SledOptions, SledStorage,
+    directory::{Directory, io},
+    engine_error, keys, panic_text,
+};
+
+/// The first line of the marker file, and the version that this build writes and reads.
+const FORMAT_NAME: &str = "broker-sled";
+const FORMAT_VERSION: u32 = 1;
+
+/// How often opening is tried while sled's threads still close what this process had open a moment ago.
+const CLOSING_TRIES: u32 = 400;
+const CLOSING_PAUSE: Duration = Duration::from_millis(5);
+
+pub(crate) fn open(path: &Path, options: &SledOptions) -> Result<SledStorage, StorageError> {
+    let home = Directory::prepare(path)?;
+    // From here on nobody else creates, renames or opens anything below `path`.
+    let lock = home.lock()?;
+    home.remove_half_created()?;
+    if !home.is_created() {
+        create(&home, options)?;
+    }
+    check_format(&home)?;
+    home.refuse_symlinks()?;
+    let db = open_sled(&home, &home.sled(), options)?;
+    // sled has created what it was missing; from now on only the content of its file changes.
+    home.make_private()?;
+    home.sync()?;
+    let file_path = home.sled().join("db");
+    let file = OpenOptions::new().read(true).write(true).open(&file_path);
+    let file = file.map_err(|error| io("opening", &file_path, error))?;
+    Ok(SledStorage {
+        db: Some(db),
+        file,
+        file_path,
+        committing: Mutex::new(()),
+        view: RwLock::new(()),
+        failed: AtomicBool::new(false),
+        _lock: lock,
+    })
+}
+
+/// Makes an empty store under a temporary name and renames it when it is whole and synced: after a crash in between,
+/// there is no store yet.
+fn create(home: &Directory, options: &SledOptions) -> Result<(), StorageError> {
+    home.begin_creation()?;
+    let marker = home.half_created().join("format");
+    let text = format!("{FORMAT_NAME} {FORMAT_VERSION}\n");
+    fs::write(&marker, text).map_err(|error| io("writing", &marker, error))?;
+    let db = open_sled(home, &home.half_created().join("sled"), options)?;
+    let flushed = db.flush().map_err(|error| engine_error("creating", error, &marker));
+    drop(db);
+    flushed?;
+    home.finish_creation()
+}
+
+fn check_format(home: &Directory) -> Result<(), StorageError> {
+    let marker = home.store().join("format");
+    let place = || marker.display().to_string();
+    let text = fs::read_to_string(&marker).map_err(|error| {
+        StorageError::corrupt(place(), format!("the format marker cannot be read: {error}"))
+    })?;
+    let version = text.strip_prefix(FORMAT_NAME).and_then(|rest| rest.trim().parse().ok());
+    match version {
+        Some(FORMAT_VERSION) => Ok(()),
+        Some(found) if found > FORMAT_VERSION => {
+            Err(StorageError::NewerFormat { place: place(), found, supported: FORMAT_VERSION })
+        }
+        _ => Err(StorageError::corrupt(place(), "it is not a format marker of this engine")),
+    }
+}
+
+fn open_sled(home: &Directory, path: &Path, options: &SledOptions) -> Result<sled::Db, StorageError> {
+    let file = path.join("db");
+    let config = sled::Config::new()
+        .path(path)
+        .cache_capacity(options.cache_bytes)
+        .segment_size(keys::SEGMENT_BYTES)
+        .flush_every_ms(None);
+    for _ in 0..CLOSING_TRIES {
+        // Unwind safe: nothing of a half-opened sled is used again.
+        match catch_unwind(AssertUnwindSafe(|| config.open())) {
+            Ok(Ok(db)) => return Ok(db),
+            Ok(Err(sled::Error::Io(error))) if is_locked(&error) => {
+                #[allow(
+                    clippy::disallowed_methods,
+                    reason = "sled has no way to wait until it has closed a file"
+                )]
+                thread::sleep(CLOSING_PAUSE);
+            }
+            Ok(Err(error)) => return Err(engine_error("opening", error, &file)),
+            Err(panic) => {
+                return Err(StorageError::corrupt(file.display().to_string(), panic_text(panic.as_ref())));
+            }
+        }
+    }
+    Err(StorageError::InUse { path: home.path().to_owned() })
+}
+
+/// sled wraps the refusal of its lock in an error of no particular kind.
+fn is_locked(error: &std::io::Error) -> bool {
+    error.to_string().contains("could not acquire lock")
+}
+
+/// Locks the directory until the returned file is closed, be it by the end of the process.
+pub(crate) fn lock(file: &Path, directory: &Path) -> Result<File, StorageError> {
+    let opened = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(file);
+    let opened = opened.map_err(|error| io("opening", file, error))?;
+    match opened.try_lock() {
+        Ok(()) => Ok(opened),
+        Err(fs::TryLockError::WouldBlock) => Err(StorageError::InUse { path: directory.to_owned() }),
+        Err(fs::TryLockError::Error(error)) => Err(io("locking", file, error)),
+    }
+}
