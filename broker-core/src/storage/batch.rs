@@ -131,21 +131,16 @@ impl Batch {
     /// The writes, in the order in which they apply.
     pub fn ops(&self) -> impl ExactSizeIterator<Item = Op<'_>> {
         self.slots.iter().map(|slot| match slot {
-            Slot::PutRow { partition, seq, value } => {
-                Op::PutRow { partition: *partition, seq: *seq, value }
-            }
+            Slot::PutRow { partition, seq, value } => Op::PutRow { partition: *partition, seq: *seq, value },
             Slot::DeleteRow { partition, seq } => Op::DeleteRow { partition: *partition, seq: *seq },
-            Slot::TrimRows { partition, below } => {
-                Op::TrimRows { partition: *partition, below: *below }
-            }
+            Slot::TrimRows { partition, below } => Op::TrimRows { partition: *partition, below: *below },
             Slot::PutMeta { key, value } => {
                 Op::PutMeta { key: &self.buffer[key.clone()], value: &self.buffer[value.clone()] }
             }
             Slot::DeleteMeta { key } => Op::DeleteMeta { key: &self.buffer[key.clone()] },
-            Slot::DeleteMetaRange { from, to } => Op::DeleteMetaRange {
-                from: &self.buffer[from.clone()],
-                to: &self.buffer[to.clone()],
-            },
+            Slot::DeleteMetaRange { from, to } => {
+                Op::DeleteMetaRange { from: &self.buffer[from.clone()], to: &self.buffer[to.clone()] }
+            }
         })
     }
 
@@ -198,9 +193,7 @@ impl Slot {
         match self {
             Slot::PutMeta { key, value } => Slot::PutMeta { key: shift(key), value: shift(value) },
             Slot::DeleteMeta { key } => Slot::DeleteMeta { key: shift(key) },
-            Slot::DeleteMetaRange { from, to } => {
-                Slot::DeleteMetaRange { from: shift(from), to: shift(to) }
-            }
+            Slot::DeleteMetaRange { from, to } => Slot::DeleteMetaRange { from: shift(from), to: shift(to) },
             rows => rows,
         }
     }

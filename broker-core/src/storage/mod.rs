@@ -150,23 +150,13 @@ pub trait Storage: Send + Sync + 'static {
     fn row(&self, partition: u64, seq: u64) -> Result<Option<Bytes>, StorageError>;
 
     /// The rows of `partition` with sequences in `range`, ascending, at most a page.
-    fn rows(
-        &self,
-        partition: u64,
-        range: Range<u64>,
-        page: Page,
-    ) -> Result<Vec<(u64, Bytes)>, StorageError>;
+    fn rows(&self, partition: u64, range: Range<u64>, page: Page) -> Result<Vec<(u64, Bytes)>, StorageError>;
 
     /// One meta value, or `None`.
     fn meta(&self, key: &[u8]) -> Result<Option<Bytes>, StorageError>;
 
     /// The meta entries with `from <= key < to`, ascending, at most a page.
-    fn meta_range(
-        &self,
-        from: &[u8],
-        to: &[u8],
-        page: Page,
-    ) -> Result<Vec<(Bytes, Bytes)>, StorageError>;
+    fn meta_range(&self, from: &[u8], to: &[u8], page: Page) -> Result<Vec<(Bytes, Bytes)>, StorageError>;
 
     /// What this engine is. Constant over the life of the store.
     fn profile(&self) -> Profile;

@@ -1,0 +1,40 @@
+//! What all queues of a broker share: the pipeline, the time, the limits, the ids.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::{
+    clock::Timeline, codec::write_u64, ids::Seed, keys, limits::Limits, pipeline::Pipeline, storage::Batch,
+};
+
+/// The shared parts of one open broker.
+pub(crate) struct Engine {
+    pub(crate) pipeline: Arc<Pipeline>,
+    pub(crate) timeline: Timeline,
+    pub(crate) limits: Limits,
+    pub(crate) seed: Seed,
+    /// Locked before any queue, so that it can be held until the batch that stores the ids is submitted.
+    pub(crate) ids: Mutex<Ids>,
+}
+
+/// The ids of queues and partitions: each is given out once in the life of the store.
+pub(crate) struct Ids {
+    next: u64,
+}
+
+impl Ids {
+    pub(crate) fn new(next: u64) -> Self {
+        Self { next }
+    }
+
+    /// A new id. Keep the lock until `batch` is submitted, or an older number could be stored over a newer one.
+    pub(crate) fn take(&mut self, batch: &mut Batch) -> u64 {
+        let id = self.next;
+        self.next += 1;
+        let mut stored = Vec::with_capacity(8);
+        write_u64(&mut stored, self.next);
+        batch.put_meta(keys::NEXT_ID, &stored);
+        id
+    }
+}

@@ -1,0 +1,205 @@
+//! Every way in which a call can fail, what is certain afterwards, and what the caller should do.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use crate::storage::StorageError;
+
+/// What is certain after an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Certainty {
+    /// Nothing happened.
+    Rejected,
+    /// It may have happened or not; the broker has stopped, and reopening it settles which.
+    Indeterminate,
+    /// Stored bytes are not what was written; the message names the place.
+    Corrupt,
+}
+
+/// Why a call failed. [`certainty`](Error::certainty) says what is known of its effect.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A value is outside what is allowed. Correct it; nothing happened.
+    #[error("{field} is {value}: {reason}")]
+    InvalidParameter {
+        /// The parameter, as the builder or the struct spells it.
+        field: &'static str,
+        /// The refused value, cut to a readable length.
+        value: String,
+        /// What is allowed.
+        reason: String,
+    },
+    /// A value that must not be empty is. Supply it; nothing happened.
+    #[error("{field} is missing or empty")]
+    MissingParameter {
+        /// The parameter.
+        field: &'static str,
+    },
+    /// The body holds a character that SQS does not take. Encode it, or allow [`BodyRule::AnyBytes`]
+    /// (crate::BodyRule::AnyBytes); nothing happened.
+    #[error("the body holds {what} at byte {position}, which is not allowed")]
+    InvalidMessageContents {
+        /// Where in the body.
+        position: usize,
+        /// The character, or that it is not UTF-8.
+        what: String,
+    },
+    /// The message is larger than its queue takes. Shorten it or raise the queue's maximum; nothing happened.
+    #[error("the message has {bytes} bytes with its attributes, the queue takes at most {max}")]
+    MessageTooLong {
+        /// Body and attributes together.
+        bytes: usize,
+        /// The queue's maximum message size.
+        max: usize,
+    },
+    /// There is no such queue, or no longer. Create it; nothing happened.
+    #[error("the queue {name:?} does not exist")]
+    QueueDoesNotExist {
+        /// The queue's name.
+        name: String,
+    },
+    /// The queue exists with another value for a setting that was given. Open it without, or change it.
+    #[error("the queue {name:?} exists already with a different value for {attribute}")]
+    QueueNameExists {
+        /// The queue's name.
+        name: String,
+        /// The first setting that differs.
+        attribute: &'static str,
+    },
+    /// The name is still taken, because its queue was deleted a moment ago ([`Limits`](crate::Limits)). Wait.
+    #[error("the queue {name:?} was deleted recently, its name is free again in {wait:?}")]
+    QueueDeletedRecently {
+        /// The queue's name.
+        name: String,
+        /// How long until the name is free.
+        wait: Duration,
+    },
+    /// The queue was purged a moment ago ([`Limits`](crate::Limits)). Wait; nothing happened.
+    #[error("the queue {name:?} was purged recently, it can be purged again in {wait:?}")]
+    PurgeQueueInProgress {
+        /// The queue's name.
+        name: String,
+        /// How long until another purge is taken.
+        wait: Duration,
+    },
+    /// A batch has no entries. Nothing happened.
+    #[error("the batch has no entries")]
+    EmptyBatch,
+    /// A batch has too many entries. Split it; nothing happened.
+    #[error("the batch has {count} entries, at most {max} are allowed")]
+    TooManyEntriesInBatch {
+        /// The entries given.
+        count: usize,
+        /// The most that are taken.
+        max: usize,
+    },
+    /// Two entries of a batch have the same id. Nothing happened.
+    #[error("two entries of the batch have the id {id:?}")]
+    BatchEntryIdsNotDistinct {
+        /// The id that occurs twice.
+        id: String,
+    },
+    /// The id of an entry is not made of 1 to 80 letters, digits, hyphens and underscores. Nothing happened.
+    #[error("the batch entry id {id:?} is not made of 1 to 80 letters, digits, hyphens and underscores")]
+    InvalidBatchEntryId {
+        /// The refused id, cut to a readable length.
+        id: String,
+    },
+    /// The entries of a batch are too large together. Split it; nothing happened.
+    #[error("the batch has {bytes} bytes, at most {max} are allowed")]
+    BatchTooLong {
+        /// All bodies and attributes together.
+        bytes: usize,
+        /// The most that is taken.
+        max: usize,
+    },
+    /// The receipt handle is not of this queue. Use the one of the latest delivery; nothing happened.
+    #[error("the receipt handle {receipt} is not one of this queue")]
+    ReceiptHandleIsInvalid {
+        /// The refused handle.
+        receipt: String,
+    },
+    /// Too many messages are in flight for another short poll. Delete what is done; nothing happened.
+    #[error("{in_flight} messages are in flight, at most {max} are allowed")]
+    OverLimit {
+        /// How many are in flight.
+        in_flight: usize,
+        /// The most that may be.
+        max: usize,
+    },
+    /// The broker was opened outside a tokio runtime, which it needs for timers and blocking calls.
+    #[error("the broker must be opened inside a tokio runtime")]
+    NoRuntime,
+    /// The operating system gave no random number for the store's seed. Give one with `BrokerBuilder::seed`.
+    #[error("the operating system gave no random seed")]
+    NoRandomness,
+    /// The broker was closed. Nothing happened.
+    #[error("the broker is closed")]
+    Closed,
+    /// Reading the store failed. Nothing was changed; for damage, see the place named.
+    #[error("{0}")]
+    Storage(#[source] Arc<StorageError>),
+    /// The commit that this call waited for failed: it may have happened or not. Drop the broker and reopen the
+    /// store; a retry after that is safe where the operation is idempotent.
+    #[error("it is uncertain whether this took effect, drop the broker and reopen the store: {0}")]
+    Indeterminate(#[source] Arc<StorageError>),
+    /// An earlier commit failed and the broker has stopped. Nothing happened: drop the broker and reopen the store.
+    #[error("the broker has stopped, drop it and reopen the store: {0}")]
+    Poisoned(#[source] Arc<StorageError>),
+}
+
+impl Error {
+    /// What is certain after this error.
+    pub fn certainty(&self) -> Certainty {
+        match self {
+            Self::Storage(cause) if matches!(**cause, StorageError::Corrupt { .. }) => Certainty::Corrupt,
+            Self::Indeterminate(_) => Certainty::Indeterminate,
+            _ => Certainty::Rejected,
+        }
+    }
+
+    /// An [`Error::InvalidParameter`], its value cut to a readable length.
+    pub(crate) fn invalid(field: &'static str, value: impl fmt::Display, reason: impl Into<String>) -> Self {
+        Self::InvalidParameter { field, value: shown(&value.to_string()), reason: reason.into() }
+    }
+}
+
+impl From<StorageError> for Error {
+    fn from(cause: StorageError) -> Self {
+        Self::Storage(Arc::new(cause))
+    }
+}
+
+/// The result of a broker call.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// At most this many characters of a refused value go into an error: it may be a megabyte.
+const SHOWN_CHARS_MAX: usize = 100;
+
+/// A refused value, cut to a readable length.
+pub(crate) fn shown(value: &str) -> String {
+    match value.char_indices().nth(SHOWN_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &value[..end]),
+        None => value.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_huge_value_is_cut_in_the_error() {
+        let error = Error::invalid("name", "ü".repeat(1_000_000), "too long");
+        assert!(error.to_string().len() < 300);
+    }
+
+    #[test]
+    fn every_error_says_how_certain_it_is() {
+        let damage = StorageError::corrupt("file db", "checksum");
+        assert_eq!(Error::from(damage).certainty(), Certainty::Corrupt);
+        let full = Arc::new(StorageError::Engine("disk full".into()));
+        assert_eq!(Error::Indeterminate(full.clone()).certainty(), Certainty::Indeterminate);
+        assert_eq!(Error::Poisoned(full).certainty(), Certainty::Rejected);
+    }
+}

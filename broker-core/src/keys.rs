@@ -1,0 +1,130 @@
+//! The stored layout of the meta space: the one module that spells keys.
+//!
+//! | tag | key after the tag | value |
+//! |---|---|---|
+//! | `b` | – | store header: format version, seed |
+//! | `i` | – | the next free id, for queues and partitions |
+//! | `n` | queue name | queue definition, JSON |
+//! | `d` | queue name | when the queue was deleted |
+//! | `r` | queue id | queue record: tail, head, counts |
+//! | `s` | partition, sequence | lease of a message that is in memory ([`Lease`](crate::queue::lease::Lease)) |
+//! | `c` | partition, sequence | lease of a received message that waits in storage only |
+//! | `t` | partition, time, sequence | a delayed message that waits in storage only |
+//! | `g` | partition | a partition whose rows are no longer needed, and how far they reach |
+//!
+//! Numbers are big-endian, so that byte order is number order. Tags are never reused for another meaning.
+
+/// The newest layout that this build writes and reads.
+pub(crate) const FORMAT_VERSION: u32 = 1;
+
+pub(crate) const HEADER: &[u8] = b"b";
+pub(crate) const NEXT_ID: &[u8] = b"i";
+
+/// The first key behind all keys that start with `tag`.
+pub(crate) fn after_tag(tag: u8) -> [u8; 1] {
+    [tag + 1]
+}
+
+pub(crate) const DEFINITION: u8 = b'n';
+pub(crate) const TOMBSTONE: u8 = b'd';
+pub(crate) const RECORD: u8 = b'r';
+pub(crate) const GARBAGE: u8 = b'g';
+const HOT: u8 = b's';
+const COLD: u8 = b'c';
+const DELAYED: u8 = b't';
+
+pub(crate) fn definition(name: &str) -> Vec<u8> {
+    named(DEFINITION, name)
+}
+
+pub(crate) fn tombstone(name: &str) -> Vec<u8> {
+    named(TOMBSTONE, name)
+}
+
+/// The name in a definition or tombstone key.
+pub(crate) fn name_of(key: &[u8]) -> Option<&str> {
+    std::str::from_utf8(key.get(1..)?).ok()
+}
+
+fn named(tag: u8, name: &str) -> Vec<u8> {
+    let mut key = Vec::with_capacity(1 + name.len());
+    key.push(tag);
+    key.extend_from_slice(name.as_bytes());
+    key
+}
+
+pub(crate) fn record(queue: u64) -> [u8; 9] {
+    one(RECORD, queue)
+}
+
+pub(crate) fn garbage(partition: u64) -> [u8; 9] {
+    one(GARBAGE, partition)
+}
+
+/// The number in a record or garbage key.
+pub(crate) fn number_of(key: &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(key.get(1..)?.try_into().ok()?))
+}
+
+pub(crate) fn hot(partition: u64, seq: u64) -> [u8; 17] {
+    two(HOT, partition, seq)
+}
+
+pub(crate) fn cold(partition: u64, seq: u64) -> [u8; 17] {
+    two(COLD, partition, seq)
+}
+
+/// The sequence in a hot or cold key.
+pub(crate) fn seq_of(key: &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(key.get(9..)?.try_into().ok()?))
+}
+
+pub(crate) fn delayed(partition: u64, time: u64, seq: u64) -> [u8; 25] {
+    let mut key = [0; 25];
+    key[..17].copy_from_slice(&two(DELAYED, partition, time));
+    key[17..].copy_from_slice(&seq.to_be_bytes());
+    key
+}
+
+/// Time and sequence in a delayed key.
+pub(crate) fn time_and_seq_of(key: &[u8]) -> Option<(u64, u64)> {
+    let time = u64::from_be_bytes(key.get(9..17)?.try_into().ok()?);
+    let seq = u64::from_be_bytes(key.get(17..)?.try_into().ok()?);
+    Some((time, seq))
+}
+
+fn one(tag: u8, number: u64) -> [u8; 9] {
+    let mut key = [tag; 9];
+    key[1..].copy_from_slice(&number.to_be_bytes());
+    key
+}
+
+fn two(tag: u8, first: u64, second: u64) -> [u8; 17] {
+    let mut key = [tag; 17];
+    key[1..9].copy_from_slice(&first.to_be_bytes());
+    key[9..].copy_from_slice(&second.to_be_bytes());
+    key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_sort_as_their_numbers_do() {
+        assert!(hot(1, u64::MAX) < hot(2, 0));
+        assert!(hot(1, 255) < hot(1, 256));
+        assert!(delayed(1, 9, u64::MAX) < delayed(1, 10, 0));
+        assert!(hot(u64::MAX, u64::MAX).as_slice() < after_tag(HOT).as_slice());
+    }
+
+    #[test]
+    fn keys_give_back_what_they_were_made_of() {
+        assert_eq!(seq_of(&cold(3, 4)), Some(4));
+        assert_eq!(time_and_seq_of(&delayed(1, 5, 6)), Some((5, 6)));
+        assert_eq!(number_of(&record(7)), Some(7));
+        assert_eq!(name_of(&definition("orders")), Some("orders"));
+        assert_eq!(seq_of(b"short"), None);
+        assert_eq!(time_and_seq_of(b"short"), None);
+    }
+}

@@ -1,0 +1,331 @@
+//! The commit pipeline: the one module that calls [`Storage::commit`].
+//!
+//! Batches that wait are merged into a *group* and committed together; while that group syncs, the next one forms.
+//! There is no timer: a lone batch goes at once, and a crowd goes in one commit. A group takes the strongest
+//! durability of its members, and groups complete in order. So when the group of a reply is complete, everything that
+//! the reply can have seen is as durable as it was promised to be.
+//!
+//! Where the store cannot block, a batch is committed inline on the caller's thread, and there are no groups.
+//!
+//! A failed commit poisons the pipeline for good: reopening the store is the one way on.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use parking_lot::{Mutex, RwLock};
+use tokio::{
+    runtime::Handle,
+    sync::{Notify, Semaphore, futures::Notified},
+};
+
+use crate::{
+    error::{Error, Result},
+    storage::{Batch, Durability, Profile, Storage, StorageError},
+};
+
+/// Batches that are committed together.
+struct Group {
+    number: u64,
+    done: Notify,
+    outcome: OnceLock<Result<(), Arc<StorageError>>>,
+}
+
+impl Group {
+    fn new(number: u64) -> Arc<Self> {
+        Arc::new(Self { number, done: Notify::new(), outcome: OnceLock::new() })
+    }
+
+    fn finish(&self, outcome: Result<(), Arc<StorageError>>) {
+        // Only the committer finishes a group, and it takes each group once.
+        let _ = self.outcome.set(outcome);
+        self.done.notify_waiters();
+    }
+}
+
+/// The right to wait for a submitted batch. Dropping it takes nothing back.
+#[derive(Clone, Default)]
+#[must_use = "an answer must wait for what it saw"]
+pub(crate) struct Ticket(Option<Arc<Group>>);
+
+impl Ticket {
+    /// The number of the group, or zero if the batch is already committed.
+    pub(crate) fn number(&self) -> u64 {
+        self.0.as_ref().map_or(0, |group| group.number)
+    }
+
+    /// Waits until the batch is committed.
+    pub(crate) async fn wait(&self) -> Result<()> {
+        let Some(group) = &self.0 else { return Ok(()) };
+        let mut done = pin!(group.done.notified());
+        if group.outcome.get().is_none() {
+            done.as_mut().enable();
+            if group.outcome.get().is_none() {
+                done.await;
+            }
+        }
+        let outcome = group.outcome.get().expect("a group is finished before its waiters are notified");
+        outcome.clone().map_err(Error::Indeterminate)
+    }
+}
+
+/// The group that is forming, behind the pipeline's only lock.
+struct Forming {
+    group: Arc<Group>,
+    batch: Batch,
+    durability: Durability,
+    admitted_bytes: usize,
+    members: usize,
+    /// Whether a committer is at work, which will come back for this group.
+    committing: bool,
+    /// The group being committed now.
+    running: Option<Arc<Group>>,
+    /// Why nothing more is taken: the broker was closed, or a commit failed.
+    stopped: Option<Error>,
+}
+
+/// The way from batches to the store. Lock order: an entity's lock first, then `forming`.
+pub(crate) struct Pipeline {
+    store: RwLock<Option<Arc<dyn Storage>>>,
+    profile: Profile,
+    runtime: Handle,
+    forming: Mutex<Forming>,
+    /// The newest complete group: grows only.
+    completed: AtomicU64,
+    admission: Semaphore,
+    admission_max: usize,
+    /// Notified when `stopped` is set, for those who wait for messages.
+    stop: Notify,
+}
+
+impl Pipeline {
+    pub(crate) fn new(store: Arc<dyn Storage>, runtime: Handle, bytes_in_flight_max: usize) -> Arc<Self> {
+        let admission_max = bytes_in_flight_max.clamp(1, Semaphore::MAX_PERMITS.min(u32::MAX as usize));
+        Arc::new(Self {
+            profile: store.profile(),
+            store: RwLock::new(Some(store)),
+            runtime,
+            forming: Mutex::new(Forming {
+                group: Group::new(1),
+                batch: Batch::new(),
+                durability: Durability::Memory,
+                admitted_bytes: 0,
+                members: 0,
+                committing: false,
+                running: None,
+                stopped: None,
+            }),
+            completed: AtomicU64::new(0),
+            admission: Semaphore::new(admission_max),
+            admission_max,
+            stop: Notify::new(),
+        })
+    }
+
+    pub(crate) fn profile(&self) -> Profile {
+        self.profile
+    }
+
+    pub(crate) fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+
+    /// The newest group that is complete.
+    pub(crate) fn completed(&self) -> u64 {
+        self.completed.load(Ordering::Acquire)
+    }
+
+    /// Waits until the broker stops working, from the first poll or [`enable`](Notified::enable) on.
+    pub(crate) fn stopped(&self) -> Notified<'_> {
+        self.stop.notified()
+    }
+
+    /// Waits until the bytes in flight leave room for a batch of about `bytes`, and takes that room.
+    ///
+    /// Cancel safe: the room is given back by the group that [`submit`](Self::submit) puts the batch in, and there is
+    /// no await between the two.
+    pub(crate) async fn admit(&self, bytes: usize) -> Result<Admission<'_>> {
+        if !self.profile.can_block {
+            return Ok(Admission { pipeline: self, bytes: 0 });
+        }
+        let bytes = bytes.min(self.admission_max);
+        let permits = u32::try_from(bytes).expect("admission_max fits in u32");
+        self.admission.acquire_many(permits).await.expect("the semaphore is never closed").forget();
+        Ok(Admission { pipeline: self, bytes })
+    }
+
+    /// Commits a batch, inline or with the forming group, and empties it. What it wrote is committed after everything
+    /// submitted before.
+    pub(crate) fn submit(
+        self: &Arc<Self>,
+        batch: &mut Batch,
+        durability: Durability,
+        admission: Option<Admission<'_>>,
+    ) -> Result<Ticket> {
+        let mut forming = self.forming.lock();
+        if let Some(stopped) = &forming.stopped {
+            batch.clear();
+            return Err(stopped.clone());
+        }
+        if !self.profile.can_block {
+            let committed = self.with_store(|store| store.commit(batch, durability));
+            batch.clear();
+            return match committed {
+                Ok(()) => Ok(Ticket(None)),
+                Err(Error::Storage(cause)) => {
+                    forming.stopped = Some(Error::Poisoned(cause.clone()));
+                    self.stop.notify_waiters();
+                    Err(Error::Indeterminate(cause))
+                }
+                Err(closed) => Err(closed),
+            };
+        }
+        forming.batch.append(batch);
+        forming.durability = forming.durability.max(durability);
+        forming.admitted_bytes += admission.map_or(0, Admission::hand_over);
+        forming.members += 1;
+        let ticket = Ticket(Some(forming.group.clone()));
+        if !forming.committing {
+            forming.committing = true;
+            let pipeline = self.clone();
+            // On a thread that may block. Paused tokio time stands still while it works, which it would not do for a
+            // thread of our own.
+            self.runtime.spawn_blocking(move || pipeline.commit_groups());
+        }
+        Ok(ticket)
+    }
+
+    /// A ticket for everything submitted so far, without a commit of its own.
+    pub(crate) fn barrier(&self) -> Result<Ticket> {
+        let forming = self.forming.lock();
+        if let Some(stopped) = &forming.stopped {
+            return Err(stopped.clone());
+        }
+        if forming.members > 0 {
+            return Ok(Ticket(Some(forming.group.clone())));
+        }
+        Ok(Ticket(forming.running.clone()))
+    }
+
+    /// How many batches wait for their commit.
+    pub(crate) fn waiting(&self) -> usize {
+        self.forming.lock().members
+    }
+
+    /// Commits group after group until none is waiting. One call runs at a time.
+    fn commit_groups(&self) {
+        let mut batch = Batch::new();
+        loop {
+            let (group, durability, admitted) = {
+                let mut forming = self.forming.lock();
+                forming.running = None;
+                if forming.members == 0 {
+                    forming.committing = false;
+                    return;
+                }
+                forming.members = 0;
+                std::mem::swap(&mut forming.batch, &mut batch);
+                let next = Group::new(forming.group.number + 1);
+                let group = std::mem::replace(&mut forming.group, next);
+                forming.running = Some(group.clone());
+                let durability = std::mem::replace(&mut forming.durability, Durability::Memory);
+                (group, durability, std::mem::take(&mut forming.admitted_bytes))
+            };
+            let committed = self.commit_one(&batch, durability);
+            batch.clear();
+            self.admission.add_permits(admitted);
+            match committed {
+                Ok(()) => {
+                    let before = self.completed.swap(group.number, Ordering::Release);
+                    assert!(before < group.number, "the durable watermark never goes back");
+                    group.finish(Ok(()));
+                }
+                Err(cause) => return self.poison(&group, &cause),
+            }
+        }
+    }
+
+    /// A commit in which a panic of the engine is an error like any other: it must not leave the waiters waiting.
+    fn commit_one(&self, batch: &Batch, durability: Durability) -> Result<(), Arc<StorageError>> {
+        let commit = || self.with_store(|store| store.commit(batch, durability));
+        match catch_unwind(AssertUnwindSafe(commit)) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(Error::Storage(cause))) => Err(cause),
+            Ok(Err(closed)) => Err(Arc::new(StorageError::Engine(closed.to_string()))),
+            Err(_) => Err(Arc::new(StorageError::Engine("the engine panicked in a commit".into()))),
+        }
+    }
+
+    fn poison(&self, group: &Group, cause: &Arc<StorageError>) {
+        let mut forming = self.forming.lock();
+        forming.stopped = Some(Error::Poisoned(cause.clone()));
+        forming.committing = false;
+        forming.running = None;
+        forming.batch.clear();
+        self.admission.add_permits(std::mem::take(&mut forming.admitted_bytes));
+        group.finish(Err(cause.clone()));
+        forming.group.finish(Err(cause.clone()));
+        self.stop.notify_waiters();
+    }
+
+    /// Reads from the store, on a thread that may block if the store can. Cancel safe.
+    pub(crate) async fn read<T: Send + 'static>(
+        self: &Arc<Self>,
+        read: impl FnOnce(&dyn Storage) -> Result<T, StorageError> + Send + 'static,
+    ) -> Result<T> {
+        if !self.profile.can_block {
+            return self.with_store(read);
+        }
+        let pipeline = self.clone();
+        let reading = self.runtime.spawn_blocking(move || pipeline.with_store(read));
+        reading.await.unwrap_or_else(|_| {
+            Err(StorageError::Engine("the engine panicked in a read, or the runtime is shutting down".into())
+                .into())
+        })
+    }
+
+    /// Reads from the store on this thread.
+    pub(crate) fn with_store<T>(
+        &self,
+        call: impl FnOnce(&dyn Storage) -> Result<T, StorageError>,
+    ) -> Result<T> {
+        match &*self.store.read() {
+            Some(store) => Ok(call(&**store)?),
+            None => Err(Error::Closed),
+        }
+    }
+
+    /// Takes nothing more, waits for what was submitted, and lets go of the store.
+    pub(crate) async fn close(&self) -> Result<()> {
+        let last = self.barrier()?;
+        self.forming.lock().stopped.get_or_insert(Error::Closed);
+        self.stop.notify_waiters();
+        let committed = last.wait().await;
+        self.store.write().take();
+        committed
+    }
+}
+
+/// Room in the pipeline for the bytes of one batch; given back when the batch is committed, or when dropped.
+pub(crate) struct Admission<'a> {
+    pipeline: &'a Pipeline,
+    bytes: usize,
+}
+
+impl Admission<'_> {
+    /// Passes the room on to a group, which gives it back.
+    fn hand_over(mut self) -> usize {
+        std::mem::take(&mut self.bytes)
+    }
+}
+
+impl Drop for Admission<'_> {
+    fn drop(&mut self) {
+        self.pipeline.admission.add_permits(self.bytes);
+    }
+}

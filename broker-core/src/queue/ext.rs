@@ -1,0 +1,169 @@
+//! Conveniences over any [`Queue`]: single messages, deliveries that settle themselves, a stream.
+
+use std::{
+    collections::VecDeque,
+    ops::Deref,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use futures_util::{Stream, future::BoxFuture};
+
+use super::{
+    Queue,
+    entries::Entries,
+    message::{Message, SendMessage, Sent},
+    options::{ChangeVisibility, Deleted, ReceiveOptions, VisibilityChanged},
+};
+use crate::error::Result;
+
+/// How long one receive waits inside [`QueueExt::recv`] and [`QueueExt::messages`]: as long as SQS allows.
+const POLL: Duration = Duration::from_secs(20);
+
+/// Conveniences over any [`Queue`].
+#[async_trait]
+pub trait QueueExt: Queue + Clone + Sized {
+    /// Sends one message. Cancel safe as [`Queue::send_batch`] is.
+    async fn send_one(&self, message: SendMessage) -> Result<Sent> {
+        only(self.send_batch(Entries::one(message)).await?.all()?)
+    }
+
+    /// Waits for the next message, however long that takes. Cancel safe: a message that was not returned is visible
+    /// again at once.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// # let broker = broker_core::Broker::open(broker_mem::MemStorage::new()).await?;
+    /// use broker_core::QueueExt;
+    ///
+    /// let orders = broker.queue("orders").await?;
+    /// orders.send("order 1").await?;
+    /// let order = orders.recv().await?;
+    /// assert_eq!(&order.body[..], b"order 1");
+    /// order.ack().await?;
+    /// # Ok::<(), broker_core::Error>(()) }).unwrap();
+    /// ```
+    async fn recv(&self) -> Result<Delivery> {
+        loop {
+            let received = self.receive(ReceiveOptions::up_to(1).wait_time(POLL)).await?;
+            if let Some(message) = received.into_iter().next() {
+                return Ok(Delivery { message, queue: Arc::new(self.clone()) });
+            }
+        }
+    }
+
+    /// The queue's messages as an endless stream, fetched up to ten at a time.
+    ///
+    /// It ends only after an error, which it yields. Messages that were fetched and not yielded when it is dropped stay
+    /// invisible for their timeout; use [`recv`](Self::recv) where that matters.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// # let broker = broker_core::Broker::open(broker_mem::MemStorage::new()).await?;
+    /// use broker_core::QueueExt;
+    /// use futures_util::StreamExt;
+    ///
+    /// let orders = broker.queue("orders").await?;
+    /// orders.send("order 1").await?;
+    /// let mut messages = orders.messages();
+    /// if let Some(order) = messages.next().await {
+    ///     order?.ack().await?;
+    /// }
+    /// # Ok::<(), broker_core::Error>(()) }).unwrap();
+    /// ```
+    fn messages(&self) -> Messages {
+        Messages { queue: Arc::new(self.clone()), fetched: VecDeque::new(), fetching: None, ended: false }
+    }
+}
+
+impl<Q: Queue + Clone> QueueExt for Q {}
+
+/// The outcome of a batch of one.
+fn only<T>(outcomes: Vec<T>) -> Result<T> {
+    Ok(outcomes.into_iter().next().expect("a batch of one has one outcome"))
+}
+
+/// A received message together with its queue, so that it can be settled: acknowledged, retried, extended.
+///
+/// Dropping it leaves the message to its visibility timeout, as SQS does.
+#[derive(Clone)]
+pub struct Delivery {
+    message: Message,
+    queue: Arc<dyn Queue>,
+}
+
+impl std::fmt::Debug for Delivery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Delivery").field("message", &self.message).finish_non_exhaustive()
+    }
+}
+
+impl Deref for Delivery {
+    type Target = Message;
+
+    fn deref(&self) -> &Message {
+        &self.message
+    }
+}
+
+impl Delivery {
+    /// Deletes the message: the work is done.
+    pub async fn ack(&self) -> Result<Deleted> {
+        only(self.queue.delete_batch(Entries::one(self.message.receipt)).await?.all()?)
+    }
+
+    /// Makes the message visible again after `wait`: the work failed, try again then.
+    pub async fn retry_in(&self, wait: Duration) -> Result<VisibilityChanged> {
+        let change = ChangeVisibility { receipt: self.message.receipt, timeout: wait };
+        only(self.queue.change_visibility_batch(Entries::one(change)).await?.all()?)
+    }
+
+    /// Keeps the message invisible for `timeout` from now: the work needs longer.
+    pub async fn extend(&self, timeout: Duration) -> Result<VisibilityChanged> {
+        self.retry_in(timeout).await
+    }
+
+    /// The message without its queue.
+    pub fn into_message(self) -> Message {
+        self.message
+    }
+}
+
+/// The stream that [`QueueExt::messages`] returns.
+#[must_use = "streams do nothing unless polled"]
+pub struct Messages {
+    queue: Arc<dyn Queue>,
+    fetched: VecDeque<Message>,
+    fetching: Option<BoxFuture<'static, Result<Vec<Message>>>>,
+    ended: bool,
+}
+
+impl Stream for Messages {
+    type Item = Result<Delivery>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            if let Some(message) = self.fetched.pop_front() {
+                return Poll::Ready(Some(Ok(Delivery { message, queue: self.queue.clone() })));
+            }
+            if self.ended {
+                return Poll::Ready(None);
+            }
+            let queue = self.queue.clone();
+            let fetching = self.fetching.get_or_insert_with(|| {
+                Box::pin(async move { queue.receive(ReceiveOptions::up_to(10).wait_time(POLL)).await })
+            });
+            match std::task::ready!(fetching.as_mut().poll(cx)) {
+                Ok(messages) => self.fetched.extend(messages),
+                Err(error) => {
+                    self.ended = true;
+                    return Poll::Ready(Some(Err(error)));
+                }
+            }
+            self.fetching = None;
+        }
+    }
+}

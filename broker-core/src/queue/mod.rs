@@ -1,0 +1,111 @@
+//! Queues: the trait, the conveniences around it, and the queue of this broker.
+//!
+//! | file | what it is for |
+//! |---|---|
+//! | `options` | settings, options, outcomes |
+//! | `message`, `attributes`, `entries` | what goes in and comes out |
+//! | `check` | what is refused |
+//! | `row`, `lease`, `record` | what is stored |
+//! | `state` | the decisions, pure |
+//! | `recovery` | from what is stored to the state |
+//! | `shell` | the asynchronous operations of [`LocalQueue`] |
+
+pub(crate) mod attributes;
+pub(crate) mod check;
+pub(crate) mod entries;
+mod ext;
+pub(crate) mod lease;
+pub(crate) mod message;
+pub(crate) mod options;
+pub(crate) mod record;
+pub(crate) mod recovery;
+mod row;
+pub(crate) mod shell;
+pub(crate) mod state;
+
+use async_trait::async_trait;
+pub use ext::{Delivery, Messages, QueueExt};
+pub use shell::LocalQueue;
+
+use self::{
+    entries::{Entries, Outcomes},
+    message::{Message, SendMessage, Sent},
+    options::{ChangeVisibility, Deleted, QueueAttributes, QueueSettings, ReceiveOptions, VisibilityChanged},
+};
+use crate::{error::Result, ids::ReceiptHandle};
+
+/// What a row can add to the size of its message: its head, and lengths around each attribute.
+pub(crate) const ROW_OVERHEAD_MAX: usize = 32 * 1024;
+
+/// A queue, wherever it is: what code that takes any queue asks for, and what an implementor owes.
+///
+/// Implementors owe the semantics of SQS: a message that was accepted is delivered at least once; a received message
+/// stays invisible for its timeout; a delete of its latest receipt ends it. Repeats are outcomes, not errors. An error
+/// says whether something happened ([`Error::certainty`](crate::Error::certainty)). [`QueueExt`] adds the rest.
+#[async_trait]
+pub trait Queue: Send + Sync + 'static {
+    /// The queue's name.
+    fn name(&self) -> &str;
+
+    /// Sends messages in one commit: see [`LocalQueue::send_batch`].
+    async fn send_batch(&self, entries: Entries<SendMessage>) -> Result<Outcomes<Sent>>;
+
+    /// Receives messages: see [`LocalQueue::receive`]. Must be cancel safe as that is.
+    async fn receive(&self, options: ReceiveOptions) -> Result<Vec<Message>>;
+
+    /// Deletes messages in one commit: see [`LocalQueue::delete_batch`].
+    async fn delete_batch(&self, entries: Entries<ReceiptHandle>) -> Result<Outcomes<Deleted>>;
+
+    /// Changes visibilities in one commit: see [`LocalQueue::change_visibility_batch`].
+    async fn change_visibility_batch(
+        &self,
+        entries: Entries<ChangeVisibility>,
+    ) -> Result<Outcomes<VisibilityChanged>>;
+
+    /// Removes all messages: see [`LocalQueue::purge`].
+    async fn purge(&self) -> Result<()>;
+
+    /// Describes the queue: see [`LocalQueue::attributes`].
+    async fn attributes(&self) -> Result<QueueAttributes>;
+
+    /// Changes settings: see [`LocalQueue::set_attributes`].
+    async fn set_attributes(&self, change: QueueSettings) -> Result<()>;
+}
+
+#[async_trait]
+impl Queue for LocalQueue {
+    fn name(&self) -> &str {
+        LocalQueue::name(self)
+    }
+
+    async fn send_batch(&self, entries: Entries<SendMessage>) -> Result<Outcomes<Sent>> {
+        LocalQueue::send_batch(self, entries).await
+    }
+
+    async fn receive(&self, options: ReceiveOptions) -> Result<Vec<Message>> {
+        LocalQueue::receive(self, options).await
+    }
+
+    async fn delete_batch(&self, entries: Entries<ReceiptHandle>) -> Result<Outcomes<Deleted>> {
+        LocalQueue::delete_batch(self, entries).await
+    }
+
+    async fn change_visibility_batch(
+        &self,
+        entries: Entries<ChangeVisibility>,
+    ) -> Result<Outcomes<VisibilityChanged>> {
+        LocalQueue::change_visibility_batch(self, entries).await
+    }
+
+    async fn purge(&self) -> Result<()> {
+        LocalQueue::purge(self).await
+    }
+
+    async fn attributes(&self) -> Result<QueueAttributes> {
+        LocalQueue::attributes(self).await
+    }
+
+    async fn set_attributes(&self, change: QueueSettings) -> Result<()> {
+        LocalQueue::set_attributes(self, change).await
+    }
+}

@@ -1,0 +1,56 @@
+//! The queue record: where the queue's rows begin and end, and its counts. Written with every commit that changes the
+//! queue, so that opening a queue needs no scan of what waits in it.
+
+use bytes::Bytes;
+
+use crate::codec::{Malformed, Reader, write_u64};
+
+/// One row of the meta space per queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Record {
+    /// Where the queue's rows are. A purge moves the queue to a new partition.
+    pub(crate) partition: u64,
+    /// The first sequence that is not in memory and not gone: scans begin here.
+    pub(crate) head: u64,
+    /// The next sequence to be given out. Never goes back, not even when the queue empties.
+    pub(crate) tail: u64,
+    /// Messages stored.
+    pub(crate) stored: u64,
+    /// Messages with a cold lease: received before, and now in storage only.
+    pub(crate) cold: u64,
+    /// Delayed messages that are in storage only.
+    pub(crate) delayed: u64,
+    /// The time of the commit: the broker's time goes on from the newest of these.
+    pub(crate) as_of: u64,
+}
+
+const FIELDS: usize = 7;
+
+impl Record {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(FIELDS * 8);
+        let Self { partition, head, tail, stored, cold, delayed, as_of } = *self;
+        for field in [partition, head, tail, stored, cold, delayed, as_of] {
+            write_u64(&mut out, field);
+        }
+        out
+    }
+
+    pub(crate) fn decode(bytes: &Bytes) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(bytes);
+        let record = Self {
+            partition: reader.u64()?,
+            head: reader.u64()?,
+            tail: reader.u64()?,
+            stored: reader.u64()?,
+            cold: reader.u64()?,
+            delayed: reader.u64()?,
+            as_of: reader.u64()?,
+        };
+        reader.end()?;
+        if record.head > record.tail {
+            return Err(Malformed("the head lies behind the tail"));
+        }
+        Ok(record)
+    }
+}

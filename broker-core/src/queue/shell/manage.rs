@@ -1,0 +1,150 @@
+//! Purging a queue, describing it, and changing its settings and tags.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use super::{LocalQueue, Operation};
+use crate::{
+    catalog::Definition,
+    clock::{Timestamp, millis},
+    error::{Error, Result},
+    keys,
+    pipeline::Ticket,
+    queue::{
+        ROW_OVERHEAD_MAX, check,
+        options::{QueueAttributes, QueueCounters, QueueSettings},
+        state::Leftover,
+    },
+    reclaim,
+    storage::Durability,
+};
+
+impl LocalQueue {
+    /// The queue's name.
+    pub fn name(&self) -> &str {
+        &self.cell.name
+    }
+
+    /// Removes all messages: visible, in flight and delayed ones. What is sent after this returns stays.
+    ///
+    /// One small write, whatever the backlog; the space is given back in the background. Cancel safe in this sense: a
+    /// dropped call has purged the queue or not.
+    pub async fn purge(&self) -> Result<()> {
+        let (leftover, ticket) = self.begin_purge()?;
+        ticket.wait().await?;
+        reclaim::start(&self.cell.engine, leftover);
+        Ok(())
+    }
+
+    fn begin_purge(&self) -> Result<(Leftover, Ticket)> {
+        let engine = &self.cell.engine;
+        let wait_ms = millis(engine.limits.purge_wait);
+        let mut ids = engine.ids.lock();
+        self.cell.operate(Durability::Synced, None, |op| {
+            let free_at = op.state.purged_at.saturating_add(wait_ms);
+            if op.state.purged_at > 0 && op.now < free_at {
+                let wait = Duration::from_millis(free_at - op.now);
+                return Err(Error::PurgeQueueInProgress { name: self.cell.name.clone(), wait });
+            }
+            let leftover = op.state.purge(op.now, ids.take(op.batch));
+            reclaim::note(leftover, op.batch);
+            Ok(leftover)
+        })
+    }
+
+    /// How many messages there are, at this moment. Cancel safe.
+    pub async fn counters(&self) -> Result<QueueCounters> {
+        Ok(self.describe(|op| op.state.counters()).await?)
+    }
+
+    /// The queue's settings, times, tags and counters. Cancel safe.
+    pub async fn attributes(&self) -> Result<QueueAttributes> {
+        self.describe(|op| {
+            let settings = &op.state.settings;
+            QueueAttributes {
+                name: self.cell.name.clone(),
+                visibility_timeout: Duration::from_millis(settings.visibility_timeout_ms),
+                delay: Duration::from_millis(settings.delay_ms),
+                retention: Duration::from_millis(settings.retention_ms),
+                max_message_size: settings.max_message_size,
+                receive_wait_time: Duration::from_millis(settings.receive_wait_time_ms),
+                durability: settings.durability.into(),
+                created_at: Timestamp::from_millis(op.description.created_at),
+                last_modified_at: Timestamp::from_millis(op.description.last_modified_at),
+                tags: op.description.tags.clone(),
+                counters: op.state.counters(),
+            }
+        })
+        .await
+    }
+
+    /// Looks at the queue once all that has expired by now is gone.
+    async fn describe<T>(&self, look: impl Fn(&mut Operation<'_>) -> T) -> Result<T> {
+        loop {
+            let (done, ticket) = self.cell.operate(Durability::Buffered, None, |op| {
+                Ok(op.page_in_here(&self.cell, 1)?.then(|| look(op)))
+            })?;
+            if let Some(done) = done {
+                ticket.wait().await?;
+                return Ok(done);
+            }
+            self.cell.page_in(1).await?;
+        }
+    }
+
+    /// Changes settings; they apply at once. Cancel safe in this sense: a dropped call has changed all or none.
+    pub async fn set_attributes(&self, change: QueueSettings) -> Result<()> {
+        let engine = &self.cell.engine;
+        let value_bytes_max = engine.pipeline.profile().value_bytes_max.saturating_sub(ROW_OVERHEAD_MAX);
+        change.check(&engine.limits, value_bytes_max)?;
+        self.redefine(|op| {
+            op.state.set_settings(op.state.settings.with(&change));
+            op.description.last_modified_at = op.now;
+            Ok(())
+        })
+        .await
+    }
+
+    /// The queue's tags.
+    pub fn tags(&self) -> BTreeMap<String, String> {
+        self.cell.inner.lock().description.tags.clone()
+    }
+
+    /// Adds tags, in place of older ones with the same keys. Cancel safe as [`set_attributes`](Self::set_attributes)
+    /// is.
+    pub async fn tag<K: Into<String>, V: Into<String>>(
+        &self,
+        tags: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<()> {
+        let added: Vec<_> = tags.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
+        self.redefine(|op| {
+            let mut tags = op.description.tags.clone();
+            tags.extend(added);
+            check::tags(&tags, &self.cell.engine.limits)?;
+            op.description.tags = tags;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Removes tags; a missing one is no error. Cancel safe as [`set_attributes`](Self::set_attributes) is.
+    pub async fn untag<'k>(&self, keys: impl IntoIterator<Item = &'k str>) -> Result<()> {
+        self.redefine(|op| {
+            for key in keys {
+                op.description.tags.remove(key);
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Changes the queue's definition and stores it.
+    async fn redefine(&self, change: impl FnOnce(&mut Operation<'_>) -> Result<()>) -> Result<()> {
+        let ((), ticket) = self.cell.operate(Durability::Synced, None, |op| {
+            change(op)?;
+            let definition = Definition::of(op.state, op.description);
+            op.batch.put_meta(&keys::definition(&self.cell.name), &definition.encode());
+            Ok(())
+        })?;
+        ticket.wait().await
+    }
+}

@@ -1,0 +1,202 @@
+//! Receiving: leases first, stores the delivery counts, then hands out.
+
+use std::pin::pin;
+
+use bytes::Bytes;
+
+use super::{LocalQueue, Operation, QueueCell};
+use crate::{
+    clock::{Timestamp, millis},
+    error::{Error, Result},
+    ids::{MessageId, ReceiptHandle},
+    queue::{
+        message::Message,
+        options::ReceiveOptions,
+        row::RowContent,
+        state::{Leased, damaged_row},
+    },
+    storage::Durability,
+};
+
+/// What a look at the queue came to.
+enum Look {
+    /// Leased these, from this partition.
+    Leased(u64, Vec<Leased>),
+    /// Something must be read first.
+    PageIn,
+    /// As many messages are in flight as may be.
+    OverLimit(Error),
+}
+
+impl LocalQueue {
+    /// Receives messages: those that are visible now, or, with a wait time, the first to become so.
+    ///
+    /// A long poll returns as soon as there is one message, with what there is then; empty only when its time is up.
+    /// The delivery counts survive a killed process before this returns.
+    ///
+    /// Cancel safe: whatever a dropped call had leased is visible again at once, its count as before.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use broker_core::ReceiveOptions;
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// # let broker = broker_core::Broker::open(broker_mem::MemStorage::new()).await?;
+    /// # let orders = broker.queue("orders").await?;
+    /// # orders.send("order 1").await?;
+    /// let options = ReceiveOptions::up_to(10).wait_time(Duration::from_secs(20));
+    /// for message in orders.receive(options).await? {
+    ///     println!("{}", message.text().unwrap_or("not text"));
+    ///     orders.delete(message.receipt).await?;
+    /// }
+    /// # Ok::<(), broker_core::Error>(()) }).unwrap();
+    /// ```
+    pub async fn receive(&self, options: ReceiveOptions) -> Result<Vec<Message>> {
+        let cell = &*self.cell;
+        options.check(&cell.engine.limits)?;
+        let begin = cell.engine.timeline.now();
+        let wait_ms = match options.wait_time {
+            Some(wait) => millis(wait),
+            None => cell.settings().receive_wait_time_ms,
+        };
+        match self.try_receive(&options).await {
+            Ok(messages) if messages.is_empty() && wait_ms > 0 => {}
+            Err(Error::OverLimit { .. }) if wait_ms > 0 => {}
+            done => return done,
+        }
+        let deadline = begin.saturating_add(wait_ms);
+        let mut hand_on = None;
+        loop {
+            // Enabled before the look: what happens after it is not missed.
+            let mut arrival = pin!(cell.waiters.arrival());
+            arrival.as_mut().enable();
+            let mut stopped = pin!(cell.engine.pipeline.stopped());
+            stopped.as_mut().enable();
+            let looked = self.try_receive(&options).await;
+            hand_on.take().map(super::wait::HandOn::done);
+            match looked {
+                Ok(messages) if messages.is_empty() => {}
+                Err(Error::OverLimit { .. }) => {}
+                done => return done,
+            }
+            if cell.engine.timeline.now() >= deadline {
+                return Ok(Vec::new());
+            }
+            hand_on = cell.wait(arrival, stopped, deadline).await;
+        }
+    }
+
+    /// A short poll.
+    async fn try_receive(&self, options: &ReceiveOptions) -> Result<Vec<Message>> {
+        let cell = &*self.cell;
+        loop {
+            let look = |op: &mut Operation<'_>| cell.look(op, options);
+            let (look, ticket) = cell.operate(Durability::Buffered, None, look)?;
+            let (partition, leased) = match look {
+                Look::PageIn => {
+                    cell.page_in(options.max_messages).await?;
+                    continue;
+                }
+                Look::OverLimit(error) => return Err(error),
+                Look::Leased(partition, leased) => (partition, leased),
+            };
+            let handout = Handout { cell, leased };
+            ticket.wait().await?;
+            if handout.leased.is_empty() {
+                return Ok(Vec::new());
+            }
+            let messages = handout.complete(partition).await?;
+            if !messages.is_empty() {
+                return Ok(messages);
+            }
+        }
+    }
+}
+
+impl QueueCell {
+    fn look(&self, op: &mut Operation<'_>, options: &ReceiveOptions) -> Result<Look> {
+        if !op.page_in_here(self, options.max_messages)? {
+            return Ok(Look::PageIn);
+        }
+        let max = self.engine.limits.in_flight_max;
+        let in_flight = op.state.in_flight();
+        if in_flight >= max {
+            return Ok(Look::OverLimit(Error::OverLimit { in_flight, max }));
+        }
+        let want = options.max_messages.min(max - in_flight);
+        let timeout_ms = options.visibility_timeout.map_or(op.state.settings.visibility_timeout_ms, millis);
+        let leased = op.state.lease(op.now, want, timeout_ms, op.batch);
+        if timeout_ms == 0 {
+            op.state.tick(op.now, op.batch);
+        }
+        Ok(Look::Leased(op.state.partition(), leased))
+    }
+}
+
+/// Leased messages on their way to the consumer. Dropped before they arrive, they go back.
+struct Handout<'a> {
+    cell: &'a QueueCell,
+    leased: Vec<Leased>,
+}
+
+impl Handout<'_> {
+    /// Reads the rows that were not at hand and makes messages of all. One that has gone meanwhile (purged, expired,
+    /// deleted by an older receipt) is left out.
+    async fn complete(mut self, partition: u64) -> Result<Vec<Message>> {
+        let missing: Vec<u64> =
+            self.leased.iter().filter(|leased| leased.row.is_none()).map(|leased| leased.seq).collect();
+        if !missing.is_empty() {
+            let read = move |store: &dyn crate::storage::Storage| {
+                missing.into_iter().map(|seq| Ok((seq, store.row(partition, seq)?))).collect()
+            };
+            let rows: Vec<(u64, Option<Bytes>)> = self.cell.engine.pipeline.read(read).await?;
+            let mut rows = rows.into_iter().peekable();
+            for leased in &mut self.leased {
+                if let Some((_, row)) = rows.next_if(|(seq, _)| *seq == leased.seq) {
+                    leased.row = row;
+                }
+            }
+        }
+        let messages = self.leased.iter().filter_map(|leased| self.cell.message(partition, leased));
+        let messages = messages.collect::<Result<_>>()?;
+        self.leased.clear();
+        Ok(messages)
+    }
+}
+
+impl Drop for Handout<'_> {
+    fn drop(&mut self) {
+        if self.leased.is_empty() {
+            return;
+        }
+        let taken_back = self.cell.operate(Durability::Buffered, None, |op| {
+            for leased in &self.leased {
+                op.state.take_back(leased.seq, leased.lease.deliveries, op.now, op.batch);
+            }
+            Ok(())
+        });
+        // Nobody waits for it. If the broker has stopped or the queue is gone, there is nothing to give back.
+        drop(taken_back);
+    }
+}
+
+impl QueueCell {
+    fn message(&self, partition: u64, leased: &Leased) -> Option<Result<Message>> {
+        let Leased { seq, lease, row } = leased;
+        let content = match RowContent::read(row.as_ref()?) {
+            Ok(content) => content,
+            Err(what) => return Some(Err(damaged_row(partition, *seq, what).into())),
+        };
+        let seed = self.engine.seed;
+        Some(Ok(Message {
+            id: MessageId::new(seed, self.id, *seq),
+            receipt: ReceiptHandle::new(seed, self.id, *seq, lease.deliveries),
+            body: content.body,
+            attributes: content.attributes,
+            group_id: content.group_id,
+            trace_header: content.trace_header,
+            sent_at: Timestamp::from_millis(lease.sent_at),
+            first_received_at: Timestamp::from_millis(lease.first_received_at),
+            receive_count: lease.deliveries,
+        }))
+    }
+}

@@ -1,0 +1,104 @@
+//! How receives wait: without polling, and with one timer for all of them.
+//!
+//! Whoever makes a message visible notifies one waiter. Whoever takes a message and leaves more notifies the next.
+//! What becomes visible by the passage of time has a *timekeeper*: one of the waiters, who also sleeps until the
+//! queue's next event. When it leaves, for whatever reason, the next waiter takes over.
+
+use std::{future::Future, pin::pin};
+
+use tokio::sync::{Mutex, Notify, futures::Notified};
+
+use super::QueueCell;
+use crate::clock::Sleep;
+
+/// The waiting receives of a queue.
+#[derive(Default)]
+pub(super) struct Waiters {
+    arrivals: Notify,
+    /// Held by the timekeeper. Fair: handed to whoever has waited longest.
+    timekeeper: Mutex<()>,
+    rearm: Notify,
+}
+
+impl Waiters {
+    /// A message can be received: wakes one waiter, or the next one to come.
+    pub(super) fn message_waits(&self) {
+        self.arrivals.notify_one();
+    }
+
+    /// The queue's next event is earlier than the timekeeper knows.
+    pub(super) fn event_came_closer(&self) {
+        self.rearm.notify_one();
+    }
+
+    /// Everybody must look again: the queue is gone.
+    pub(super) fn wake_all(&self) {
+        self.arrivals.notify_waiters();
+    }
+
+    /// The next arrival, from the moment at which it is enabled.
+    pub(super) fn arrival(&self) -> Notified<'_> {
+        self.arrivals.notified()
+    }
+
+    /// Hands a notification on if its receiver is dropped before it has looked at the queue.
+    pub(super) fn hand_on(&self) -> HandOn<'_> {
+        HandOn(Some(self))
+    }
+}
+
+/// See [`Waiters::hand_on`].
+pub(super) struct HandOn<'a>(Option<&'a Waiters>);
+
+impl HandOn<'_> {
+    /// The receiver has looked.
+    pub(super) fn done(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for HandOn<'_> {
+    fn drop(&mut self) {
+        if let Some(waiters) = self.0 {
+            waiters.message_waits();
+        }
+    }
+}
+
+impl QueueCell {
+    /// Waits until the queue may have a message, the deadline has come, or the broker has stopped. Returns a guard if
+    /// a notification was used up. `arrival` and `stopped` have been enabled before the queue was found empty.
+    pub(super) async fn wait(
+        &self,
+        arrival: impl Future<Output = ()>,
+        stopped: impl Future<Output = ()>,
+        deadline: u64,
+    ) -> Option<HandOn<'_>> {
+        tokio::select! {
+            biased;
+            () = arrival => Some(self.waiters.hand_on()),
+            () = stopped => None,
+            () = self.engine.timeline.sleep_until(deadline) => None,
+            () = self.keep_time() => None,
+        }
+    }
+
+    /// Returns when the queue's next event has come, for one caller at a time.
+    async fn keep_time(&self) {
+        let _turn = self.waiters.timekeeper.lock().await;
+        loop {
+            let mut rearm = pin!(self.waiters.rearm.notified());
+            rearm.as_mut().enable();
+            let next = self.inner.lock().state.next_event();
+            let event: Sleep<'_> = match next {
+                Some(time) => self.engine.timeline.sleep_until(time),
+                None => Box::pin(std::future::pending()),
+            };
+            tokio::select! {
+                biased;
+                () = rearm => {}
+                () = event => return,
+            }
+        }
+    }
+}

@@ -1,0 +1,430 @@
+//! The state of one queue: plain data, changed by ordinary functions that take `now` and write their durable effect
+//! into a [`Batch`]. No I/O, no clock, no `async`, no lock.
+//!
+//! # Where a message is
+//!
+//! A queue's sequences fall into three stretches, of which only the middle one costs memory:
+//!
+//! ```text
+//!   0 ........ cursor ....................... tail
+//!     in memory, or gone | in storage only     | not given out yet
+//! ```
+//!
+//! Below `cursor`, a message is *staged* (untouched, its row at hand), *live* (its lease is in memory: in flight,
+//! delayed, or ready to be received again), or gone. From `cursor` on, a message is in storage only, unless it is live.
+//! The cursor moves up as rows are paged in, and back when ready messages are put out of memory because there are too
+//! many. So memory follows work, not backlog.
+//!
+//! # Invariants
+//!
+//! - A message is live exactly if it has a hot lease in storage. Opening a queue loads the hot leases and nothing else.
+//! - A message put out of memory has a cold lease instead; one that waits for a far delay has an entry in the time
+//!   index. Both are counted, so that a queue without any never looks for them.
+//! - `due` holds for each live message the next thing that time does to it: it becomes visible, or it expires. Nothing
+//!   sweeps: whoever looks at the queue first calls [`QueueState::tick`].
+
+mod paging;
+mod receive;
+mod settle;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use bytes::Bytes;
+pub(crate) use paging::{Fetched, Need, damaged_row, lease_in, seq_in};
+pub(crate) use receive::Leased;
+
+use super::{
+    lease::Lease,
+    options::{QueueCounters, Settings},
+    record::Record,
+    row::{RowHead, UnstampedRow},
+};
+use crate::{keys, storage::Batch};
+
+/// Ready messages kept in memory: beyond twice this many, the newest go back to storage. A hundred receives' worth.
+const READY_KEPT: usize = 4_096;
+/// Delayed messages kept in memory; further ones wait in the time index. A few hundred kilobytes.
+const DELAYED_KEPT: usize = 10_000;
+/// Untouched messages kept with their rows, so that a queue that is keeping up never reads what it has just written.
+const STAGED_KEPT: usize = 256;
+/// The bytes of those rows: one message of the largest size fits besides.
+const STAGED_BYTES: usize = 256 * 1024;
+
+/// What a live message is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Can be received.
+    Ready,
+    /// Was received and is neither deleted nor visible again.
+    InFlight,
+    /// Waits for its delay to end.
+    Delayed,
+}
+
+#[derive(Debug)]
+struct Live {
+    lease: Lease,
+    phase: Phase,
+}
+
+/// An untouched message with its row at hand, or one that was put out of memory and has been read again.
+#[derive(Debug)]
+struct Staged {
+    seq: u64,
+    lease: Lease,
+    /// Whether a cold lease is stored for it.
+    cold: bool,
+    row: Bytes,
+}
+
+/// The state of one queue.
+#[derive(Debug)]
+pub(crate) struct QueueState {
+    pub(crate) id: u64,
+    pub(crate) settings: Settings,
+    /// The queue was deleted: its handles answer so from now on.
+    pub(crate) deleted: bool,
+    /// When the queue was last purged in this process; zero if never.
+    pub(crate) purged_at: u64,
+    partition: u64,
+    tail: u64,
+    cursor: u64,
+    staged: VecDeque<Staged>,
+    staged_bytes: usize,
+    live: BTreeMap<u64, Live>,
+    ready: BTreeSet<u64>,
+    due: BTreeSet<(u64, u64)>,
+    in_flight: usize,
+    delayed: usize,
+    /// All messages of the queue, wherever they are.
+    stored: u64,
+    /// Messages with a cold lease, staged ones included.
+    cold: u64,
+    /// Messages in the time index.
+    indexed: u64,
+    /// The earliest time in the time index, if it has entries.
+    indexed_from: Option<u64>,
+    /// The earliest time that was put into the index since the last page of it was asked for.
+    indexed_since: Option<u64>,
+    /// Grows whenever a page that is being read may no longer be taken in.
+    epoch: u64,
+    /// Whether this operation wrote what later page reads must see.
+    fence: bool,
+    /// Sequences below this are committed, and so can be read.
+    readable: u64,
+    /// Groups that are not committed yet, each with the tail that it brings. Never more than the pipeline has: two.
+    uncommitted: VecDeque<(u64, u64)>,
+}
+
+impl QueueState {
+    /// A queue as its record describes it, with nothing in memory yet.
+    pub(crate) fn new(id: u64, settings: Settings, record: &Record) -> Self {
+        Self {
+            id,
+            settings,
+            deleted: false,
+            purged_at: 0,
+            partition: record.partition,
+            tail: record.tail,
+            cursor: record.head,
+            staged: VecDeque::new(),
+            staged_bytes: 0,
+            live: BTreeMap::new(),
+            ready: BTreeSet::new(),
+            due: BTreeSet::new(),
+            in_flight: 0,
+            delayed: 0,
+            stored: record.stored,
+            cold: record.cold,
+            indexed: record.delayed,
+            indexed_from: None,
+            indexed_since: None,
+            epoch: 0,
+            fence: false,
+            readable: record.tail,
+            uncommitted: VecDeque::new(),
+        }
+    }
+
+    /// The record that describes this state.
+    pub(crate) fn record(&self, now: u64) -> Record {
+        Record {
+            partition: self.partition,
+            head: self.staged.front().map_or(self.cursor, |first| first.seq.min(self.cursor)),
+            tail: self.tail,
+            stored: self.stored,
+            cold: self.cold,
+            delayed: self.indexed,
+            as_of: now,
+        }
+    }
+
+    /// Ends an operation: if it wrote anything, the record goes with it.
+    pub(crate) fn finish(&mut self, now: u64, batch: &mut Batch) {
+        if !batch.is_empty() {
+            batch.put_meta(&keys::record(self.id), &self.record(now).encode());
+        }
+        debug_assert_eq!(self.live.len(), self.in_flight + self.delayed + self.ready.len());
+        debug_assert!(self.live.len() as u64 + self.staged.len() as u64 + self.indexed <= self.stored);
+    }
+
+    /// Takes note of the group that the operation's batch went into: zero if it is committed already.
+    pub(crate) fn submitted(&mut self, group: u64) {
+        if group == 0 {
+            self.readable = self.tail;
+            return;
+        }
+        match self.uncommitted.back_mut() {
+            Some((last, tail)) if *last == group => *tail = self.tail,
+            _ => self.uncommitted.push_back((group, self.tail)),
+        }
+    }
+
+    /// Takes note of what is committed: groups up to this one.
+    pub(crate) fn committed(&mut self, group: u64) {
+        while let Some((first, tail)) = self.uncommitted.front().copied()
+            && first <= group
+        {
+            self.readable = tail;
+            self.uncommitted.pop_front();
+        }
+    }
+
+    /// Whether the operation wrote something that page reads must wait for; asking resets the answer.
+    pub(crate) fn take_fence(&mut self) -> bool {
+        std::mem::take(&mut self.fence)
+    }
+
+    /// Lets time do what is due by `now`: leases and delays end, messages expire, surplus leaves memory.
+    pub(crate) fn tick(&mut self, now: u64, batch: &mut Batch) {
+        // Bounded by what is in memory.
+        while let Some((time, seq)) = self.due.first().copied()
+            && time <= now
+        {
+            let live = &self.live[&seq];
+            if self.expiry(live.lease.sent_at) <= now {
+                self.remove_live(seq, batch);
+            } else {
+                let lease = live.lease;
+                self.take_live(seq);
+                self.put_live(seq, lease, Phase::Ready);
+            }
+        }
+        self.expire_staged(now, batch);
+        if self.ready.len() > 2 * READY_KEPT {
+            self.put_out_ready(batch);
+        }
+    }
+
+    /// Adds a message to the end of the queue and returns its sequence.
+    pub(crate) fn append(&mut self, now: u64, delay_ms: u64, row: UnstampedRow, batch: &mut Batch) -> u64 {
+        let seq = self.tail;
+        let head = RowHead { sent_at: now, visible_from: now.saturating_add(delay_ms) };
+        let row = row.stamp(head);
+        batch.put_row(self.partition, seq, row.clone());
+        self.tail += 1;
+        self.stored += 1;
+        let lease = Lease::untouched(head.sent_at, head.visible_from);
+        let keeping_up = self.cursor == seq;
+        if delay_ms > 0 {
+            self.delay(seq, lease, batch);
+        } else if !keeping_up || self.staged.len() >= STAGED_KEPT || self.staged_bytes >= STAGED_BYTES {
+            return seq;
+        } else {
+            self.stage(Staged { seq, lease, cold: false, row });
+        }
+        if keeping_up {
+            self.cursor = self.tail;
+        }
+        seq
+    }
+
+    /// Keeps a delayed message in memory, or if there are many, in the time index.
+    fn delay(&mut self, seq: u64, lease: Lease, batch: &mut Batch) {
+        if self.delayed < DELAYED_KEPT {
+            batch.put_meta(&keys::hot(self.partition, seq), &lease.encode());
+            self.put_live(seq, lease, Phase::Delayed);
+            return;
+        }
+        let time = lease.visible_at.min(self.expiry(lease.sent_at));
+        batch.put_meta(&keys::delayed(self.partition, time, seq), &lease.encode());
+        self.indexed += 1;
+        self.indexed_from = earlier(self.indexed_from, time);
+        self.indexed_since = earlier(self.indexed_since, time);
+        self.fence = true;
+    }
+
+    /// The earliest time at which something in this queue changes by itself.
+    pub(crate) fn next_event(&self) -> Option<u64> {
+        let due = self.due.first().map(|(time, _)| *time);
+        self.indexed_from.map_or(due, |time| earlier(due, time))
+    }
+
+    /// Whether a receive would find something, as far as memory knows.
+    pub(crate) fn has_more(&self) -> bool {
+        !self.ready.is_empty() || !self.staged.is_empty() || self.cursor < self.tail
+    }
+
+    /// The messages of the queue by what they are doing. Call [`tick`](Self::tick) first.
+    pub(crate) fn counters(&self) -> QueueCounters {
+        let (in_flight, delayed) = (self.in_flight as u64, self.delayed as u64 + self.indexed);
+        QueueCounters { visible: self.stored - in_flight - delayed, in_flight, delayed }
+    }
+
+    /// Changes the settings; a new retention applies to what is in the queue already.
+    pub(crate) fn set_settings(&mut self, settings: Settings) {
+        self.settings = settings;
+        let events = self.live.iter().map(|(seq, live)| (self.event(live), *seq)).collect();
+        self.due = events;
+    }
+
+    /// Empties the queue by moving it to a new partition. Returns what is left behind.
+    pub(crate) fn purge(&mut self, now: u64, partition: u64) -> Leftover {
+        let settings = self.settings.clone();
+        let record = Record {
+            partition,
+            head: self.tail,
+            tail: self.tail,
+            stored: 0,
+            cold: 0,
+            delayed: 0,
+            as_of: now,
+        };
+        let fresh = Self::new(self.id, settings, &record);
+        let left = std::mem::replace(self, fresh);
+        self.purged_at = now;
+        self.epoch = left.epoch + 1;
+        left.leftover()
+    }
+
+    /// What of this queue is in storage.
+    pub(crate) fn leftover(&self) -> Leftover {
+        let head = self.record(0).head;
+        let first = self.live.keys().next().map_or(head, |first| head.min(*first));
+        Leftover { partition: self.partition, from: first, to: self.tail }
+    }
+
+    /// The partition in which the queue's rows are.
+    pub(crate) fn partition(&self) -> u64 {
+        self.partition
+    }
+
+    fn expiry(&self, sent_at: u64) -> u64 {
+        sent_at.saturating_add(self.settings.retention_ms)
+    }
+
+    /// When time next does something to a live message.
+    fn event(&self, live: &Live) -> u64 {
+        let expiry = self.expiry(live.lease.sent_at);
+        if live.phase == Phase::Ready { expiry } else { expiry.min(live.lease.visible_at) }
+    }
+
+    /// Makes a message live, in memory only: its hot lease is the caller's business.
+    pub(super) fn restore(&mut self, seq: u64, lease: Lease, now: u64) {
+        let phase = match lease {
+            Lease { visible_at, .. } if visible_at <= now => Phase::Ready,
+            Lease { deliveries: 0, .. } => Phase::Delayed,
+            _ => Phase::InFlight,
+        };
+        self.put_live(seq, lease, phase);
+    }
+
+    fn put_live(&mut self, seq: u64, lease: Lease, phase: Phase) {
+        let live = Live { lease, phase };
+        self.due.insert((self.event(&live), seq));
+        match phase {
+            Phase::Ready => _ = self.ready.insert(seq),
+            Phase::InFlight => self.in_flight += 1,
+            Phase::Delayed => self.delayed += 1,
+        }
+        let before = self.live.insert(seq, live);
+        debug_assert!(before.is_none(), "sequence {seq} was live already");
+    }
+
+    /// Takes a message out of memory, with everything that points to it.
+    fn take_live(&mut self, seq: u64) -> Option<Lease> {
+        let live = self.live.remove(&seq)?;
+        self.due.remove(&(self.event(&live), seq));
+        match live.phase {
+            Phase::Ready => _ = self.ready.remove(&seq),
+            Phase::InFlight => self.in_flight -= 1,
+            Phase::Delayed => self.delayed -= 1,
+        }
+        Some(live.lease)
+    }
+
+    /// Ends the life of a live message.
+    fn remove_live(&mut self, seq: u64, batch: &mut Batch) {
+        if self.take_live(seq).is_some() {
+            batch.delete_row(self.partition, seq);
+            batch.delete_meta(&keys::hot(self.partition, seq));
+            self.stored -= 1;
+        }
+    }
+
+    fn stage(&mut self, staged: Staged) {
+        self.staged_bytes += staged.row.len();
+        debug_assert!(self.staged.back().is_none_or(|last| last.seq < staged.seq));
+        self.staged.push_back(staged);
+    }
+
+    fn take_first_staged(&mut self) -> Option<Staged> {
+        let staged = self.staged.pop_front()?;
+        self.staged_bytes -= staged.row.len();
+        Some(staged)
+    }
+
+    /// Ends the life of the first staged message.
+    fn remove_first_staged(&mut self, batch: &mut Batch) {
+        if let Some(staged) = self.take_first_staged() {
+            batch.delete_row(self.partition, staged.seq);
+            self.forget_cold(&staged, batch);
+            self.stored -= 1;
+        }
+    }
+
+    /// Removes the cold lease of a message that is leaving storage for memory, or for good.
+    fn forget_cold(&mut self, staged: &Staged, batch: &mut Batch) {
+        if staged.cold {
+            batch.delete_meta(&keys::cold(self.partition, staged.seq));
+            self.cold -= 1;
+            self.fence = true;
+        }
+    }
+
+    /// Puts the newest of the ready messages out of memory, and moves the cursor back in front of them.
+    fn put_out_ready(&mut self, batch: &mut Batch) {
+        let mut lowest = self.cursor;
+        while self.ready.len() > READY_KEPT
+            && let Some(seq) = self.ready.last().copied()
+        {
+            let lease = self.take_live(seq).expect("a ready message is live");
+            batch.delete_meta(&keys::hot(self.partition, seq));
+            batch.put_meta(&keys::cold(self.partition, seq), &lease.encode());
+            self.cold += 1;
+            lowest = lowest.min(seq);
+        }
+        while let Some(last) = self.staged.back()
+            && last.seq >= lowest
+        {
+            self.staged_bytes -= last.row.len();
+            self.staged.pop_back();
+        }
+        self.cursor = lowest;
+        self.epoch += 1;
+        self.fence = true;
+    }
+}
+
+/// The sequences of a partition that nobody needs any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Leftover {
+    pub(crate) partition: u64,
+    pub(crate) from: u64,
+    pub(crate) to: u64,
+}
+
+/// The earlier of a time that may be and one that is.
+fn earlier(known: Option<u64>, time: u64) -> Option<u64> {
+    Some(known.map_or(time, |known| known.min(time)))
+}

@@ -1,0 +1,206 @@
+//! What the state needs from storage before it can decide, and how it takes that in.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use super::{Phase, QueueState, STAGED_BYTES, STAGED_KEPT, Staged, earlier};
+use crate::{
+    codec::Malformed,
+    keys,
+    queue::{lease::Lease, row::RowHead},
+    storage::{Batch, Page, Storage, StorageError},
+};
+
+/// Entries of the time index that are taken in at once.
+const INDEX_PAGE: usize = 1_000;
+
+/// Something to be read before the queue can go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// The rows from the cursor on.
+    Rows { partition: u64, range: Range<u64>, page: Page, cold: bool, now: u64, epoch: u64 },
+    /// The entries of the time index up to `now`.
+    Delayed { partition: u64, now: u64, epoch: u64 },
+}
+
+/// What was read.
+#[derive(Debug)]
+pub(crate) enum Fetched {
+    Rows { rows: Vec<(u64, RowHead, Bytes)>, cold: Vec<(u64, Lease)> },
+    Delayed { due: Vec<(u64, u64, Lease)>, next: Option<u64> },
+}
+
+impl Need {
+    /// Reads what is needed.
+    pub(crate) fn fetch(&self, store: &dyn Storage) -> Result<Fetched, StorageError> {
+        match self {
+            Self::Rows { partition, range, page, cold, .. } => {
+                let rows = store.rows(*partition, range.clone(), *page)?;
+                let covered = rows.last().map_or(range.start, |(seq, _)| seq + 1);
+                let cold =
+                    if *cold { fetch_cold(store, *partition, range.start..covered)? } else { Vec::new() };
+                let head = |(seq, row): (u64, Bytes)| {
+                    let head = RowHead::read(&row).map_err(|what| damaged_row(*partition, seq, what))?;
+                    Ok((seq, head, row))
+                };
+                let rows = rows.into_iter().map(head).collect::<Result<_, StorageError>>()?;
+                Ok(Fetched::Rows { rows, cold })
+            }
+            Self::Delayed { partition, now, .. } => fetch_delayed(store, *partition, *now),
+        }
+    }
+}
+
+/// The cold leases of a stretch of sequences: no more of them than there are sequences in a page of rows.
+fn fetch_cold(
+    store: &dyn Storage,
+    partition: u64,
+    range: Range<u64>,
+) -> Result<Vec<(u64, Lease)>, StorageError> {
+    let (mut from, to) = (keys::cold(partition, range.start).to_vec(), keys::cold(partition, range.end));
+    let page = Page { entries: INDEX_PAGE, bytes: usize::MAX };
+    let mut found = Vec::new();
+    loop {
+        let entries = store.meta_range(&from, &to, page)?;
+        let Some((last, _)) = entries.last() else { return Ok(found) };
+        from = [last, [0].as_slice()].concat();
+        for (key, value) in &entries {
+            found.push((seq_in(key)?, lease_in(key, value)?));
+        }
+    }
+}
+
+fn fetch_delayed(store: &dyn Storage, partition: u64, now: u64) -> Result<Fetched, StorageError> {
+    let (from, to) = (keys::delayed(partition, 0, 0), keys::delayed(partition, u64::MAX, u64::MAX));
+    let entries = store.meta_range(&from, &to, Page { entries: INDEX_PAGE, bytes: usize::MAX })?;
+    let mut due = Vec::new();
+    for (key, value) in &entries {
+        let malformed = Malformed("a key of the time index with the wrong length");
+        let (time, seq) = keys::time_and_seq_of(key).ok_or_else(|| damaged_key(key, malformed))?;
+        if time > now {
+            return Ok(Fetched::Delayed { due, next: Some(time) });
+        }
+        due.push((time, seq, lease_in(key, value)?));
+    }
+    // A full page: there may be more, so look again at once. No full page: that was all.
+    let next = (entries.len() >= INDEX_PAGE).then_some(now);
+    Ok(Fetched::Delayed { due, next })
+}
+
+pub(crate) fn seq_in(key: &Bytes) -> Result<u64, StorageError> {
+    keys::seq_of(key).ok_or_else(|| damaged_key(key, Malformed("a lease key with the wrong length")))
+}
+
+pub(crate) fn lease_in(key: &Bytes, value: &Bytes) -> Result<Lease, StorageError> {
+    Lease::decode(value).map_err(|what| damaged_key(key, what))
+}
+
+fn damaged_key(key: &Bytes, what: Malformed) -> StorageError {
+    StorageError::corrupt(format!("meta key {key:?}"), what.0)
+}
+
+pub(crate) fn damaged_row(partition: u64, seq: u64, what: Malformed) -> StorageError {
+    StorageError::corrupt(format!("row {seq} of partition {partition}"), what.0)
+}
+
+impl QueueState {
+    /// What must be read before a receive of `want` messages, or an exact count (`want` = 1), can be answered.
+    pub(crate) fn need(&mut self, now: u64, want: usize) -> Option<Need> {
+        if self.indexed_from.is_some_and(|time| time <= now) {
+            self.indexed_since = None;
+            return Some(Need::Delayed { partition: self.partition, now, epoch: self.epoch });
+        }
+        let first = self.ready.range(..self.cursor).take(want).count();
+        if first + self.staged.len() >= want {
+            return None;
+        }
+        self.skip_live();
+        if self.cursor >= self.readable {
+            return None;
+        }
+        let live = self.live.range(self.cursor..).next().map_or(u64::MAX, |(seq, _)| *seq);
+        Some(Need::Rows {
+            partition: self.partition,
+            range: self.cursor..self.readable.min(live),
+            page: Page { entries: want.max(STAGED_KEPT / 4), bytes: STAGED_BYTES },
+            cold: self.cold > 0,
+            now,
+            epoch: self.epoch,
+        })
+    }
+
+    /// Moves the cursor over messages that are in memory. They are never read again.
+    fn skip_live(&mut self) {
+        for (seq, _) in self.live.range(self.cursor..) {
+            if *seq != self.cursor {
+                break;
+            }
+            self.cursor += 1;
+        }
+    }
+
+    /// Takes in what was read, unless the queue has changed in a way that makes it useless.
+    pub(crate) fn absorb(&mut self, need: &Need, fetched: Fetched, batch: &mut Batch) {
+        match (need, fetched) {
+            (Need::Rows { range, now, epoch, .. }, Fetched::Rows { rows, cold }) => {
+                if *epoch == self.epoch && range.start == self.cursor {
+                    self.absorb_rows(range, *now, rows, &cold, batch);
+                }
+            }
+            (Need::Delayed { epoch, .. }, Fetched::Delayed { due, next }) => {
+                if *epoch == self.epoch {
+                    self.absorb_delayed(due, next, batch);
+                }
+            }
+            _ => unreachable!("a need fetches its own kind"),
+        }
+    }
+
+    /// `now` is the time at which the page was asked for: what was delayed then is still in the time index.
+    fn absorb_rows(
+        &mut self,
+        range: &Range<u64>,
+        now: u64,
+        rows: Vec<(u64, RowHead, Bytes)>,
+        cold: &[(u64, Lease)],
+        batch: &mut Batch,
+    ) {
+        self.cursor = rows.last().map_or(range.end, |(seq, ..)| seq + 1);
+        for (seq, head, row) in rows {
+            let known = cold.binary_search_by_key(&seq, |(seq, _)| *seq).ok().map(|at| cold[at].1);
+            if known.is_none() && head.visible_from > now {
+                continue;
+            }
+            let lease = known.unwrap_or(Lease::untouched(head.sent_at, head.visible_from));
+            self.stage(Staged { seq, lease, cold: known.is_some(), row });
+        }
+        self.expire_staged(now, batch);
+    }
+
+    /// Staged messages are in the order of their sequence, which for a queue is the order of sending.
+    pub(super) fn expire_staged(&mut self, now: u64, batch: &mut Batch) {
+        while let Some(first) = self.staged.front()
+            && self.expiry(first.lease.sent_at) <= now
+        {
+            self.remove_first_staged(batch);
+        }
+    }
+
+    fn absorb_delayed(&mut self, due: Vec<(u64, u64, Lease)>, next: Option<u64>, batch: &mut Batch) {
+        for (time, seq, lease) in due {
+            batch.delete_meta(&keys::delayed(self.partition, time, seq));
+            self.indexed -= 1;
+            batch.put_meta(&keys::hot(self.partition, seq), &lease.encode());
+            // Whatever is due by now is made ready, or expires, by the tick that follows.
+            self.put_live(seq, lease, Phase::Delayed);
+        }
+        self.indexed_from = next.map_or(self.indexed_since, |time| earlier(self.indexed_since, time));
+        self.fence = true;
+    }
+
+    /// Where the time index begins, found out when the queue is opened.
+    pub(crate) fn set_index_start(&mut self, first: Option<u64>) {
+        self.indexed_from = first;
+    }
+}

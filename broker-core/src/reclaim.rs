@@ -1,0 +1,93 @@
+//! Giving back the space of purged and deleted queues: in small commits, behind everybody's back, and again after a
+//! crash. A purge itself is one small write, whatever the backlog.
+
+use std::sync::{Arc, Weak};
+
+use bytes::Bytes;
+
+use crate::{
+    codec::{Malformed, Reader, write_u64},
+    engine::Engine,
+    error::Result,
+    keys,
+    queue::state::Leftover,
+    storage::{Batch, Durability, Page, Storage, StorageError},
+};
+
+/// Sequences cleared in one commit: a few milliseconds of work between other commits.
+const STEP: u64 = 1_024;
+
+/// Notes in the batch that a partition is to be cleared.
+pub(crate) fn note(leftover: Leftover, batch: &mut Batch) {
+    let mut value = Vec::with_capacity(16);
+    write_u64(&mut value, leftover.from);
+    write_u64(&mut value, leftover.to);
+    batch.put_meta(&keys::garbage(leftover.partition), &value);
+}
+
+/// What is noted and not cleared yet, at most a page of it; the rest is found at the next open.
+pub(crate) fn noted(store: &dyn Storage) -> Result<Vec<Leftover>, StorageError> {
+    let page = Page { entries: 10_000, bytes: usize::MAX };
+    let entries = store.meta_range(&[keys::GARBAGE], &keys::after_tag(keys::GARBAGE), page)?;
+    let damaged = |key: &Bytes, what: Malformed| StorageError::corrupt(format!("meta key {key:?}"), what.0);
+    let decode = |(key, value): &(Bytes, Bytes)| {
+        let partition = keys::number_of(key).ok_or(Malformed("the key has the wrong length"))?;
+        let mut reader = Reader::new(value);
+        let leftover = Leftover { partition, from: reader.u64()?, to: reader.u64()? };
+        reader.end()?;
+        Ok(leftover)
+    };
+    entries.iter().map(|entry| decode(entry).map_err(|what| damaged(&entry.0, what))).collect()
+}
+
+/// Clears a partition in the background. Stops with the broker; the note stays until the work is done.
+pub(crate) fn start(engine: &Arc<Engine>, leftover: Leftover) {
+    let runtime = engine.pipeline.runtime().clone();
+    let engine = Arc::downgrade(engine);
+    runtime.spawn(async move {
+        // A failure has poisoned the broker, whose users are told; the note is found at the next open.
+        let _ = clear(&engine, leftover).await;
+    });
+}
+
+async fn clear(engine: &Weak<Engine>, mut left: Leftover) -> Result<()> {
+    while left.from < left.to {
+        let Some(engine) = engine.upgrade() else { return Ok(()) };
+        let below = left.from.saturating_add(STEP).min(left.to);
+        let mut batch = Batch::new();
+        batch.trim_rows(left.partition, below);
+        for key in [keys::hot, keys::cold] {
+            batch.delete_meta_range(&key(left.partition, left.from), &key(left.partition, below));
+        }
+        left.from = below;
+        note(left, &mut batch);
+        engine.pipeline.submit(&mut batch, Durability::Buffered, None)?.wait().await?;
+        drop(engine);
+        tokio::task::yield_now().await;
+    }
+    clear_time_index(engine, left.partition).await?;
+    let Some(engine) = engine.upgrade() else { return Ok(()) };
+    let mut batch = Batch::new();
+    batch.delete_meta(&keys::garbage(left.partition));
+    engine.pipeline.submit(&mut batch, Durability::Buffered, None)?.wait().await
+}
+
+/// The time index is ordered by time, so it is cleared by pages of keys instead of stretches of sequences.
+async fn clear_time_index(engine: &Weak<Engine>, partition: u64) -> Result<()> {
+    let (from, to) = (keys::delayed(partition, 0, 0), keys::delayed(partition, u64::MAX, u64::MAX));
+    let page = Page { entries: 1_024, bytes: usize::MAX };
+    loop {
+        let Some(engine) = engine.upgrade() else { return Ok(()) };
+        let found = engine.pipeline.read(move |store| store.meta_range(&from, &to, page)).await?;
+        if found.is_empty() {
+            return Ok(());
+        }
+        let mut batch = Batch::new();
+        for (key, _) in &found {
+            batch.delete_meta(key);
+        }
+        engine.pipeline.submit(&mut batch, Durability::Buffered, None)?.wait().await?;
+        drop(engine);
+        tokio::task::yield_now().await;
+    }
+}
