@@ -19,7 +19,7 @@ use crate::{
     error::{Error, Result},
     ids::Seed,
     keys,
-    limits::Limits,
+    limits::{Limits, MemoryBounds},
     pipeline::Pipeline,
     queue::{
         LocalQueue, ROW_OVERHEAD_MAX, check,
@@ -79,6 +79,7 @@ struct Queues {
 pub struct BrokerBuilder {
     store: Arc<dyn Storage>,
     limits: Limits,
+    memory: MemoryBounds,
     clock: Option<Arc<dyn Clock>>,
     seed: Option<u64>,
     bytes_in_flight_max: usize,
@@ -91,6 +92,11 @@ impl BrokerBuilder {
     /// What the broker refuses; by default [`Limits::aws`].
     pub fn limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
+    }
+
+    /// How much of each queue stays in memory; the default suits all but tests and the smallest devices.
+    pub fn memory(self, memory: MemoryBounds) -> Self {
+        Self { memory, ..self }
     }
 
     /// Where the broker gets its time from; by default a [`TokioClock`].
@@ -120,12 +126,15 @@ impl BrokerBuilder {
             None => create(&pipeline, seed.map_or_else(Seed::random, |seed| Some(Seed(seed)))).await?,
         };
         let clock = self.clock.unwrap_or_else(|| Arc::new(TokioClock::new()));
-        let load = move |store: &dyn Storage| load(store, &stored, clock).map(|loaded| (stored, loaded));
+        let memory = self.memory;
+        let load =
+            move |store: &dyn Storage| load(store, &stored, memory, clock).map(|loaded| (stored, loaded));
         let (stored, loaded) = pipeline.read(load).await?;
         let engine = Arc::new(Engine {
             pipeline,
             timeline: loaded.timeline,
             limits: self.limits,
+            memory,
             seed: stored.seed,
             ids: Mutex::new(Ids::new(stored.next_id)),
         });
@@ -158,14 +167,19 @@ struct Loaded {
 }
 
 /// Reads the state of every queue, at a time that is not before anything stored.
-fn load(store: &dyn Storage, stored: &Stored, clock: Arc<dyn Clock>) -> Result<Loaded, StorageError> {
+fn load(
+    store: &dyn Storage,
+    stored: &Stored,
+    memory: MemoryBounds,
+    clock: Arc<dyn Clock>,
+) -> Result<Loaded, StorageError> {
     let record = |(_, definition): &(String, Definition)| recovery::read_record(store, definition.id);
     let records = stored.queues.iter().map(record).collect::<Result<Vec<Record>, _>>()?;
     let newest = records.iter().map(|record| record.as_of).max().unwrap_or(0);
     let timeline = Timeline::new(clock, newest);
     let now = timeline.now();
     let state = |((_, definition), record): (&(String, Definition), &Record)| {
-        recovery::load(store, definition.id, definition.settings.clone(), record, now)
+        recovery::load(store, definition.id, definition.settings.clone(), memory, record, now)
     };
     let states = stored.queues.iter().zip(&records).map(state).collect::<Result<_, _>>()?;
     Ok(Loaded { timeline, states, leftovers: reclaim::noted(store)? })
@@ -187,6 +201,7 @@ impl Broker {
         BrokerBuilder {
             store,
             limits: Limits::aws(),
+            memory: MemoryBounds::default(),
             clock: None,
             seed: None,
             bytes_in_flight_max: BYTES_IN_FLIGHT_MAX,
@@ -229,17 +244,14 @@ impl Broker {
         check::tags(tags, limits)?;
         let (cell, ticket) = {
             let mut queues = self.queues.lock();
-            match queues.by_name.get(name).cloned() {
-                Some(cell) => {
-                    if let Some(attribute) = cell.settings().first_difference(settings) {
-                        return Err(Error::QueueNameExists { name: name.to_owned(), attribute });
-                    }
-                    (cell, pipeline.barrier()?)
+            if let Some(cell) = queues.by_name.get(name).cloned() {
+                if let Some(attribute) = cell.settings().first_difference(settings) {
+                    return Err(Error::QueueNameExists { name: name.to_owned(), attribute });
                 }
-                None => {
-                    let settings = Settings::defaults(limits, value_bytes_max).with(settings);
-                    self.add_queue(&mut queues, name, settings, tags.clone())?
-                }
+                (cell, pipeline.barrier()?)
+            } else {
+                let settings = Settings::defaults(limits, value_bytes_max).with(settings);
+                self.add_queue(&mut queues, name, settings, tags.clone())?
             }
         };
         ticket.wait().await?;
@@ -271,7 +283,7 @@ impl Broker {
         batch.put_meta(&keys::record(id), &record.encode());
         let ticket = self.engine.pipeline.submit(&mut batch, Durability::Synced, None)?;
         drop(ids);
-        let state = QueueState::new(id, definition.settings.clone(), &record);
+        let state = QueueState::new(id, definition.settings.clone(), self.engine.memory, &record);
         let cell = QueueCell::new(name.to_owned(), self.engine.clone(), state, definition.description());
         queues.deleted_at.remove(name);
         queues.by_name.insert(name.to_owned(), cell.clone());

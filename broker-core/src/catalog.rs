@@ -127,6 +127,6 @@ fn named<T>(
     }
 }
 
-fn damaged(place: &str, what: impl ToString) -> StorageError {
+fn damaged(place: &str, what: impl std::fmt::Display) -> StorageError {
     StorageError::corrupt(place, what.to_string())
 }

@@ -5,7 +5,13 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::{
-    clock::Timeline, codec::write_u64, ids::Seed, keys, limits::Limits, pipeline::Pipeline, storage::Batch,
+    clock::Timeline,
+    codec::write_u64,
+    ids::Seed,
+    keys,
+    limits::{Limits, MemoryBounds},
+    pipeline::Pipeline,
+    storage::Batch,
 };
 
 /// The shared parts of one open broker.
@@ -13,6 +19,7 @@ pub(crate) struct Engine {
     pub(crate) pipeline: Arc<Pipeline>,
     pub(crate) timeline: Timeline,
     pub(crate) limits: Limits,
+    pub(crate) memory: MemoryBounds,
     pub(crate) seed: Seed,
     /// Locked before any queue, so that it can be held until the batch that stores the ids is submitted.
     pub(crate) ids: Mutex<Ids>,

@@ -35,8 +35,8 @@ pub enum Error {
         /// The parameter.
         field: &'static str,
     },
-    /// The body holds a character that SQS does not take. Encode it, or allow [`BodyRule::AnyBytes`]
-    /// (crate::BodyRule::AnyBytes); nothing happened.
+    /// The body holds a character that SQS does not take. Encode it, or allow any bytes
+    /// ([`BodyRule`](crate::BodyRule)); nothing happened.
     #[error("the body holds {what} at byte {position}, which is not allowed")]
     InvalidMessageContents {
         /// Where in the body.

@@ -18,7 +18,7 @@ pub use broker::{Broker, BrokerBuilder, Flushed, QueueBuilder};
 pub use clock::{Clock, ManualClock, Sleep, Timestamp, TokioClock};
 pub use error::{Certainty, Error, Result};
 pub use ids::{MessageId, ParseReceiptError, ReceiptHandle};
-pub use limits::{BodyRule, Limits};
+pub use limits::{BodyRule, Limits, MemoryBounds};
 pub use queue::{
     Delivery, LocalQueue, Messages, Queue, QueueExt,
     attributes::{AttributeValue, MessageAttributes},

@@ -127,3 +127,26 @@ impl Default for Limits {
         Self::aws()
     }
 }
+
+/// How much of a queue stays in memory besides what is in flight. The rest waits in storage, so that memory follows
+/// work, not backlog. Small values cost reads, not correctness.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MemoryBounds {
+    /// Messages that were received and are visible again, beyond which half of them go back to storage. About 200
+    /// bytes each.
+    pub ready: usize,
+    /// Delayed messages; further ones wait in an index by time. About 200 bytes each.
+    pub delayed: usize,
+    /// New messages kept at hand with their bodies, so that a queue that is keeping up never reads what it has just
+    /// written.
+    pub staged: usize,
+    /// The bytes of those bodies; the one that crosses this is kept too.
+    pub staged_bytes: usize,
+}
+
+impl Default for MemoryBounds {
+    /// Room for a few thousand messages: one or two megabytes in the worst case.
+    fn default() -> Self {
+        Self { ready: 8_192, delayed: 10_000, staged: 256, staged_bytes: 256 * 1024 }
+    }
+}

@@ -25,7 +25,7 @@ impl AttributeValue {
     }
 
     /// A `Number`, as text: SQS keeps the digits as they are, up to 38 of them.
-    pub fn number(value: impl ToString) -> Self {
+    pub fn number(value: impl std::fmt::Display) -> Self {
         Self::from_text("Number".into(), value.to_string())
     }
 

@@ -101,10 +101,8 @@ fn forbidden_character(text: &str) -> Option<(usize, char)> {
     if text.bytes().all(|b| (0x20..0x80).contains(&b)) {
         return None;
     }
-    text.char_indices().find(|(_, c)| match u32::from(*c) {
-        0x09 | 0x0a | 0x0d | 0x20..=0xd7ff | 0xe000..=0xfffd | 0x1_0000.. => false,
-        _ => true,
-    })
+    let taken = |c| matches!(c, 0x09 | 0x0a | 0x0d | 0x20..=0xd7ff | 0xe000..=0xfffd | 0x1_0000..);
+    text.char_indices().find(|(_, c)| !taken(u32::from(*c)))
 }
 
 /// Rule Q31. Two dots in a row are refused as documented, although AWS has been seen to take them.

@@ -14,7 +14,7 @@ use futures_util::{Stream, future::BoxFuture};
 
 use super::{
     Queue,
-    entries::Entries,
+    entries::{Entries, Outcomes},
     message::{Message, SendMessage, Sent},
     options::{ChangeVisibility, Deleted, ReceiveOptions, VisibilityChanged},
 };
@@ -28,7 +28,7 @@ const POLL: Duration = Duration::from_secs(20);
 pub trait QueueExt: Queue + Clone + Sized {
     /// Sends one message. Cancel safe as [`Queue::send_batch`] is.
     async fn send_one(&self, message: SendMessage) -> Result<Sent> {
-        only(self.send_batch(Entries::one(message)).await?.all()?)
+        only(self.send_batch(Entries::one(message)).await?)
     }
 
     /// Waits for the next message, however long that takes. Cancel safe: a message that was not returned is visible
@@ -82,8 +82,8 @@ pub trait QueueExt: Queue + Clone + Sized {
 impl<Q: Queue + Clone> QueueExt for Q {}
 
 /// The outcome of a batch of one.
-fn only<T>(outcomes: Vec<T>) -> Result<T> {
-    Ok(outcomes.into_iter().next().expect("a batch of one has one outcome"))
+fn only<T>(outcomes: Outcomes<T>) -> Result<T> {
+    outcomes.0.into_iter().next().expect("a batch of one has one outcome").1
 }
 
 /// A received message together with its queue, so that it can be settled: acknowledged, retried, extended.
@@ -112,13 +112,13 @@ impl Deref for Delivery {
 impl Delivery {
     /// Deletes the message: the work is done.
     pub async fn ack(&self) -> Result<Deleted> {
-        only(self.queue.delete_batch(Entries::one(self.message.receipt)).await?.all()?)
+        only(self.queue.delete_batch(Entries::one(self.message.receipt)).await?)
     }
 
     /// Makes the message visible again after `wait`: the work failed, try again then.
     pub async fn retry_in(&self, wait: Duration) -> Result<VisibilityChanged> {
         let change = ChangeVisibility { receipt: self.message.receipt, timeout: wait };
-        only(self.queue.change_visibility_batch(Entries::one(change)).await?.all()?)
+        only(self.queue.change_visibility_batch(Entries::one(change)).await?)
     }
 
     /// Keeps the message invisible for `timeout` from now: the work needs longer.

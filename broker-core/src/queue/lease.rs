@@ -45,6 +45,15 @@ impl Lease {
         Self { visible_at: now, first_received_at, deliveries, ..self }
     }
 
+    /// The lease, knowing that this delivery took place: its receipt proves it, even if a power cut has undone it.
+    pub(crate) fn proven(self, delivery: u32, now: u64) -> Self {
+        if self.deliveries >= delivery {
+            return self;
+        }
+        let first_received_at = if self.deliveries == 0 { now } else { self.first_received_at };
+        Self { deliveries: delivery, first_received_at, received_at: now, ..self }
+    }
+
     pub(crate) fn encode(&self) -> [u8; ENCODED_BYTES] {
         let mut out = Vec::with_capacity(ENCODED_BYTES);
         for time in [self.sent_at, self.visible_at, self.first_received_at, self.received_at] {

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     keys,
+    limits::MemoryBounds,
     storage::{Page, Storage, StorageError},
 };
 
@@ -27,10 +28,11 @@ pub(crate) fn load(
     store: &dyn Storage,
     id: u64,
     settings: Settings,
+    bounds: MemoryBounds,
     record: &Record,
     now: u64,
 ) -> Result<QueueState, StorageError> {
-    let mut state = QueueState::new(id, settings, record);
+    let mut state = QueueState::new(id, settings, bounds, record);
     let partition = record.partition;
     let (mut from, to) = (keys::hot(partition, 0).to_vec(), keys::hot(partition, u64::MAX));
     let mut leases = 0;

@@ -91,16 +91,8 @@ fn write_attributes(out: &mut Vec<u8>, attributes: &MessageAttributes) {
     for (name, value) in attributes.iter() {
         write_bytes(out, name.as_bytes());
         write_bytes(out, value.data_type().as_bytes());
-        match value.text() {
-            Some(text) => {
-                out.push(VALUE_TEXT);
-                write_bytes(out, text.as_bytes());
-            }
-            None => {
-                out.push(VALUE_BINARY);
-                write_bytes(out, value.bytes());
-            }
-        }
+        out.push(if value.text().is_some() { VALUE_TEXT } else { VALUE_BINARY });
+        write_bytes(out, value.bytes());
     }
 }
 

@@ -53,7 +53,7 @@ impl LocalQueue {
 
     /// How many messages there are, at this moment. Cancel safe.
     pub async fn counters(&self) -> Result<QueueCounters> {
-        Ok(self.describe(|op| op.state.counters()).await?)
+        self.describe(|op| op.state.counters()).await
     }
 
     /// The queue's settings, times, tags and counters. Cancel safe.

@@ -75,7 +75,6 @@ pub(crate) struct Operation<'a> {
     pub(crate) description: &'a mut Description,
     pub(crate) batch: &'a mut Batch,
     pub(crate) now: u64,
-    fence: &'a Ticket,
 }
 
 impl QueueCell {
@@ -115,7 +114,7 @@ impl QueueCell {
         state.committed(pipeline.completed());
         let armed = state.next_event();
         state.tick(now, batch);
-        let outcome = step(&mut Operation { state, description, batch, now, fence });
+        let outcome = step(&mut Operation { state, description, batch, now });
         state.finish(now, batch);
         let ticket = if batch.is_empty() {
             pipeline.barrier()?
@@ -141,10 +140,10 @@ impl QueueCell {
     async fn page_in(&self, want: usize) -> Result<()> {
         let _turn = self.paging.lock().await;
         loop {
-            let ask = |op: &mut Operation<'_>| Ok((op.state.need(op.now, want), op.fence.clone()));
-            let ((need, fence), _) = self.operate(Durability::Buffered, None, ask)?;
+            let ask = |op: &mut Operation<'_>| Ok(op.state.need(op.now, want));
+            let (need, _) = self.operate(Durability::Buffered, None, ask)?;
             let Some(need) = need else { return Ok(()) };
-            fence.wait().await?;
+            self.fence().wait().await?;
             let (need, fetched) = self
                 .engine
                 .pipeline
@@ -159,6 +158,11 @@ impl QueueCell {
                 Ok(())
             })?;
         }
+    }
+
+    /// What must be committed before a read sees all that the state has put out of memory so far.
+    fn fence(&self) -> Ticket {
+        self.inner.lock().fence.clone()
     }
 
     /// Ends the queue with the writes of `batch`: handles answer that it does not exist, waiting receives included.

@@ -4,7 +4,7 @@ use std::pin::pin;
 
 use bytes::Bytes;
 
-use super::{LocalQueue, Operation, QueueCell};
+use super::{LocalQueue, Operation, QueueCell, wait::HandOn};
 use crate::{
     clock::{Timestamp, millis},
     error::{Error, Result},
@@ -64,7 +64,7 @@ impl LocalQueue {
             done => return done,
         }
         let deadline = begin.saturating_add(wait_ms);
-        let mut hand_on = None;
+        let mut hand_on: Option<HandOn<'_>> = None;
         loop {
             // Enabled before the look: what happens after it is not missed.
             let mut arrival = pin!(cell.waiters.arrival());
@@ -72,7 +72,9 @@ impl LocalQueue {
             let mut stopped = pin!(cell.engine.pipeline.stopped());
             stopped.as_mut().enable();
             let looked = self.try_receive(&options).await;
-            hand_on.take().map(super::wait::HandOn::done);
+            if let Some(looked_for) = hand_on.take() {
+                HandOn::done(looked_for);
+            }
             match looked {
                 Ok(messages) if messages.is_empty() => {}
                 Err(Error::OverLimit { .. }) => {}

@@ -7,14 +7,13 @@ use crate::{
     clock::millis,
     error::{Error, Result},
     ids::ReceiptHandle,
-    keys,
     pipeline::Ticket,
     queue::{
         entries::{Entries, Outcomes},
         options::{ChangeVisibility, Deleted, VisibilityChanged, check_duration},
-        state::lease_in,
+        state::Recalled,
     },
-    storage::{Durability, Storage},
+    storage::Durability,
 };
 
 impl LocalQueue {
@@ -112,48 +111,52 @@ impl LocalQueue {
         step: impl FnOnce(&mut Operation<'_>) -> Result<T>,
     ) -> Result<(T, Ticket)> {
         let mut step = Some(step);
-        let (first, ticket) = self.cell.operate(durability, None, |op| {
-            if seqs.iter().any(|seq| op.state.may_be_cold(*seq)) {
-                return Ok(None);
+        let mut read: Option<ColdLeases> = None;
+        loop {
+            let (done, ticket) = self.cell.operate(durability, None, |op| {
+                // What is due in the time index must leave it before it can be told from what is untouched.
+                if !op.page_in_here(&self.cell, 0)? {
+                    return Ok(Err(Missing::Index));
+                }
+                let epoch = op.state.epoch();
+                match read.take() {
+                    Some(known) if known.epoch == epoch => {
+                        known.leases.iter().for_each(|(seq, lease)| op.state.recall(*seq, lease, op.batch));
+                    }
+                    _ if seqs.iter().any(|seq| op.state.must_recall(*seq)) => {
+                        return Ok(Err(Missing::Leases(op.state.partition(), epoch, op.now)));
+                    }
+                    _ => {}
+                }
+                let step = step.take().expect("taken once, since this ends the loop");
+                step(op).map(Ok)
+            })?;
+            match done {
+                Ok(done) => return Ok((done, ticket)),
+                Err(Missing::Index) => self.cell.page_in(0).await?,
+                Err(Missing::Leases(partition, epoch, now)) => {
+                    let seqs = seqs.to_vec();
+                    self.cell.fence().wait().await?;
+                    let leases = self.cell.engine.pipeline.read(move |store| {
+                        let read = |seq| Ok(Recalled::read(store, partition, seq, now)?.map(|lease| (seq, lease)));
+                        seqs.into_iter().filter_map(|seq| read(seq).transpose()).collect()
+                    });
+                    read = Some(ColdLeases { epoch, leases: leases.await? });
+                }
             }
-            let step = step.take().expect("the operation runs once");
-            step(op).map(Some)
-        })?;
-        if let Some(done) = first {
-            return Ok((done, ticket));
         }
-        let step = step.take().expect("it was left for now");
-        self.recall(seqs).await?;
-        self.cell.operate(durability, None, step)
     }
+}
 
-    /// Makes messages live again that wait in storage with a cold lease.
-    async fn recall(&self, seqs: &[u64]) -> Result<()> {
-        let _turn = self.cell.paging.lock().await;
-        let ((partition, fence, seqs), _) = self.cell.operate(Durability::Buffered, None, |op| {
-            let cold = seqs.iter().copied().filter(|seq| op.state.may_be_cold(*seq)).collect::<Vec<_>>();
-            Ok((op.state.partition(), op.fence.clone(), cold))
-        })?;
-        fence.wait().await?;
-        let read = move |store: &dyn Storage| {
-            let mut leases = Vec::with_capacity(seqs.len());
-            for seq in seqs {
-                let key = keys::cold(partition, seq);
-                if let Some(value) = store.meta(&key)? {
-                    leases.push((seq, lease_in(&bytes::Bytes::copy_from_slice(&key), &value)?));
-                }
-            }
-            Ok(leases)
-        };
-        let leases = self.cell.engine.pipeline.read(read).await?;
-        let _ = self.cell.operate(Durability::Buffered, None, |op| {
-            for (seq, lease) in leases {
-                if op.state.partition() == partition {
-                    op.state.recall(seq, lease, op.batch);
-                }
-            }
-            Ok(())
-        })?;
-        Ok(())
-    }
+/// What must be read before messages can be settled.
+enum Missing {
+    Index,
+    /// Leases from this partition, as they are in this epoch, at this time.
+    Leases(u64, u64, u64),
+}
+
+/// Leases read from storage, and the epoch in which they are what the state has put there.
+struct ColdLeases {
+    epoch: u64,
+    leases: Vec<(u64, Recalled)>,
 }

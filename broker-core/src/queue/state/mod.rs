@@ -32,6 +32,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use bytes::Bytes;
 pub(crate) use paging::{Fetched, Need, damaged_row, lease_in, seq_in};
 pub(crate) use receive::Leased;
+pub(crate) use settle::Recalled;
 
 use super::{
     lease::Lease,
@@ -39,16 +40,7 @@ use super::{
     record::Record,
     row::{RowHead, UnstampedRow},
 };
-use crate::{keys, storage::Batch};
-
-/// Ready messages kept in memory: beyond twice this many, the newest go back to storage. A hundred receives' worth.
-const READY_KEPT: usize = 4_096;
-/// Delayed messages kept in memory; further ones wait in the time index. A few hundred kilobytes.
-const DELAYED_KEPT: usize = 10_000;
-/// Untouched messages kept with their rows, so that a queue that is keeping up never reads what it has just written.
-const STAGED_KEPT: usize = 256;
-/// The bytes of those rows: one message of the largest size fits besides.
-const STAGED_BYTES: usize = 256 * 1024;
+use crate::{keys, limits::MemoryBounds, storage::Batch};
 
 /// What a live message is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +74,7 @@ struct Staged {
 pub(crate) struct QueueState {
     pub(crate) id: u64,
     pub(crate) settings: Settings,
+    bounds: MemoryBounds,
     /// The queue was deleted: its handles answer so from now on.
     pub(crate) deleted: bool,
     /// When the queue was last purged in this process; zero if never.
@@ -118,10 +111,11 @@ pub(crate) struct QueueState {
 
 impl QueueState {
     /// A queue as its record describes it, with nothing in memory yet.
-    pub(crate) fn new(id: u64, settings: Settings, record: &Record) -> Self {
+    pub(crate) fn new(id: u64, settings: Settings, bounds: MemoryBounds, record: &Record) -> Self {
         Self {
             id,
             settings,
+            bounds,
             deleted: false,
             purged_at: 0,
             partition: record.partition,
@@ -211,7 +205,7 @@ impl QueueState {
             }
         }
         self.expire_staged(now, batch);
-        if self.ready.len() > 2 * READY_KEPT {
+        if self.ready.len() > self.bounds.ready {
             self.put_out_ready(batch);
         }
     }
@@ -228,7 +222,7 @@ impl QueueState {
         let keeping_up = self.cursor == seq;
         if delay_ms > 0 {
             self.delay(seq, lease, batch);
-        } else if !keeping_up || self.staged.len() >= STAGED_KEPT || self.staged_bytes >= STAGED_BYTES {
+        } else if !keeping_up || self.staging_is_full() {
             return seq;
         } else {
             self.stage(Staged { seq, lease, cold: false, row });
@@ -241,7 +235,7 @@ impl QueueState {
 
     /// Keeps a delayed message in memory, or if there are many, in the time index.
     fn delay(&mut self, seq: u64, lease: Lease, batch: &mut Batch) {
-        if self.delayed < DELAYED_KEPT {
+        if self.delayed < self.bounds.delayed {
             batch.put_meta(&keys::hot(self.partition, seq), &lease.encode());
             self.put_live(seq, lease, Phase::Delayed);
             return;
@@ -249,15 +243,15 @@ impl QueueState {
         let time = lease.visible_at.min(self.expiry(lease.sent_at));
         batch.put_meta(&keys::delayed(self.partition, time, seq), &lease.encode());
         self.indexed += 1;
-        self.indexed_from = earlier(self.indexed_from, time);
-        self.indexed_since = earlier(self.indexed_since, time);
+        self.indexed_from = Some(earlier(self.indexed_from, time));
+        self.indexed_since = Some(earlier(self.indexed_since, time));
         self.fence = true;
     }
 
     /// The earliest time at which something in this queue changes by itself.
     pub(crate) fn next_event(&self) -> Option<u64> {
         let due = self.due.first().map(|(time, _)| *time);
-        self.indexed_from.map_or(due, |time| earlier(due, time))
+        self.indexed_from.map_or(due, |time| Some(earlier(due, time)))
     }
 
     /// Whether a receive would find something, as far as memory knows.
@@ -290,7 +284,7 @@ impl QueueState {
             delayed: 0,
             as_of: now,
         };
-        let fresh = Self::new(self.id, settings, &record);
+        let fresh = Self::new(self.id, settings, self.bounds, &record);
         let left = std::mem::replace(self, fresh);
         self.purged_at = now;
         self.epoch = left.epoch + 1;
@@ -302,6 +296,11 @@ impl QueueState {
         let head = self.record(0).head;
         let first = self.live.keys().next().map_or(head, |first| head.min(*first));
         Leftover { partition: self.partition, from: first, to: self.tail }
+    }
+
+    /// Changes whenever what was read before may no longer be taken in.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch
     }
 
     /// The partition in which the queue's rows are.
@@ -362,6 +361,10 @@ impl QueueState {
         }
     }
 
+    fn staging_is_full(&self) -> bool {
+        self.staged.len() >= self.bounds.staged || self.staged_bytes >= self.bounds.staged_bytes
+    }
+
     fn stage(&mut self, staged: Staged) {
         self.staged_bytes += staged.row.len();
         debug_assert!(self.staged.back().is_none_or(|last| last.seq < staged.seq));
@@ -395,7 +398,7 @@ impl QueueState {
     /// Puts the newest of the ready messages out of memory, and moves the cursor back in front of them.
     fn put_out_ready(&mut self, batch: &mut Batch) {
         let mut lowest = self.cursor;
-        while self.ready.len() > READY_KEPT
+        while self.ready.len() > self.bounds.ready / 2
             && let Some(seq) = self.ready.last().copied()
         {
             let lease = self.take_live(seq).expect("a ready message is live");
@@ -425,6 +428,6 @@ pub(crate) struct Leftover {
 }
 
 /// The earlier of a time that may be and one that is.
-fn earlier(known: Option<u64>, time: u64) -> Option<u64> {
-    Some(known.map_or(time, |known| known.min(time)))
+fn earlier(known: Option<u64>, time: u64) -> u64 {
+    known.map_or(time, |known| known.min(time))
 }

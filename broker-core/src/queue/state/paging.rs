@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::{Phase, QueueState, STAGED_BYTES, STAGED_KEPT, Staged, earlier};
+use super::{Phase, QueueState, Staged, earlier};
 use crate::{
     codec::Malformed,
     keys,
@@ -123,7 +123,7 @@ impl QueueState {
         Some(Need::Rows {
             partition: self.partition,
             range: self.cursor..self.readable.min(live),
-            page: Page { entries: want.max(STAGED_KEPT / 4), bytes: STAGED_BYTES },
+            page: Page { entries: want.max(self.bounds.staged / 4), bytes: self.bounds.staged_bytes },
             cold: self.cold > 0,
             now,
             epoch: self.epoch,
@@ -195,7 +195,7 @@ impl QueueState {
             // Whatever is due by now is made ready, or expires, by the tick that follows.
             self.put_live(seq, lease, Phase::Delayed);
         }
-        self.indexed_from = next.map_or(self.indexed_since, |time| earlier(self.indexed_since, time));
+        self.indexed_from = next.map_or(self.indexed_since, |time| Some(earlier(self.indexed_since, time)));
         self.fence = true;
     }
 

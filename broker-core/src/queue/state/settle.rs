@@ -1,6 +1,8 @@
 //! What a consumer does with a message it has received: delete it, or change when it becomes visible.
 
-use super::{Live, Phase, QueueState};
+use bytes::Bytes;
+
+use super::{Live, Phase, QueueState, damaged_row, lease_in};
 use crate::{
     clock::Timestamp,
     error::{Error, Result},
@@ -8,38 +10,76 @@ use crate::{
     queue::{
         lease::Lease,
         options::{Deleted, VisibilityChanged},
+        row::RowHead,
     },
-    storage::Batch,
+    storage::{Batch, Storage, StorageError},
 };
 
+/// A lease read from storage, and whether it is a cold one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Recalled {
+    pub(crate) lease: Lease,
+    pub(crate) cold: bool,
+}
+
+impl Recalled {
+    /// Reads the lease of a message that is in storage only: its cold one, or that of an untouched message. One that is
+    /// delayed beyond `now` is in the time index and cannot have been received.
+    pub(crate) fn read(
+        store: &dyn Storage,
+        partition: u64,
+        seq: u64,
+        now: u64,
+    ) -> Result<Option<Self>, StorageError> {
+        let key = keys::cold(partition, seq);
+        if let Some(value) = store.meta(&key)? {
+            let lease = lease_in(&Bytes::copy_from_slice(&key), &value)?;
+            return Ok(Some(Self { lease, cold: true }));
+        }
+        let Some(row) = store.row(partition, seq)? else { return Ok(None) };
+        let RowHead { sent_at, visible_from } =
+            RowHead::read(&row).map_err(|what| damaged_row(partition, seq, what))?;
+        let lease = Lease::untouched(sent_at, visible_from);
+        Ok((visible_from <= now).then_some(Self { lease, cold: false }))
+    }
+}
+
 impl QueueState {
-    /// Whether the message may be in storage only, with a cold lease that must be read before it can be settled.
-    pub(crate) fn may_be_cold(&self, seq: u64) -> bool {
-        self.cold > 0 && !self.live.contains_key(&seq) && seq < self.tail
+    /// Whether the message may be in storage only, so that its lease must be read before it can be settled.
+    ///
+    /// Two ways lead there: it was received and put out of memory since, or a power cut has undone its delivery.
+    pub(crate) fn must_recall(&self, seq: u64) -> bool {
+        let in_storage = || seq >= self.cursor || self.staged_at(seq).is_some();
+        seq < self.tail && !self.live.contains_key(&seq) && in_storage()
     }
 
-    /// Makes a message live again whose cold lease was read.
-    pub(crate) fn recall(&mut self, seq: u64, lease: Lease, batch: &mut Batch) {
-        let staged_at = self.staged.binary_search_by_key(&seq, |staged| staged.seq).ok();
-        if self.live.contains_key(&seq) || (staged_at.is_none() && seq < self.cursor) {
-            return; // It has been settled, or paged in and settled, while its cold lease was being read.
+    /// Makes a message live again whose lease was read in this epoch.
+    pub(crate) fn recall(&mut self, seq: u64, recalled: &Recalled, batch: &mut Batch) {
+        if !self.must_recall(seq) {
+            return;
         }
-        if let Some(staged) = staged_at.and_then(|at| self.staged.remove(at)) {
+        if let Some(staged) = self.staged_at(seq).and_then(|at| self.staged.remove(at)) {
             self.staged_bytes -= staged.row.len();
         }
-        batch.delete_meta(&keys::cold(self.partition, seq));
-        batch.put_meta(&keys::hot(self.partition, seq), &lease.encode());
-        self.cold -= 1;
-        self.put_live(seq, lease, Phase::Ready);
+        if recalled.cold {
+            batch.delete_meta(&keys::cold(self.partition, seq));
+            self.cold -= 1;
+        }
+        batch.put_meta(&keys::hot(self.partition, seq), &recalled.lease.encode());
+        self.put_live(seq, recalled.lease, Phase::Ready);
         self.epoch += 1;
         self.fence = true;
     }
 
-    /// Deletes the message if the receipt is of its latest delivery, whether or not its lease has ended (rule Q70).
+    fn staged_at(&self, seq: u64) -> Option<usize> {
+        self.staged.binary_search_by_key(&seq, |staged| staged.seq).ok()
+    }
+
+    /// Deletes the message unless it has been received again since, whether or not its lease has ended (rule Q70).
     pub(crate) fn delete(&mut self, seq: u64, delivery: u32, batch: &mut Batch) -> Deleted {
         match self.live.get(&seq) {
-            Some(live) if live.lease.deliveries == delivery => self.remove_live(seq, batch),
-            Some(_) => return Deleted::Stale,
+            Some(live) if live.lease.deliveries > delivery => return Deleted::Stale,
+            Some(_) => self.remove_live(seq, batch),
             None => {}
         }
         Deleted::Gone
@@ -57,9 +97,10 @@ impl QueueState {
         batch: &mut Batch,
     ) -> Result<VisibilityChanged> {
         let Some(Live { lease, .. }) = self.live.get(&seq) else { return Ok(VisibilityChanged::Gone) };
-        if lease.deliveries != delivery && timeout_ms > 0 {
+        if lease.deliveries > delivery && timeout_ms > 0 {
             return Ok(VisibilityChanged::Stale);
         }
+        let lease = lease.proven(delivery, now);
         let visible_at = now.saturating_add(timeout_ms);
         let invisible_ms = visible_at.saturating_sub(lease.received_at);
         if timeout_ms > 0 && invisible_ms > max_ms {
@@ -68,7 +109,7 @@ impl QueueState {
             );
             return Err(Error::invalid("timeout", format!("{timeout_ms} ms"), reason));
         }
-        let lease = Lease { visible_at, ..*lease };
+        let lease = Lease { visible_at, ..lease };
         let phase = if timeout_ms == 0 { Phase::Ready } else { Phase::InFlight };
         self.take_live(seq);
         batch.put_meta(&keys::hot(self.partition, seq), &lease.encode());

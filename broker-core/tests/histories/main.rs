@@ -1,0 +1,62 @@
+//! Random histories of a whole queue against a naive model: sends, receives, deletes, visibility changes, time,
+//! purges, clean ends and crashes, on memory and on sled, with memory bounds so small that paging never rests.
+//!
+//! A failing history is printed in its shortest form with its seed; a bug found this way becomes a named history in
+//! `found.rs`.
+
+mod driver;
+mod grounds;
+mod model;
+
+use broker_core::MemoryBounds;
+use driver::{Run, Step, TINY, step};
+use grounds::{Crashing, Sled};
+use proptest::{collection::vec, prelude::*};
+
+fn block_on(future: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future);
+}
+
+fn on_memory(steps: &[Step], can_block: bool, bounds: MemoryBounds) {
+    block_on(async { Run::new(Crashing::new(can_block), bounds).await.run(steps).await });
+}
+
+fn on_sled(steps: &[Step], bounds: MemoryBounds) {
+    block_on(async { Run::new(Sled::new(), bounds).await.run(steps).await });
+}
+
+fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig { cases, max_shrink_iters: 20_000, ..ProptestConfig::default() }
+}
+
+proptest! {
+    #![proptest_config(cases(2_500))]
+    #[test]
+    fn histories_with_tiny_bounds_agree_with_the_model(steps in vec(step(), 1..70)) {
+        on_memory(&steps, false, TINY);
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(1_000))]
+    #[test]
+    fn histories_with_default_bounds_agree_with_the_model(steps in vec(step(), 1..50)) {
+        on_memory(&steps, false, MemoryBounds::default());
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(500))]
+    #[test]
+    fn histories_on_a_store_that_blocks_agree_with_the_model(steps in vec(step(), 1..60)) {
+        on_memory(&steps, true, TINY);
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(60))]
+    #[test]
+    fn histories_on_sled_agree_with_the_model(steps in vec(step(), 1..40)) {
+        on_sled(&steps, TINY);
+    }
+}
