@@ -2,6 +2,7 @@
 //!
 //! | space | key |
 //! |---|---|
+//! | neither | `0`: the number of the newest commit, see `record.rs` |
 //! | rows | `1`, partition (8 bytes, big-endian), sequence (8 bytes, big-endian), chunk |
 //! | meta | `2`, the key with each `00` as `00 ff`, `00`, chunk |
 //!
