@@ -74,6 +74,18 @@ impl Directory {
         }
     }
 
+    /// Removes sled's snapshots of its log. Says whether there were any.
+    pub(crate) fn remove_snapshots(&self) -> Result<bool, StorageError> {
+        let is_snapshot = |path: &PathBuf| {
+            path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"snap."))
+        };
+        let snapshots: Vec<_> = children(&self.sled())?.into_iter().filter(is_snapshot).collect();
+        for path in &snapshots {
+            fs::remove_file(path).map_err(|error| io("removing", path, error))?;
+        }
+        Ok(!snapshots.is_empty())
+    }
+
     pub(crate) fn begin_creation(&self) -> Result<(), StorageError> {
         create_private(&self.half_created(), false)?;
         create_private(&self.half_created().join("sled"), false)

@@ -37,7 +37,7 @@ pub(crate) fn open(path: &Path, options: &SledOptions) -> Result<SledStorage, St
     }
     check_format(&home)?;
     home.refuse_symlinks()?;
-    let db = open_sled(&home, &home.sled(), options)?;
+    let db = open_without_bad_snapshots(&home, options)?;
     // sled has created what it was missing; from now on only the content of its file changes.
     home.make_private()?;
     home.sync()?;
@@ -86,6 +86,17 @@ fn check_format(home: &Directory) -> Result<(), StorageError> {
             Err(StorageError::NewerFormat { place: place(), found, supported: FORMAT_VERSION })
         }
         _ => Err(StorageError::corrupt(place(), "it is not a format marker of this engine")),
+    }
+}
+
+/// sled sums up its log in `snap.*` when it opens, and neither syncs that file nor opens with a torn one: a power cut
+/// while opening would end the store. The log has everything, so a snapshot that does not help is thrown away.
+fn open_without_bad_snapshots(home: &Directory, options: &SledOptions) -> Result<sled::Db, StorageError> {
+    match open_sled(home, &home.sled(), options) {
+        Err(StorageError::Corrupt { .. }) if home.remove_snapshots()? => {
+            open_sled(home, &home.sled(), options)
+        }
+        result => result,
     }
 }
 

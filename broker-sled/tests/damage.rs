@@ -2,7 +2,11 @@
 
 mod common;
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use broker_core::storage::{Batch, Durability, Page, Storage, StorageError};
 use broker_sled::SledStorage;
@@ -130,6 +134,28 @@ fn a_missing_file_gives_an_error_or_every_acknowledged_value() {
 }
 
 #[test]
+fn a_damaged_or_missing_snapshot_of_the_log_loses_nothing() {
+    let (home, whole) = filled(50_000);
+    // The snapshot is written at opening.
+    drop(SledStorage::open(home.path()).unwrap());
+    let is_snapshot = |path: &PathBuf| path.file_name().unwrap().as_encoded_bytes().starts_with(b"snap.");
+    let snapshots: Vec<_> = files_below(home.path()).into_iter().filter(is_snapshot).collect();
+    assert!(!snapshots.is_empty(), "sled writes none any more");
+    for file in snapshots {
+        let good = fs::read(&file).unwrap();
+        let truncated = [0, 1, 7, good.len() / 2, good.len() - 1].map(|len| (len, good[..len].to_vec()));
+        for (place, bad) in flips(&good, 40).into_iter().chain(truncated) {
+            let copy = copy_of(home.path());
+            let name = file.strip_prefix(home.path()).unwrap();
+            fs::write(copy.path().join(name), bad).unwrap();
+            assert!(whole_or_error(copy.path(), &whole, "a snapshot"), "{} at {place}", name.display());
+            fs::remove_file(copy.path().join(name)).ok();
+            assert!(whole_or_error(copy.path(), &whole, "a missing snapshot"));
+        }
+    }
+}
+
+#[test]
 fn a_directory_that_failed_to_open_opens_again_once_it_is_mended() {
     let (home, whole) = filled(200);
     for file in files_below(&home.path().join("store")) {
@@ -137,7 +163,8 @@ fn a_directory_that_failed_to_open_opens_again_once_it_is_mended() {
         fs::write(&file, vec![0xa5; good.len()]).unwrap();
         let what = file.display().to_string();
         let copy = copy_of(home.path());
-        assert!(!whole_or_error(copy.path(), &whole, &what), "{what} is overwritten");
+        let opened = whole_or_error(copy.path(), &whole, &what);
+        assert_eq!(opened, what.contains("snap."), "{what} is overwritten");
         let name = file.strip_prefix(home.path()).unwrap();
         // All of it: sled may have touched the other files while it failed.
         fs::write(&file, good).unwrap();

@@ -72,3 +72,20 @@ fn one_committing_thread_and_many_readers_never_hang_on_a_short_queue() {
         println!("ended: {who}");
     }
 }
+
+#[test]
+fn opening_and_the_largest_message_fit_a_thread_with_a_small_stack() {
+    let home = TempDir::new().unwrap();
+    let path = home.path().to_owned();
+    let small = thread::Builder::new().stack_size(256 << 10).spawn(move || {
+        for number in 0..2 {
+            let store = SledStorage::open(&path).unwrap();
+            (0..50).for_each(|step| short_queue(&store, number * 50 + step));
+            let mut batch = Batch::new();
+            batch.put_row(2, number, vec![7; 1 << 20]);
+            store.commit(&batch, Durability::Synced).unwrap();
+            assert_eq!(store.row(2, number).unwrap().unwrap().len(), 1 << 20);
+        }
+    });
+    small.unwrap().join().unwrap();
+}
