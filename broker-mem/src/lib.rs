@@ -9,8 +9,8 @@ mod key;
 mod rows;
 
 use std::{
-    collections::{BTreeMap, HashMap},
-    ops::{Bound, Range},
+    collections::{BTreeMap, HashMap, btree_map::Entry},
+    ops::Range,
     sync::Arc,
 };
 
@@ -60,7 +60,7 @@ impl Storage for MemStorage {
     }
 
     fn meta(&self, key: &[u8]) -> Result<Option<Bytes>, StorageError> {
-        Ok(self.spaces.lock().meta.get(key).map(|value| Bytes::copy_from_slice(value)))
+        Ok(self.spaces.lock().meta.get(&Key::new(key)).map(|value| Bytes::copy_from_slice(value)))
     }
 
     fn meta_range(&self, from: &[u8], to: &[u8], page: Page) -> Result<Vec<(Bytes, Bytes)>, StorageError> {
@@ -69,9 +69,10 @@ impl Storage for MemStorage {
             return Ok(Vec::new());
         }
         let spaces = self.spaces.lock();
-        let entries = spaces.meta.range::<[u8], _>((Bound::Included(from), Bound::Excluded(to)));
-        let copied = entries.map(|(key, value)| (Bytes::copy_from_slice(key.as_slice()), value));
-        Ok(one_page(copied.map(|(key, value)| (key, Bytes::copy_from_slice(value))), page))
+        let entries = spaces.meta.range(Key::new(from)..Key::new(to));
+        let copied = entries
+            .map(|(key, value)| (key.with_bytes(Bytes::copy_from_slice), Bytes::copy_from_slice(value)));
+        Ok(one_page(copied, page))
     }
 
     fn profile(&self) -> Profile {
@@ -103,18 +104,18 @@ impl Spaces {
                     }
                 }
             }
-            Op::PutMeta { key, value } => match self.meta.get_mut(key) {
+            Op::PutMeta { key, value } => match self.meta.entry(Key::new(key)) {
                 // Counters and due times are rewritten all the time: the old value's allocation serves the new one.
-                Some(stored) => {
-                    stored.clear();
-                    stored.extend_from_slice(value);
+                Entry::Occupied(mut stored) => {
+                    stored.get_mut().clear();
+                    stored.get_mut().extend_from_slice(value);
                 }
-                None => drop(self.meta.insert(Key::new(key), value.to_vec())),
+                Entry::Vacant(place) => drop(place.insert(value.to_vec())),
             },
-            Op::DeleteMeta { key } => drop(self.meta.remove(key)),
+            Op::DeleteMeta { key } => drop(self.meta.remove(&Key::new(key))),
             Op::DeleteMetaRange { from, to } if from < to => {
-                let range = (Bound::Included(from), Bound::Excluded(to));
-                let keys: Vec<Key> = self.meta.range::<[u8], _>(range).map(|(key, _)| key.clone()).collect();
+                let range = self.meta.range(Key::new(from)..Key::new(to));
+                let keys: Vec<Key> = range.map(|(key, _)| key.clone()).collect();
                 for key in &keys {
                     self.meta.remove(key);
                 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `lock` | empty; locked while a store is open |
 //! | `store/format` | the name and version of the format |
+//! | `store/synced` | how many commits are on the disk at least; see `record.rs` |
 //! | `store/sled/` | sled's files: `db`, `conf`, `snap.*`, and `blobs/`, which stays empty |
 //! | `store.new/` | a store that is being created, or a leftover of a crash in that |
 
@@ -73,6 +74,18 @@ impl Directory {
         }
     }
 
+    /// Removes sled's snapshots of its log. Says whether there were any.
+    pub(crate) fn remove_snapshots(&self) -> Result<bool, StorageError> {
+        let is_snapshot = |path: &PathBuf| {
+            path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"snap."))
+        };
+        let snapshots: Vec<_> = children(&self.sled())?.into_iter().filter(is_snapshot).collect();
+        for path in &snapshots {
+            fs::remove_file(path).map_err(|error| io("removing", path, error))?;
+        }
+        Ok(!snapshots.is_empty())
+    }
+
     pub(crate) fn begin_creation(&self) -> Result<(), StorageError> {
         create_private(&self.half_created(), false)?;
         create_private(&self.half_created().join("sled"), false)
@@ -93,14 +106,16 @@ impl Directory {
 
     /// Takes all rights from everybody but the owner.
     pub(crate) fn make_private(&self) -> Result<(), StorageError> {
-        walk(&self.path, DEPTH_MAX + 1, &mut |path| {
+        set_private(&self.path.join("lock"), 0o600)?;
+        walk(&self.store(), DEPTH_MAX, &mut |path| {
             set_private(path, if path.is_dir() { 0o700 } else { 0o600 })
         })
     }
 
     /// Makes every file and every name durable, up to the name of the directory itself.
     pub(crate) fn sync(&self) -> Result<(), StorageError> {
-        walk(&self.path, DEPTH_MAX + 1, &mut sync_any)?;
+        walk(&self.store(), DEPTH_MAX, &mut sync_any)?;
+        sync_directory(&self.path)?;
         parent(&self.path).map_or(Ok(()), sync_directory)
     }
 
@@ -110,7 +125,8 @@ impl Directory {
         if self.is_created() {
             return Ok(());
         }
-        let ours = ["lock", "store.new"];
+        // `store` may appear while this looks: another process may be creating it.
+        let ours = ["lock", "store.new", "store"];
         match children(&self.path)?.into_iter().find(|path| !ours.iter().any(|name| path.ends_with(name))) {
             Some(foreign) => {
                 let error = Error::new(ErrorKind::DirectoryNotEmpty, "the directory holds other files");

@@ -2,6 +2,7 @@
 //!
 //! | space | key |
 //! |---|---|
+//! | neither | `0`: the number of the newest commit, see `record.rs` |
 //! | rows | `1`, partition (8 bytes, big-endian), sequence (8 bytes, big-endian), chunk |
 //! | meta | `2`, the key with each `00` as `00 ff`, `00`, chunk |
 //!
@@ -9,8 +10,9 @@
 //! sorts before one that goes on with a zero byte.
 //!
 //! **Why no page goes to `blobs/`**: sled moves a page there when it exceeds a quarter of a segment, 1 MiB here. A leaf
-//! has at most 19 entries (it splits above 16 and takes in a neighbour below 4), each of at most one chunk and one key:
-//! 19 * (16,384 + 2,052) is 342 KiB. An inner page has at most 257 keys of 2,052 bytes: 515 KiB.
+//! has at most 20 entries (it splits above 16 and takes in a neighbour below 4), each of at most one chunk and one key;
+//! an inner page has at most 257 keys. The assertions below do the sum. With sled's own segments of 512 KiB, chunks of
+//! 32 KiB do get there: a page of five suffices.
 
 use std::ops::Range;
 
@@ -26,6 +28,15 @@ pub(crate) const SEGMENT_BYTES: usize = 4 << 20;
 const CHUNKS_MAX: u16 = 0xff00;
 
 const _: () = assert!(crate::VALUE_BYTES_MAX.div_ceil(CHUNK_BYTES - 4) < CHUNKS_MAX as usize);
+
+/// The longest stored key: a tag, 1,024 zero bytes, each spelled in two, the end and the chunk number.
+const KEY_BYTES_MAX: usize = 1 + 2 * 1_024 + 1 + CHUNK_NUMBER_BYTES;
+/// What sled adds to an entry of a page and to a page, with a margin.
+const OVERHEAD_BYTES: usize = 32;
+const PAGE_BYTES_MAX: usize = SEGMENT_BYTES / 4 - OVERHEAD_BYTES;
+
+const _: () = assert!(20 * (CHUNK_BYTES + KEY_BYTES_MAX + OVERHEAD_BYTES) < PAGE_BYTES_MAX);
+const _: () = assert!(257 * (KEY_BYTES_MAX + OVERHEAD_BYTES) < PAGE_BYTES_MAX);
 
 const ROW: u8 = 1;
 const META: u8 = 2;

@@ -13,8 +13,9 @@
 //!   that commits, one at a time.
 //! - **Panics become errors**: sled panics on damaged files and elsewhere. Opening and calls catch that, which needs
 //!   `panic = "unwind"`; the panic message still goes to the panic hook. After one, the store refuses everything.
-//! - **Damage can look like the end of the log**: sled checks what it reads, so a wrong value does not come back; but
-//!   after a flipped bit it may take what follows as never written.
+//! - **Damage looks like the end of the log** to sled: it never gives back a wrong value, but after a flipped bit it takes
+//!   what follows for never written. Commits are therefore counted on the side, and a log that has lost a synced one is
+//!   an error (see `record.rs`). After a power cut the count itself may be some commits old.
 //! - **Space comes back late**: sled rewrites segments as it goes. The file does not shrink while little is written.
 //! - sled starts a few threads of its own, shared by all stores of a process.
 //!
@@ -24,6 +25,7 @@ mod chunks;
 mod directory;
 mod keys;
 mod open;
+mod record;
 mod writes;
 
 use std::{
@@ -38,6 +40,7 @@ use std::{
 use broker_core::storage::{Batch, Durability, Op, Page, Profile, Storage, StorageError};
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
+use record::Record;
 
 /// The largest row. Far above any message; what it bounds is the memory that one read can take.
 const VALUE_BYTES_MAX: usize = 64 << 20;
@@ -63,13 +66,20 @@ pub struct SledStorage {
     file: File,
     file_path: PathBuf,
     /// Held over a whole commit: only the committing thread may flush, or sled can deadlock.
-    committing: Mutex<()>,
+    committed: Mutex<Committed>,
     /// Written while a batch applies, read while a scan runs: sled's own iterators see batches in parts.
     view: RwLock<()>,
     /// Set by the first failure that leaves the state unknown. Only reopening clears it.
     failed: AtomicBool,
     /// Declared last, so released last: when the next owner gets the lock, sled has closed its files.
     _lock: File,
+}
+
+/// What the committing thread keeps count of.
+struct Committed {
+    /// The number of the newest commit.
+    number: u64,
+    record: Record,
 }
 
 impl SledStorage {
@@ -101,13 +111,16 @@ impl SledStorage {
     fn commit_now(
         &self,
         tree: &sled::Tree,
+        committed: &mut Committed,
         batch: &Batch,
         durability: Durability,
     ) -> Result<(), StorageError> {
         let failed = |action: &str, error| engine_error(action, error, &self.file_path);
-        let writes =
+        let mut writes =
             writes::of(batch, tree).map_err(|error| failed("reading what a batch deletes", error))?;
         if !batch.is_empty() {
+            committed.number += 1;
+            writes.insert(&record::KEY, &committed.number.to_be_bytes());
             let _nobody_reads = self.view.write();
             tree.apply_batch(writes).map_err(|error| failed("applying a batch", error))?;
         }
@@ -115,8 +128,8 @@ impl SledStorage {
             tree.flush().map_err(|error| failed("flushing", error))?;
         }
         if durability >= Durability::Synced {
-            let path = self.file_path.display();
-            self.file.sync_data().map_err(|error| StorageError::io(format!("syncing {path}"), error))?;
+            self.file.sync_data().map_err(|error| directory::io("syncing", &self.file_path, error))?;
+            committed.record.write(committed.number)?;
         }
         Ok(())
     }
@@ -144,8 +157,8 @@ impl Storage for SledStorage {
                 return Err(StorageError::ValueTooLarge { bytes: value.len(), max: VALUE_BYTES_MAX });
             }
         }
-        let _one_at_a_time = self.committing.lock();
-        let result = self.call(|tree| self.commit_now(tree, batch, durability));
+        let mut committed = self.committed.lock();
+        let result = self.call(|tree| self.commit_now(tree, &mut committed, batch, durability));
         // A sync must not be tried again: the system may have dropped the pages that it could not write.
         if result.is_err() {
             self.failed.store(true, Ordering::Release);
@@ -198,9 +211,13 @@ fn engine_error(action: &str, error: sled::Error, file: &Path) -> StorageError {
     let file = file.display();
     match error {
         sled::Error::Io(source) => StorageError::io(format!("{action}, in {file},"), source),
-        sled::Error::Corruption { at, .. } => StorageError::corrupt(
+        sled::Error::Corruption { at: Some(at), .. } => {
+            StorageError::corrupt(file.to_string(), format!("sled found a bad record at {at} while {action}"))
+        }
+        // Without a place in the log it is one of the small files next to it.
+        sled::Error::Corruption { .. } => StorageError::corrupt(
             file.to_string(),
-            format!("sled found a bad record at {at:?} while {action}"),
+            format!("sled rejects it, or `conf` or `snap.*` next to it, while {action}"),
         ),
         other => StorageError::Engine(format!("{action}: {other}")),
     }

@@ -13,9 +13,10 @@ use broker_core::storage::StorageError;
 use parking_lot::{Mutex, RwLock};
 
 use crate::{
-    SledOptions, SledStorage,
+    Committed, SledOptions, SledStorage,
     directory::{Directory, io},
     engine_error, keys, panic_text,
+    record::{self, Record},
 };
 
 /// The first line of the marker file, and the version that this build writes and reads.
@@ -36,18 +37,21 @@ pub(crate) fn open(path: &Path, options: &SledOptions) -> Result<SledStorage, St
     }
     check_format(&home)?;
     home.refuse_symlinks()?;
-    let db = open_sled(&home, &home.sled(), options)?;
+    let db = open_without_bad_snapshots(&home, options)?;
     // sled has created what it was missing; from now on only the content of its file changes.
     home.make_private()?;
     home.sync()?;
     let file_path = home.sled().join("db");
     let file = OpenOptions::new().read(true).write(true).open(&file_path);
     let file = file.map_err(|error| io("opening", &file_path, error))?;
+    let mut record = Record::open(home.store().join("synced"))?;
+    let stored = db.get(record::KEY).map_err(|error| engine_error("opening", error, &file_path))?;
+    let number = record.check(stored.as_deref(), &file_path)?;
     Ok(SledStorage {
         db: Some(db),
         file,
         file_path,
-        committing: Mutex::new(()),
+        committed: Mutex::new(Committed { number, record }),
         view: RwLock::new(()),
         failed: AtomicBool::new(false),
         _lock: lock,
@@ -61,6 +65,7 @@ fn create(home: &Directory, options: &SledOptions) -> Result<(), StorageError> {
     let marker = home.half_created().join("format");
     let text = format!("{FORMAT_NAME} {FORMAT_VERSION}\n");
     fs::write(&marker, text).map_err(|error| io("writing", &marker, error))?;
+    Record::create(&home.half_created().join("synced"))?;
     let db = open_sled(home, &home.half_created().join("sled"), options)?;
     let flushed = db.flush().map_err(|error| engine_error("creating", error, &marker));
     drop(db);
@@ -81,6 +86,17 @@ fn check_format(home: &Directory) -> Result<(), StorageError> {
             Err(StorageError::NewerFormat { place: place(), found, supported: FORMAT_VERSION })
         }
         _ => Err(StorageError::corrupt(place(), "it is not a format marker of this engine")),
+    }
+}
+
+/// sled sums up its log in `snap.*` when it opens, and neither syncs that file nor opens with a torn one: a power cut
+/// while opening would end the store. The log has everything, so a snapshot that does not help is thrown away.
+fn open_without_bad_snapshots(home: &Directory, options: &SledOptions) -> Result<sled::Db, StorageError> {
+    match open_sled(home, &home.sled(), options) {
+        Err(StorageError::Corrupt { .. }) if home.remove_snapshots()? => {
+            open_sled(home, &home.sled(), options)
+        }
+        result => result,
     }
 }
 

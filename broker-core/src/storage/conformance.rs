@@ -1,4 +1,4 @@
-//! The laws of [`Storage`](super::Storage) as tests, for anyone who writes a backend.
+//! The laws of [`Storage`] as tests, for anyone who writes a backend.
 //!
 //! A backend says in a [`Subject`] how a store is made and reopened, and one line makes a named test of every law:
 //!
