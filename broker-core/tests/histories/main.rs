@@ -5,6 +5,7 @@
 //! `found.rs`.
 
 mod driver;
+mod found;
 mod grounds;
 mod model;
 

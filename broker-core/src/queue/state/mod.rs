@@ -358,6 +358,8 @@ impl QueueState {
             batch.delete_row(self.partition, seq);
             batch.delete_meta(&keys::hot(self.partition, seq));
             self.stored -= 1;
+            // A page read from the cursor on must not find it again.
+            self.fence |= seq >= self.cursor;
         }
     }
 
