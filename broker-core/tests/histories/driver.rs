@@ -13,19 +13,39 @@ use super::model::{Changed, Model};
 /// One step of a history.
 #[derive(Debug, Clone)]
 pub(crate) enum Step {
-    Send { delay_s: Option<u64> },
-    SendBatch { count: usize },
-    Receive { max: usize, timeout_s: Option<u64> },
+    Send {
+        delay_s: Option<u64>,
+    },
+    SendBatch {
+        count: usize,
+    },
+    Receive {
+        max: usize,
+        timeout_s: Option<u64>,
+    },
     /// Deletes by the `n`th of all receipts given out so far, counted from the newest.
-    Delete { nth: usize },
-    DeleteBatch { count: usize },
-    Change { nth: usize, timeout_s: u64 },
-    Advance { ms: u64 },
-    SetRetention { s: u64 },
+    Delete {
+        nth: usize,
+    },
+    DeleteBatch {
+        count: usize,
+    },
+    Change {
+        nth: usize,
+        timeout_s: u64,
+    },
+    Advance {
+        ms: u64,
+    },
+    SetRetention {
+        s: u64,
+    },
     Purge,
     Reopen,
     /// A crash that keeps this many of the commits that were not synced yet.
-    Crash { unsynced: usize },
+    Crash {
+        unsynced: usize,
+    },
 }
 
 pub(crate) fn step() -> impl Strategy<Value = Step> {
@@ -80,11 +100,8 @@ pub(crate) struct Run<G> {
 
 async fn open(store: Arc<dyn Storage>, clock: &ManualClock, bounds: MemoryBounds) -> (Broker, LocalQueue) {
     let broker = Broker::builder_on(store).clock(clock.clone()).seed(7).memory(bounds).open().await.unwrap();
-    let queue = broker
-        .queue("history")
-        .visibility_timeout(Duration::from_millis(VISIBILITY_MS))
-        .await
-        .unwrap();
+    let queue =
+        broker.queue("history").visibility_timeout(Duration::from_millis(VISIBILITY_MS)).await.unwrap();
     (broker, queue)
 }
 
@@ -190,7 +207,9 @@ impl<G: Ground> Run<G> {
     }
 
     async fn delete(&mut self, nth: usize) {
-        let Some((receipt, id, delivery)) = self.model.receipts.iter().rev().nth(nth).copied() else { return };
+        let Some((receipt, id, delivery)) = self.model.receipts.iter().rev().nth(nth).copied() else {
+            return;
+        };
         let deleted = self.queue.delete(receipt).await.unwrap();
         assert_eq!(deleted, self.model.delete(self.now(), id, delivery));
     }
@@ -208,7 +227,9 @@ impl<G: Ground> Run<G> {
     }
 
     async fn change(&mut self, nth: usize, timeout: Duration) {
-        let Some((receipt, id, delivery)) = self.model.receipts.iter().rev().nth(nth).copied() else { return };
+        let Some((receipt, id, delivery)) = self.model.receipts.iter().rev().nth(nth).copied() else {
+            return;
+        };
         let changed = match self.queue.change_visibility(receipt, timeout).await {
             Ok(VisibilityChanged::Until(time)) => Changed::Until(time.as_millis()),
             Ok(VisibilityChanged::Stale) => Changed::Stale,

@@ -59,7 +59,8 @@ impl Model {
     pub(crate) fn receive(&mut self, now: u64, max: usize, timeout_ms: Option<u64>, got: &[Message]) {
         self.expire(now);
         let timeout = timeout_ms.unwrap_or(self.visibility_ms);
-        let expected: Vec<_> = self.items.iter_mut().filter(|item| item.visible_at <= now).take(max).collect();
+        let expected: Vec<_> =
+            self.items.iter_mut().filter(|item| item.visible_at <= now).take(max).collect();
         assert_eq!(got.len(), expected.len(), "messages received at {now}");
         for (item, message) in expected.into_iter().zip(got) {
             if item.count == 0 {

@@ -138,7 +138,8 @@ impl LocalQueue {
                     let seqs = seqs.to_vec();
                     self.cell.fence().wait().await?;
                     let leases = self.cell.engine.pipeline.read(move |store| {
-                        let read = |seq| Ok(Recalled::read(store, partition, seq, now)?.map(|lease| (seq, lease)));
+                        let read =
+                            |seq| Ok(Recalled::read(store, partition, seq, now)?.map(|lease| (seq, lease)));
                         seqs.into_iter().filter_map(|seq| read(seq).transpose()).collect()
                     });
                     read = Some(ColdLeases { epoch, leases: leases.await? });

@@ -1,0 +1,9 @@
+//! Nothing acknowledged is lost: a crash at every commit, a failure at every commit and read, a future dropped at every
+//! await, a process killed under load.
+
+mod cancel;
+mod failure;
+mod killed;
+mod ledger;
+mod script;
+mod sweep;
