@@ -108,7 +108,9 @@ impl Journal {
     /// Appends the records, for a caller that does not need to know when they are on the disk.
     pub(super) fn append_later(&self, records: &[Record]) -> oneshot::Receiver<Result<(), Arc<io::Error>>> {
         let mut lines = Vec::with_capacity(32 * records.len());
-        records.iter().for_each(|record| record.write(&mut lines));
+        for record in records {
+            record.write(&mut lines);
+        }
         let (done, outcome) = oneshot::channel();
         // If the thread has stopped, `done` is dropped here, which is what the receiver then hears.
         drop(self.0.send(Append { lines, done }));
@@ -187,7 +189,10 @@ mod tests {
             fs::write(&path, &whole[..end]).unwrap();
             let mut tally = Tally::new(3);
             let journal = Journal::open(&path, &mut tally).unwrap();
-            let lines = whole[..end].iter().filter(|byte| **byte == b'\n').count();
+            let lines = whole[..end]
+                .split_inclusive(|byte| *byte == b'\n')
+                .filter(|line| line.ends_with(b"\n"))
+                .count();
             assert_eq!(tally.done_count(), lines.saturating_sub(1) as u64);
             journal.append(&records()).await.unwrap();
             let mut again = Tally::new(3);
