@@ -1,5 +1,7 @@
 //! The main job as a user runs it: good input and bad, wrong directories, and what it says when something is wrong.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod support;
 
 use std::{

@@ -1,5 +1,7 @@
 //! The main job killed with SIGKILL again and again, at moments all over its life: the totals are exact all the same.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod support;
 
 use std::{

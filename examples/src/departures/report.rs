@@ -39,12 +39,11 @@ impl Report<'_> {
     pub(super) fn write(&self, out: &mut impl Write) -> io::Result<()> {
         let Self { totals, run } = self;
         write_totals(out, totals)?;
-        let rejected = run.rejected.total();
-        writeln!(
-            out,
-            "rows that did not parse: {} (kept in departures-rejected: {rejected})",
-            totals.rejected
-        )?;
+        let (rejected, kept) = (totals.rejected, run.rejected.total());
+        writeln!(out, "rows that did not parse: {rejected} (kept in departures-rejected: {kept})")?;
+        if kept > rejected {
+            writeln!(out, "  {} of those kept are copies, set aside again after a crash", kept - rejected)?;
+        }
         writeln!(out)?;
         let (workers, seconds) = (run.workers, run.elapsed.as_secs_f64());
         let rate = rate(run.done, run.elapsed);
