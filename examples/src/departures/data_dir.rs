@@ -25,6 +25,9 @@ const MARKER_TITLE: &str = "broker example departures, layout 1";
 /// What may be there before the marker is: leftovers of a start that was killed early.
 const BEFORE_MARKER: [&str; 4] = ["lock", "departures.new", "stdin.csv", "stdin.csv.new"];
 
+/// What broker-sled makes in its directory.
+const IN_STORE: [&str; 3] = ["lock", "store", "store.new"];
+
 /// A directory that is this program's, locked until this is dropped.
 #[derive(Debug)]
 pub(super) struct DataDir {
@@ -64,6 +67,12 @@ impl DataDir {
     /// leaves no half of it. The marker goes last.
     pub(super) fn start_over(&self) -> Result<()> {
         let (store, old) = (self.store(), self.path.join("broker.old"));
+        for entry in store.read_dir().into_iter().flatten() {
+            let name = entry.with_context(|| format!("reading {}", store.display()))?.file_name();
+            if !IN_STORE.iter().any(|ours| name == *ours) {
+                bail!("{} holds {}, which this program did not make", store.display(), name.display());
+            }
+        }
         self.remove("journal", |path| fs::remove_file(path))?;
         self.remove("broker.old", |path| fs::remove_dir_all(path))?;
         self.remove("broker", |_| fs::rename(&store, &old))?;
@@ -163,9 +172,11 @@ mod tests {
         dir.claim("ten", &identity).unwrap();
         assert!(dir.claim("eleven", &other).unwrap_err().to_string().contains("11 rows"));
         fs::create_dir(dir.store()).unwrap();
-        fs::write(dir.store().join("db"), "").unwrap();
+        fs::write(dir.store().join("diary"), "").unwrap();
         fs::write(dir.journal(), "").unwrap();
         fs::write(home.path().join("notes"), "").unwrap();
+        assert!(dir.start_over().unwrap_err().to_string().contains("diary"));
+        fs::rename(dir.store().join("diary"), dir.store().join("lock")).unwrap();
         dir.start_over().unwrap();
         let left = fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().file_name());
         let mut left: Vec<_> = left.collect();

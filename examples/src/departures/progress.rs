@@ -27,11 +27,9 @@ impl Progress {
             ProgressStyle::Auto => ProgressDrawTarget::stderr(),
             ProgressStyle::Lines | ProgressStyle::None => ProgressDrawTarget::hidden(),
         };
-        let bar = ProgressBar::with_draw_target(Some(rows), target);
+        let bar = ProgressBar::with_draw_target(Some(rows), target).with_position(done);
         let template = "{wide_bar} {human_pos}/{human_len} rows, {msg}, {eta} left";
         bar.set_style(BarStyle::with_template(template).expect("the template is a valid constant"));
-        bar.set_position(done);
-        bar.reset_eta();
         let step = (style == ProgressStyle::Lines).then(|| (rows / STEPS).max(1));
         let shown = AtomicU64::new(done / step.unwrap_or(1));
         Self { bar, step, rows, shown }
