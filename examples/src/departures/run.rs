@@ -1,0 +1,221 @@
+//! One run from start to end: opens everything, lets producer and workers work, and reports.
+
+use std::{
+    io::{self, Write as _},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result};
+use broker_core::{BodyRule, Broker, Limits, LocalQueue, QueueCounters};
+use broker_sled::SledStorage;
+use parking_lot::Mutex;
+use tokio::{sync::watch, task::JoinSet, time::Instant};
+
+use super::{
+    consume,
+    data_dir::DataDir,
+    input::{Input, Survey},
+    journal::{Journal, Record},
+    options::Options,
+    produce,
+    progress::Progress,
+    report::{Report, Run},
+    row::Columns,
+    tally::{Tally, Totals},
+};
+
+/// What a run came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The totals are there, and if a check was wanted, it agrees.
+    Done,
+    /// The check came to other totals.
+    Different,
+}
+
+/// How long a killed run's messages stay invisible to the next run. Work on a message takes milliseconds; should it
+/// ever take longer than this, the row comes twice, which is harmless here.
+const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// SQS forgets messages after two weeks. An embedded queue need not: a run may be resumed after years.
+const RETENTION: Duration = Duration::from_secs(10 * 365 * 86_400);
+
+/// The limits of SQS, but for how long and what: a row that is not even text must be kept, too.
+const LIMITS: Limits = Limits { retention_max: RETENTION, body: BodyRule::AnyBytes, ..Limits::aws() };
+
+/// What producer and workers share.
+pub(super) struct Shared {
+    pub(super) departures: LocalQueue,
+    pub(super) rejected: LocalQueue,
+    pub(super) columns: Columns,
+    pub(super) journal: Journal,
+    /// What the journal says. Never held across an await.
+    pub(super) tally: Mutex<Tally>,
+    pub(super) progress: Progress,
+    /// Whether the producer is through.
+    pub(super) all_sent: AtomicBool,
+    /// Becomes true when every row has its result.
+    pub(super) finished: watch::Sender<bool>,
+    pub(super) sent: AtomicU64,
+    pub(super) received: AtomicU64,
+    pub(super) redelivered: AtomicU64,
+}
+
+impl Shared {
+    /// Adds to the tally what is in the journal now, tells how far it is, and notices the end.
+    pub(super) fn journalled(&self, records: &[Record]) -> Result<()> {
+        let (done, complete) = {
+            let mut tally = self.tally.lock();
+            records.iter().try_for_each(|record| tally.apply(record))?;
+            (tally.done_count(), tally.is_complete())
+        };
+        self.progress.show(self.sent.load(Ordering::Relaxed), done);
+        if complete {
+            self.finished.send_replace(true);
+        }
+        Ok(())
+    }
+}
+
+/// Does what the options say.
+pub async fn run(options: &Options) -> Result<Verdict> {
+    let dir = DataDir::open(&options.data_dir)?;
+    let mut out = io::stdout();
+    writeln!(out, "data directory: {}", options.data_dir.display())?;
+    if options.fresh {
+        dir.start_over()?;
+    }
+    let input = open_input(options, &dir)?;
+    let survey = input.survey()?;
+    let columns = Columns::find(&survey.header).with_context(|| format!("reading {}", input.name()))?;
+    dir.claim(input.name(), &survey.identity)?;
+
+    let broker = Broker::builder(SledStorage::open(dir.store())?).limits(LIMITS).open().await?;
+    let shared = Arc::new(open_shared(options, &dir, &broker, columns.clone(), &survey).await?);
+    let before = shared.tally.lock().done_count();
+    writeln!(out, "input: {} ({}), {before} rows done before", input.name(), survey.identity)?;
+    let QueueCounters { in_flight, .. } = shared.departures.counters().await?;
+    if in_flight > 0 {
+        let wait = VISIBILITY_TIMEOUT.as_secs();
+        writeln!(
+            out,
+            "{in_flight} messages were at work when the last run was killed: back within {wait} s"
+        )?;
+    }
+
+    let begin = Instant::now();
+    let sending = work(options, &shared, &input, survey.identity.rows).await?;
+    let elapsed = begin.elapsed();
+    shared.progress.finish();
+    let left_over = discard_copies(&shared.departures).await?;
+
+    let tally = shared.tally.lock().clone();
+    let run = Run {
+        workers: options.workers,
+        elapsed,
+        done: tally.done_count() - before,
+        sending,
+        sent: shared.sent.load(Ordering::Relaxed),
+        received: shared.received.load(Ordering::Relaxed),
+        redelivered: shared.redelivered.load(Ordering::Relaxed),
+        repeats: tally.repeats,
+        left_over,
+        departures: shared.departures.counters().await?,
+        rejected: shared.rejected.counters().await?,
+    };
+    broker.close().await?;
+    Report { totals: &tally.totals, run: &run }.write(&mut out)?;
+    if options.check { check(&mut out, &input, &columns, &tally.totals) } else { Ok(Verdict::Done) }
+}
+
+fn open_input(options: &Options, dir: &DataDir) -> Result<Input> {
+    Ok(match &options.input {
+        None => Input::shipped(options.limit),
+        Some(path) if path.as_os_str() == "-" => {
+            let kept = dir.keep_stdin(&mut io::stdin().lock())?;
+            Input::file(kept, "standard input".into(), options.limit)
+        }
+        Some(path) => Input::file(path.clone(), path.display().to_string(), options.limit),
+    })
+}
+
+async fn open_shared(
+    options: &Options,
+    dir: &DataDir,
+    broker: &Broker,
+    columns: Columns,
+    survey: &Survey,
+) -> Result<Shared> {
+    let queue = |name: &str| broker.queue(name).visibility_timeout(VISIBILITY_TIMEOUT).retention(RETENTION);
+    let rows = survey.identity.rows;
+    let mut tally = Tally::new(rows);
+    let journal = Journal::open(&dir.journal(), &mut tally)?;
+    dir.sync().context("syncing the data directory")?;
+    let progress = Progress::new(options.progress, rows, tally.done_count());
+    progress.line(0, tally.done_count());
+    Ok(Shared {
+        departures: queue("departures").await?,
+        rejected: queue("departures-rejected").await?,
+        columns,
+        journal,
+        finished: watch::Sender::new(tally.is_complete()),
+        tally: Mutex::new(tally),
+        progress,
+        all_sent: AtomicBool::new(false),
+        sent: AtomicU64::new(0),
+        received: AtomicU64::new(0),
+        redelivered: AtomicU64::new(0),
+    })
+}
+
+/// Runs producer and workers until every row has its result, or one of them fails. Returns how long the sending took.
+async fn work(options: &Options, shared: &Arc<Shared>, input: &Input, rows: u64) -> Result<Duration> {
+    let mut tasks = JoinSet::new();
+    let begin = Instant::now();
+    let producer = produce::send_all(shared.clone(), input.clone(), rows);
+    tasks.spawn(async move { producer.await.map(|()| Some(begin.elapsed())) });
+    for _ in 0..options.workers {
+        let worker = consume::work(shared.clone());
+        tasks.spawn(async move { worker.await.map(|()| None) });
+    }
+    let mut sending = Duration::ZERO;
+    while let Some(ended) = tasks.join_next().await {
+        // The first failure ends the run, and dropping the set stops the others: as harmless as a kill.
+        if let Some(took) = ended.context("a task panicked")?? {
+            sending = took;
+        }
+    }
+    Ok(sending)
+}
+
+/// When every row has its result, what is still in the queue are copies: rows sent again after a crash, or journalled
+/// and not deleted before one. Returns how many there were.
+async fn discard_copies(departures: &LocalQueue) -> Result<u64> {
+    let left_over = departures.counters().await?.total();
+    if left_over > 0 {
+        departures.purge().await?;
+    }
+    Ok(left_over)
+}
+
+/// Adds the input up without any queue and compares.
+fn check(out: &mut impl io::Write, input: &Input, columns: &Columns, totals: &Totals) -> Result<Verdict> {
+    let mut straight = Totals::default();
+    for row in input.open()?.1 {
+        match columns.parse(&row?.1) {
+            Ok(departure) => straight.add(&departure),
+            Err(_) => straight.rejected += 1,
+        }
+    }
+    if straight == *totals {
+        writeln!(out, "check: equal to the straight computation over {}", input.name())?;
+        return Ok(Verdict::Done);
+    }
+    writeln!(out, "check: DIFFERENT from the straight computation over {}, which is:", input.name())?;
+    super::report::write_totals(out, &straight)?;
+    Ok(Verdict::Different)
+}
