@@ -126,7 +126,8 @@ impl QueueCell {
             }
             ticket
         };
-        if state.has_more() {
+        // At the in-flight limit nobody can take it: a waiter would look, find nothing, wake itself and look again.
+        if state.has_more() && state.in_flight() < self.engine.limits.in_flight_max {
             self.waiters.message_waits();
         }
         let next = state.next_event();
