@@ -356,6 +356,8 @@ impl QueueState {
     /// Ends the life of a live message.
     fn remove_live(&mut self, seq: u64, batch: &mut Batch) {
         if self.take_live(seq).is_some() {
+            // A page must not be read before the row is gone, or the message would come back to life.
+            self.fence |= seq >= self.cursor;
             batch.delete_row(self.partition, seq);
             batch.delete_meta(&keys::hot(self.partition, seq));
             self.stored -= 1;
