@@ -11,6 +11,7 @@ use crate::{
     pipeline::Ticket,
     queue::{
         entries::{Entries, Outcomes},
+        lease::Lease,
         options::{ChangeVisibility, Deleted, VisibilityChanged, check_duration},
         state::lease_in,
     },
@@ -122,17 +123,31 @@ impl LocalQueue {
         if let Some(done) = first {
             return Ok((done, ticket));
         }
-        let step = step.take().expect("it was left for now");
-        self.recall(seqs).await?;
-        self.cell.operate(durability, None, step)
+        let _turn = self.cell.paging.lock().await;
+        loop {
+            let (leases, epoch) = self.cold_leases(seqs).await?;
+            // In the same operation as the step: time that passes between the two could put a message out again.
+            let (done, ticket) = self.cell.operate(durability, None, |op| {
+                if op.state.epoch() != epoch {
+                    return Ok(None);
+                }
+                for (seq, lease) in leases {
+                    op.state.recall(seq, lease, op.batch);
+                }
+                let step = step.take().expect("the operation runs once");
+                step(op).map(Some)
+            })?;
+            if let Some(done) = done {
+                return Ok((done, ticket));
+            }
+        }
     }
 
-    /// Makes messages live again that wait in storage with a cold lease.
-    async fn recall(&self, seqs: &[u64]) -> Result<()> {
-        let _turn = self.cell.paging.lock().await;
-        let ((partition, fence, seqs), _) = self.cell.operate(Durability::Buffered, None, |op| {
+    /// Reads the cold leases of those messages that wait in storage, and the epoch for which they hold.
+    async fn cold_leases(&self, seqs: &[u64]) -> Result<(Vec<(u64, Lease)>, u64)> {
+        let ((partition, epoch, fence, seqs), _) = self.cell.operate(Durability::Buffered, None, |op| {
             let cold = seqs.iter().copied().filter(|seq| op.state.may_be_cold(*seq)).collect::<Vec<_>>();
-            Ok((op.state.partition(), op.fence.clone(), cold))
+            Ok((op.state.partition(), op.state.epoch(), op.fence.clone(), cold))
         })?;
         fence.wait().await?;
         let read = move |store: &dyn Storage| {
@@ -145,15 +160,6 @@ impl LocalQueue {
             }
             Ok(leases)
         };
-        let leases = self.cell.engine.pipeline.read(read).await?;
-        let _ = self.cell.operate(Durability::Buffered, None, |op| {
-            for (seq, lease) in leases {
-                if op.state.partition() == partition {
-                    op.state.recall(seq, lease, op.batch);
-                }
-            }
-            Ok(())
-        })?;
-        Ok(())
+        Ok((self.cell.engine.pipeline.read(read).await?, epoch))
     }
 }

@@ -309,6 +309,11 @@ impl QueueState {
         self.partition
     }
 
+    /// Changes whenever what was read of cold leases may no longer be taken in.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
     fn expiry(&self, sent_at: u64) -> u64 {
         sent_at.saturating_add(self.settings.retention_ms)
     }
