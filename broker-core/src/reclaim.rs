@@ -68,6 +68,8 @@ async fn clear(engine: &Weak<Engine>, mut left: Leftover) -> Result<()> {
     clear_time_index(engine, left.partition).await?;
     let Some(engine) = engine.upgrade() else { return Ok(()) };
     let mut batch = Batch::new();
+    // If nothing of the queue was in memory, the stretch is empty, and rows of delayed messages lie before it.
+    batch.trim_rows(left.partition, left.to);
     batch.delete_meta(&keys::garbage(left.partition));
     engine.pipeline.submit(&mut batch, Durability::Buffered, None)?.wait().await
 }
