@@ -30,21 +30,21 @@ macro_rules! everywhere {
 
 mod support;
 
-//mod api;
+mod api;
 mod attributes;
 mod batches;
-//mod cancel;
+mod cancel;
 mod create;
-//mod far_delays;
-//mod limits;
-//mod long_poll;
+mod far_delays;
+mod limits;
+mod long_poll;
 mod message_attributes;
-//mod purge_delete;
-//mod put_out;
+mod purge_delete;
+mod put_out;
+mod receipts;
 mod receive;
-//mod receipts;
-//mod retention;
+mod retention;
 mod send;
-//mod settle;
-//mod tags_list;
-//mod waiters;
+mod settle;
+mod tags_list;
+mod waiters;
