@@ -1,6 +1,8 @@
 //! Nothing acknowledged is lost: a crash at every commit, a failure at every commit and read, a future dropped at every
 //! await, a process killed under load.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod cancel;
 mod failure;
 mod killed;
