@@ -61,9 +61,12 @@ impl Storage for Counting {
     }
 }
 
-/// `rounds` sends, by so many senders at once.
+/// Sends a sender makes in a round, one after the other.
+const SENDS: u64 = 4;
+
+/// `rounds` rounds, by so many senders at once.
 fn send(runtime: &Runtime, queue: &LocalQueue, senders: u64, rounds: u64) -> Duration {
-    let left = Arc::new(AtomicU64::new(rounds));
+    let left = Arc::new(AtomicU64::new(rounds * senders * SENDS));
     let body = Bytes::from(vec![b'x'; BODY_BYTES]);
     let start = Instant::now();
     let tasks: Vec<_> = (0..senders)
@@ -116,10 +119,10 @@ impl BareSled {
     }
 }
 
-/// A round is one message: commits as many groups as that makes.
-fn in_groups(rounds: u64, group: u64, mut commit: impl FnMut(u64)) -> Duration {
+/// Commits so many messages, in groups of that size.
+fn in_groups(messages: u64, group: u64, mut commit: impl FnMut(u64)) -> Duration {
     let start = Instant::now();
-    let mut left = rounds;
+    let mut left = messages;
     while left > 0 {
         let size = group.min(left);
         commit(size);
@@ -142,14 +145,16 @@ fn durable(criterion: &mut Criterion) {
         let mut file = File::create(directory.path().join("raw")).expect("a file");
         let sent = Cell::new(0);
         let group = || (sent.get() / commits.load(Ordering::Relaxed).max(1)).max(1);
-        let mut contest = Contest::new(format!("durable, {senders} senders"), 1);
+        let messages = senders * SENDS;
+        let contest = Contest::new(format!("durable, {senders} senders"), messages);
+        let mut contest = contest.turns_of(Duration::from_millis(400));
         contest.enter("broker", |rounds| {
-            sent.set(sent.get() + rounds);
+            sent.set(sent.get() + rounds * messages);
             send(&runtime, &queue, senders, rounds)
         });
-        contest.enter("bare sled", |rounds| in_groups(rounds, group(), |size| bare.commit(size)));
+        contest.enter("bare sled", |rounds| in_groups(rounds * messages, group(), |size| bare.commit(size)));
         contest.enter("a raw file", |rounds| {
-            in_groups(rounds, group(), |size| {
+            in_groups(rounds * messages, group(), |size| {
                 let bytes = usize::try_from(size).expect("a small group") * BODY_BYTES;
                 file.write_all(&vec![b'x'; bytes]).expect("write");
                 file.sync_data().expect("sync");

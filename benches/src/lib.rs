@@ -15,18 +15,25 @@ pub struct Contest<'a> {
     name: String,
     /// Messages per round.
     messages: u64,
+    turn: Duration,
     contestants: Vec<(String, Rounds<'a>)>,
 }
 
 /// Turns that each contestant gets for the ratios.
 const TURNS: usize = 15;
-/// How long one turn takes, about.
+/// How long one turn takes, about, unless a contest says otherwise.
 const TURN: Duration = Duration::from_millis(60);
 
 impl<'a> Contest<'a> {
     /// A contest whose rounds handle so many messages each.
     pub fn new(name: impl Into<String>, messages: u64) -> Self {
-        Self { name: name.into(), messages, contestants: Vec::new() }
+        Self { name: name.into(), messages, turn: TURN, contestants: Vec::new() }
+    }
+
+    /// Gives each turn about that long: for work whose rounds vary, such as waiting for a disk.
+    pub fn turns_of(mut self, turn: Duration) -> Self {
+        self.turn = turn;
+        self
     }
 
     /// Adds a contestant; the first one is compared with the others.
@@ -55,8 +62,9 @@ impl<'a> Contest<'a> {
     }
 
     fn print_ratios(&mut self) {
-        let counts: Vec<u64> =
-            self.contestants.iter_mut().map(|(_, rounds)| rounds_in_a_turn(rounds)).collect();
+        let turn = self.turn;
+        let counts = self.contestants.iter_mut().map(|(_, rounds)| rounds_in_a_turn(rounds, turn));
+        let counts: Vec<u64> = counts.collect();
         let mut turns: Vec<Vec<f64>> = Vec::new();
         for _ in 0..TURNS {
             let turn = self.contestants.iter_mut().zip(&counts);
@@ -74,12 +82,12 @@ impl<'a> Contest<'a> {
 }
 
 /// How many rounds fill a turn.
-fn rounds_in_a_turn(rounds: &mut Rounds<'_>) -> u64 {
+fn rounds_in_a_turn(rounds: &mut Rounds<'_>, turn: Duration) -> u64 {
     let mut count = 1;
     loop {
         let took = rounds(count);
-        if took >= TURN / 4 {
-            let fill = TURN.as_nanos() / took.as_nanos().max(1);
+        if took >= turn / 4 {
+            let fill = turn.as_nanos() / took.as_nanos().max(1);
             return (count * u64::try_from(fill).unwrap_or(1)).max(1);
         }
         count *= 4;
