@@ -19,19 +19,19 @@ async fn next(queue: &LocalQueue) {
 }
 
 /// Ping and pong over two queues: two wake-ups a round.
-fn over_queues(runtime: &Runtime, ping: &LocalQueue, pong: &LocalQueue, rounds: u64) -> Duration {
+fn over_queues(runtime: &Runtime, there: &LocalQueue, back: &LocalQueue, rounds: u64) -> Duration {
     let start = Instant::now();
-    let (there, back) = (ping.clone(), pong.clone());
+    let (from, to) = (there.clone(), back.clone());
     let echo = runtime.spawn(async move {
         for _ in 0..rounds {
-            next(&there).await;
-            back.send("pong").await.expect("send");
+            next(&from).await;
+            to.send("pong").await.expect("send");
         }
     });
     runtime.block_on(async {
         for _ in 0..rounds {
-            ping.send("ping").await.expect("send");
-            next(pong).await;
+            there.send("ping").await.expect("send");
+            next(back).await;
         }
         echo.await.expect("the echo");
     });
@@ -40,20 +40,20 @@ fn over_queues(runtime: &Runtime, ping: &LocalQueue, pong: &LocalQueue, rounds: 
 
 /// The same over tokio's channels, which keep nothing and lease nothing.
 fn over_channels(runtime: &Runtime, rounds: u64) -> Duration {
-    let (ping, mut pinged) = mpsc::unbounded_channel();
-    let (pong, mut ponged) = mpsc::unbounded_channel();
+    let (there, mut at_echo) = mpsc::unbounded_channel();
+    let (back, mut home) = mpsc::unbounded_channel();
     let start = Instant::now();
     let echo = runtime.spawn(async move {
-        while pinged.recv().await.is_some() {
-            let _ = pong.send(());
+        while at_echo.recv().await.is_some() {
+            let _ = back.send(());
         }
     });
     runtime.block_on(async {
         for _ in 0..rounds {
-            let _ = ping.send(());
-            ponged.recv().await;
+            let _ = there.send(());
+            home.recv().await;
         }
-        drop(ping);
+        drop(there);
         echo.await.expect("the echo");
     });
     start.elapsed()
@@ -63,14 +63,14 @@ fn wakeup(criterion: &mut Criterion) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build();
     let runtime = runtime.expect("a runtime");
     let broker = runtime.block_on(Broker::open(MemStorage::new())).expect("open");
-    let ping = runtime.block_on(broker.queue("ping").into_future()).expect("queue");
-    let pong = runtime.block_on(broker.queue("pong").into_future()).expect("queue");
+    let there = runtime.block_on(broker.queue("there").into_future()).expect("queue");
+    let back = runtime.block_on(broker.queue("back").into_future()).expect("queue");
     let mut contest = Contest::new("wake-up, two a round", 2);
-    contest.enter("broker", |rounds| over_queues(&runtime, &ping, &pong, rounds));
+    contest.enter("broker", |rounds| over_queues(&runtime, &there, &back, rounds));
     contest.enter("channels", |rounds| over_channels(&runtime, rounds));
     contest.run(criterion);
     drop(contest);
-    idle(&runtime, &ping);
+    idle(&runtime, &there);
 }
 
 /// Processor time that eight blocked consumers use in two seconds.

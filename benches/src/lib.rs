@@ -3,6 +3,8 @@
 //! The machine may be shared and noisy. So contestants take turns, round by round, and what is printed at the end is the
 //! median of the ratios of the rounds: that holds when the machine's speed drifts. Criterion gives the times.
 
+#![allow(clippy::cast_precision_loss, reason = "ratios need no more than a few digits")]
+
 use std::time::Duration;
 
 use criterion::{BenchmarkGroup, Criterion, Throughput, measurement::WallTime};
