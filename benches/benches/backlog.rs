@@ -23,6 +23,9 @@ use tokio::runtime::Runtime;
 const BACKLOGS: [usize; 3] = [1_000, 100_000, 1_000_000];
 const BATCH: usize = 10;
 
+/// Makes the store that holds so much.
+type MakeStore<'a> = dyn Fn(usize) -> Arc<dyn Storage> + 'a;
+
 async fn open(store: Arc<dyn Storage>) -> (Broker, LocalQueue) {
     let broker = Broker::builder_on(store).limits(Limits::unlimited()).open().await.expect("open");
     // Not synced: this measures the way to a message, not the disk's latency, which is the same for all.
@@ -63,8 +66,7 @@ fn backlog(criterion: &mut Criterion) {
         Arc::new(SledStorage::open(directory.path().join(backlog.to_string())).expect("open sled"))
     };
     let memory = |_: usize| -> Arc<dyn Storage> { Arc::new(MemStorage::new()) };
-    let stores: [(&str, &dyn Fn(usize) -> Arc<dyn Storage>); 2] = [("memory", &memory), ("sled", &sled)];
-    for (name, store) in stores {
+    for (name, store) in [("memory", &memory as &MakeStore<'_>), ("sled", &sled)] {
         let queues: Vec<_> = BACKLOGS
             .iter()
             .rev()

@@ -138,9 +138,10 @@ fn durable(criterion: &mut Criterion) {
         let directory = tempfile::tempdir().expect("a directory");
         let commits = Arc::new(AtomicU64::new(0));
         let inner = SledStorage::open(directory.path().join("broker")).expect("open");
-        let store = Counting { inner, commits: commits.clone() };
-        let broker = runtime.block_on(Broker::open(store)).expect("open");
+        let counting = Counting { inner, commits: commits.clone() };
+        let broker = runtime.block_on(Broker::open(counting)).expect("open");
         let queue = runtime.block_on(broker.queue("bench").into_future()).expect("queue");
+        let store = SledStorage::open(directory.path().join("direct")).expect("open");
         let mut bare = BareSled::open(&directory.path().join("bare"));
         let mut file = File::create(directory.path().join("raw")).expect("a file");
         let sent = Cell::new(0);
@@ -153,6 +154,18 @@ fn durable(criterion: &mut Criterion) {
             send(&runtime, &queue, senders, rounds)
         });
         contest.enter("bare sled", |rounds| in_groups(rounds * messages, group(), |size| bare.commit(size)));
+        let mut direct = 0;
+        contest.enter("the store without the broker", |rounds| {
+            in_groups(rounds * messages, group(), |size| {
+                let mut batch = Batch::new();
+                for _ in 0..size {
+                    direct += 1;
+                    batch.put_row(1, direct, vec![b'x'; BODY_BYTES + 18]);
+                }
+                batch.put_meta(b"record", &[0; 56]);
+                store.commit(&batch, Durability::Synced).expect("commit");
+            })
+        });
         contest.enter("a raw file", |rounds| {
             in_groups(rounds * messages, group(), |size| {
                 let bytes = usize::try_from(size).expect("a small group") * BODY_BYTES;
