@@ -49,7 +49,10 @@ fn one_committing_thread_and_many_readers_never_hang_on_a_short_queue() {
                 store.rows(1, from..u64::MAX, page).expect("rows can be read");
                 store.row(1, from).expect("a row can be read");
                 store.meta_range(&from.to_be_bytes(), &[255], page).expect("meta can be read");
-                // An idle machine is where it hung: leave the writer room.
+                #[allow(
+                    clippy::disallowed_methods,
+                    reason = "an idle machine is where it hung: leave the writer room"
+                )]
                 thread::sleep(Duration::from_micros(200));
             }
             ended.send(format!("reader {reader}")).expect("the watchdog waits");
