@@ -30,7 +30,12 @@ pub(crate) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(whole: &'a Bytes) -> Self {
-        Self { whole, at: 0 }
+        Self::behind(whole, 0)
+    }
+
+    /// A reader of what is behind the first `at` bytes.
+    pub(crate) fn behind(whole: &'a Bytes, at: usize) -> Self {
+        Self { whole, at }
     }
 
     fn take(&mut self, count: usize) -> Result<&'a [u8], Malformed> {

@@ -113,8 +113,7 @@ impl RowContent {
         if flags & !(HAS_TRACE_HEADER | HAS_GROUP_ID | HAS_ATTRIBUTES) != 0 {
             return Err(Malformed("the row has a flag that this build does not know"));
         }
-        let after_head = row.slice(HEAD_BYTES..);
-        let mut reader = Reader::new(&after_head);
+        let mut reader = Reader::behind(row, HEAD_BYTES);
         let trace_header = if flags & HAS_TRACE_HEADER == 0 { None } else { Some(reader.string()?) };
         let group_id = if flags & HAS_GROUP_ID == 0 { None } else { Some(reader.string()?) };
         let attributes = match flags & HAS_ATTRIBUTES {

@@ -96,11 +96,11 @@ impl QueueCell {
 
     /// One step of the queue: time passes, `step` decides, what both wrote is submitted, whoever waits is told.
     ///
-    /// The ticket covers all that the step can have seen. If `step` fails it must have changed nothing; the passage
+    /// No durability given: that of the queue. The ticket covers all that the step can have seen. If `step` fails it must have changed nothing; the passage
     /// of time stays.
     pub(crate) fn operate<T>(
         &self,
-        durability: Durability,
+        durability: impl Into<Option<Durability>>,
         admission: Option<Admission<'_>>,
         step: impl FnOnce(&mut Operation<'_>) -> Result<T>,
     ) -> Result<(T, Ticket)> {
@@ -119,6 +119,7 @@ impl QueueCell {
         let ticket = if batch.is_empty() {
             pipeline.barrier()?
         } else {
+            let durability = durability.into().unwrap_or(state.settings.durability.into());
             let ticket = pipeline.submit(batch, durability, admission)?;
             state.submitted(ticket.number());
             if state.take_fence() {
@@ -126,7 +127,8 @@ impl QueueCell {
             }
             ticket
         };
-        if state.has_more() {
+        // At the in-flight limit nobody can take it: a waiter would look, find nothing, wake itself and look again.
+        if state.has_more() && state.in_flight() < self.engine.limits.in_flight_max {
             self.waiters.message_waits();
         }
         let next = state.next_event();
@@ -178,6 +180,11 @@ impl QueueCell {
         };
         self.waiters.wake_all();
         Ok(ended)
+    }
+
+    /// How long a receive waits that does not say.
+    fn receive_wait_time_ms(&self) -> u64 {
+        self.inner.lock().state.settings.receive_wait_time_ms
     }
 
     /// The settings in force.

@@ -53,17 +53,20 @@ impl LocalQueue {
     pub async fn receive(&self, options: ReceiveOptions) -> Result<Vec<Message>> {
         let cell = &*self.cell;
         options.check(&cell.engine.limits)?;
-        let begin = cell.engine.timeline.now();
         let wait_ms = match options.wait_time {
             Some(wait) => millis(wait),
-            None => cell.settings().receive_wait_time_ms,
+            None => cell.receive_wait_time_ms(),
         };
+        if wait_ms == 0 {
+            return self.try_receive(&options).await;
+        }
+        let deadline = cell.engine.timeline.now().saturating_add(wait_ms);
+        // Most receives find something, and need no place among the waiters.
         match self.try_receive(&options).await {
-            Ok(messages) if messages.is_empty() && wait_ms > 0 => {}
-            Err(Error::OverLimit { .. }) if wait_ms > 0 => {}
+            Ok(messages) if messages.is_empty() => {}
+            Err(Error::OverLimit { .. }) => {}
             done => return done,
         }
-        let deadline = begin.saturating_add(wait_ms);
         let mut hand_on: Option<HandOn<'_>> = None;
         loop {
             // Enabled before the look: what happens after it is not missed.

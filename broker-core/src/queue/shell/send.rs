@@ -46,8 +46,7 @@ impl LocalQueue {
     pub async fn send(&self, message: impl Into<SendMessage>) -> Result<Sent> {
         let prepared = self.prepare(&message.into())?;
         let admission = self.cell.engine.pipeline.admit(prepared.size_bytes).await?;
-        let durability = self.cell.inner.lock().state.settings.durability.into();
-        let (seq, ticket) = self.cell.operate(durability, Some(admission), |op| prepared.append(op))?;
+        let (seq, ticket) = self.cell.operate(None, Some(admission), |op| prepared.append(op))?;
         ticket.wait().await?;
         Ok(self.sent(seq))
     }
@@ -63,12 +62,10 @@ impl LocalQueue {
         if bytes > limits.batch_bytes_max {
             return Err(Error::BatchTooLong { bytes, max: limits.batch_bytes_max });
         }
-        let prepare = |(id, message): &(_, SendMessage)| (Clone::clone(id), self.prepare(message));
-        let prepared: Vec<_> = entries.entries.iter().map(prepare).collect();
+        let prepare = |(id, message): (_, SendMessage)| (id, self.prepare(&message));
+        let prepared: Vec<_> = entries.entries.into_iter().map(prepare).collect();
         let admission = self.cell.engine.pipeline.admit(bytes).await?;
-        let durability = entries.durability;
-        let durability = durability.unwrap_or_else(|| self.cell.settings().durability.into());
-        let (outcomes, ticket) = self.cell.operate(durability, Some(admission), |op| {
+        let (outcomes, ticket) = self.cell.operate(entries.durability, Some(admission), |op| {
             let append = |(id, prepared): (_, Result<Prepared>)| {
                 let seq = prepared.and_then(|prepared| prepared.append(op));
                 (id, seq.map(|seq| self.sent(seq)))

@@ -23,9 +23,8 @@ impl LocalQueue {
     /// Cancel safe in this sense: a dropped call has deleted the message or not, and later calls agree on which.
     pub async fn delete(&self, receipt: ReceiptHandle) -> Result<Deleted> {
         let place = self.open_receipt(receipt)?;
-        let durability = self.cell.inner.lock().state.settings.durability.into();
         let (deleted, ticket) =
-            self.settle(durability, &[place.0], |op| Ok(op.state.delete(place.0, place.1, op.batch))).await?;
+            self.settle(None, &[place.0], |op| Ok(op.state.delete(place.0, place.1, op.batch))).await?;
         ticket.wait().await?;
         Ok(deleted)
     }
@@ -37,12 +36,11 @@ impl LocalQueue {
         let places: Vec<_> =
             entries.entries.into_iter().map(|(id, receipt)| (id, self.open_receipt(receipt))).collect();
         let seqs: Vec<u64> = places.iter().filter_map(|(_, place)| Some(place.as_ref().ok()?.0)).collect();
-        let durability = entries.durability.unwrap_or_else(|| self.cell.settings().durability.into());
         let delete = |op: &mut Operation<'_>| {
             let mut delete = |(seq, delivery)| op.state.delete(seq, delivery, op.batch);
             Ok(places.into_iter().map(|(id, place)| (id, place.map(&mut delete))).collect())
         };
-        let (outcomes, ticket) = self.settle(durability, &seqs, delete).await?;
+        let (outcomes, ticket) = self.settle(entries.durability, &seqs, delete).await?;
         ticket.wait().await?;
         Ok(Outcomes(outcomes))
     }
@@ -93,7 +91,7 @@ impl LocalQueue {
             Ok(checked.into_iter().map(|(id, checked)| (id, checked.and_then(&mut change))).collect())
         };
         let durability = durability.unwrap_or(Durability::Buffered);
-        let (outcomes, ticket) = self.settle(durability, &seqs, change).await?;
+        let (outcomes, ticket) = self.settle(Some(durability), &seqs, change).await?;
         ticket.wait().await?;
         Ok(outcomes)
     }
@@ -106,7 +104,7 @@ impl LocalQueue {
     /// Runs an operation on received messages, after making those live again that had been put out of memory.
     async fn settle<T>(
         &self,
-        durability: Durability,
+        durability: Option<Durability>,
         seqs: &[u64],
         step: impl FnOnce(&mut Operation<'_>) -> Result<T>,
     ) -> Result<(T, Ticket)> {

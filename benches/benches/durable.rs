@@ -1,0 +1,165 @@
+//! Durable sends: so many concurrent senders of 1 KiB, each waiting for its own acknowledgement, on sled. Against sled
+//! itself with the same grouping, and against a raw file with one `fdatasync` a group.
+
+#![allow(clippy::disallowed_methods, reason = "a bench reads the clock")]
+#![allow(missing_docs, reason = "criterion's macros make public functions")]
+
+use std::{
+    cell::Cell,
+    fs::File,
+    io::Write,
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use broker_benches::Contest;
+use broker_core::{
+    Broker, LocalQueue, SendMessage,
+    storage::{Batch, Durability, Page, Profile, Storage, StorageError},
+};
+use broker_sled::SledStorage;
+use bytes::Bytes;
+use criterion::{Criterion, criterion_group, criterion_main};
+use tokio::runtime::Runtime;
+
+const BODY_BYTES: usize = 1024;
+
+/// Counts the commits that a store is asked for, so that the others can group as the broker did.
+struct Counting {
+    inner: SledStorage,
+    commits: Arc<AtomicU64>,
+}
+
+impl Storage for Counting {
+    fn commit(&self, batch: &Batch, durability: Durability) -> Result<(), StorageError> {
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        self.inner.commit(batch, durability)
+    }
+
+    fn row(&self, partition: u64, seq: u64) -> Result<Option<Bytes>, StorageError> {
+        self.inner.row(partition, seq)
+    }
+
+    fn rows(&self, partition: u64, range: Range<u64>, page: Page) -> Result<Vec<(u64, Bytes)>, StorageError> {
+        self.inner.rows(partition, range, page)
+    }
+
+    fn meta(&self, key: &[u8]) -> Result<Option<Bytes>, StorageError> {
+        self.inner.meta(key)
+    }
+
+    fn meta_range(&self, from: &[u8], to: &[u8], page: Page) -> Result<Vec<(Bytes, Bytes)>, StorageError> {
+        self.inner.meta_range(from, to, page)
+    }
+
+    fn profile(&self) -> Profile {
+        self.inner.profile()
+    }
+}
+
+/// `rounds` sends, by so many senders at once.
+fn send(runtime: &Runtime, queue: &LocalQueue, senders: u64, rounds: u64) -> Duration {
+    let left = Arc::new(AtomicU64::new(rounds));
+    let body = Bytes::from(vec![b'x'; BODY_BYTES]);
+    let start = Instant::now();
+    let tasks: Vec<_> = (0..senders)
+        .map(|_| {
+            let (queue, left, body) = (queue.clone(), left.clone(), body.clone());
+            runtime.spawn(async move {
+                while left
+                    .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1))
+                    .is_ok()
+                {
+                    queue.send(SendMessage::from(body.clone())).await.expect("send");
+                }
+            })
+        })
+        .collect();
+    runtime.block_on(async {
+        for task in tasks {
+            task.await.expect("a sender");
+        }
+    });
+    start.elapsed()
+}
+
+/// sled by hand, with the recipe that makes it safe: one thread, no background flush, a real sync of its file.
+struct BareSled {
+    db: sled::Db,
+    file: File,
+    next: u64,
+}
+
+impl BareSled {
+    fn open(path: &std::path::Path) -> Self {
+        let config = sled::Config::new().path(path).flush_every_ms(None).segment_size(4 * 1024 * 1024);
+        let db = config.open().expect("open sled");
+        let file = File::open(path.join("db")).expect("sled's file");
+        Self { db, file, next: 0 }
+    }
+
+    fn commit(&mut self, group: u64) {
+        let mut batch = sled::Batch::default();
+        for _ in 0..group {
+            self.next += 1;
+            let key = [b"r".as_slice(), &1_u64.to_be_bytes(), &self.next.to_be_bytes()].concat();
+            batch.insert(key, vec![b'x'; BODY_BYTES + 18]);
+        }
+        batch.insert(b"record", vec![0; 56]);
+        self.db.apply_batch(batch).expect("apply");
+        self.db.flush().expect("flush");
+        self.file.sync_data().expect("sync");
+    }
+}
+
+/// A round is one message: commits as many groups as that makes.
+fn in_groups(rounds: u64, group: u64, mut commit: impl FnMut(u64)) -> Duration {
+    let start = Instant::now();
+    let mut left = rounds;
+    while left > 0 {
+        let size = group.min(left);
+        commit(size);
+        left -= size;
+    }
+    start.elapsed()
+}
+
+fn durable(criterion: &mut Criterion) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build();
+    let runtime = runtime.expect("a runtime");
+    for senders in [1_u64, 16, 64, 256] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let commits = Arc::new(AtomicU64::new(0));
+        let inner = SledStorage::open(directory.path().join("broker")).expect("open");
+        let store = Counting { inner, commits: commits.clone() };
+        let broker = runtime.block_on(Broker::open(store)).expect("open");
+        let queue = runtime.block_on(broker.queue("bench").into_future()).expect("queue");
+        let mut bare = BareSled::open(&directory.path().join("bare"));
+        let mut file = File::create(directory.path().join("raw")).expect("a file");
+        let sent = Cell::new(0);
+        let group = || (sent.get() / commits.load(Ordering::Relaxed).max(1)).max(1);
+        let mut contest = Contest::new(format!("durable, {senders} senders"), 1);
+        contest.enter("broker", |rounds| {
+            sent.set(sent.get() + rounds);
+            send(&runtime, &queue, senders, rounds)
+        });
+        contest.enter("bare sled", |rounds| in_groups(rounds, group(), |size| bare.commit(size)));
+        contest.enter("a raw file", |rounds| {
+            in_groups(rounds, group(), |size| {
+                let bytes = usize::try_from(size).expect("a small group") * BODY_BYTES;
+                file.write_all(&vec![b'x'; bytes]).expect("write");
+                file.sync_data().expect("sync");
+            })
+        });
+        contest.run(criterion);
+        drop(contest);
+        println!("group  {senders} senders: {} messages a commit on average", group());
+    }
+}
+
+criterion_group!(benches, durable);
+criterion_main!(benches);

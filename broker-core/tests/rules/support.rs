@@ -1,0 +1,190 @@
+//! What the rule tests share: a world to run a scenario in, and short spellings.
+
+use std::{fmt::Debug, future::Future, sync::Arc, time::Duration};
+
+use broker_core::{
+    Broker, Certainty, Error, Limits, LocalQueue, Message, QueueCounters, ReceiveOptions, Result, TokioClock,
+    storage::{Durability, Storage, faults::SlowStorage},
+};
+use broker_mem::MemStorage;
+use broker_sled::SledStorage;
+use tempfile::TempDir;
+use tokio::{task::JoinHandle, time::Instant};
+
+/// How commits reach the store.
+enum Kind {
+    /// On the caller's thread.
+    InMemory,
+    /// On a thread that may block.
+    Threaded,
+    /// The same, and to a disk.
+    OnSled(TempDir),
+}
+
+/// A store, the clock of its brokers, and their limits.
+pub(crate) struct World {
+    kind: Kind,
+    memory: MemStorage,
+    clock: TokioClock,
+    pub(crate) limits: Limits,
+}
+
+impl World {
+    fn new(kind: Kind) -> Self {
+        Self { kind, memory: MemStorage::new(), clock: TokioClock::new(), limits: Limits::aws() }
+    }
+
+    pub(crate) fn in_memory() -> Self {
+        Self::new(Kind::InMemory)
+    }
+
+    pub(crate) fn threaded() -> Self {
+        Self::new(Kind::Threaded)
+    }
+
+    pub(crate) fn on_sled() -> Self {
+        Self::new(Kind::OnSled(tempfile::tempdir().unwrap()))
+    }
+
+    /// The same world with other limits.
+    pub(crate) fn limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// The store, opened once more: all its data, whoever wrote them.
+    fn store(&self) -> Arc<dyn Storage> {
+        match &self.kind {
+            Kind::InMemory => Arc::new(self.memory.clone()),
+            Kind::Threaded => Arc::new(SlowStorage::new(Arc::new(self.memory.clone()))),
+            Kind::OnSled(dir) => Arc::new(SledStorage::open(dir.path().join("store")).unwrap()),
+        }
+    }
+
+    /// A broker on the world's store. One at a time.
+    pub(crate) async fn broker(&self) -> Broker {
+        let builder = Broker::builder_on(self.store());
+        builder.clock(self.clock.clone()).limits(self.limits.clone()).seed(7).open().await.unwrap()
+    }
+
+    /// A broker and a queue with the defaults.
+    pub(crate) async fn queue(&self) -> (Broker, LocalQueue) {
+        let broker = self.broker().await;
+        let queue = broker.queue("orders").await.unwrap();
+        (broker, queue)
+    }
+
+    /// The broker closed and opened again, at the same time of the same clock, and its queue.
+    pub(crate) async fn reopened(&self, broker: Broker) -> (Broker, LocalQueue) {
+        broker.close().await.unwrap();
+        drop(broker);
+        let broker = self.broker().await;
+        let queue = broker.open_queue("orders").await.unwrap();
+        (broker, queue)
+    }
+}
+
+pub(crate) const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+pub(crate) const fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+/// Moves virtual time.
+pub(crate) async fn advance(by: Duration) {
+    tokio::time::advance(by).await;
+}
+
+/// Lets every task run until it waits for something: virtual time moves only then, and by one millisecond here.
+pub(crate) async fn settle_down() {
+    tokio::time::sleep(ms(1)).await;
+}
+
+/// A short poll for up to `max` messages.
+pub(crate) async fn poll(queue: &LocalQueue, max: usize) -> Vec<Message> {
+    queue.receive(ReceiveOptions::up_to(max).wait_time(Duration::ZERO)).await.unwrap()
+}
+
+/// A short poll that keeps its messages invisible for `timeout`.
+pub(crate) async fn poll_for(queue: &LocalQueue, max: usize, timeout: Duration) -> Vec<Message> {
+    let options = ReceiveOptions::up_to(max).wait_time(Duration::ZERO).visibility_timeout(timeout);
+    queue.receive(options).await.unwrap()
+}
+
+/// The one message that a short poll must find.
+pub(crate) async fn take(queue: &LocalQueue) -> Message {
+    let [message] = poll(queue, 1).await.try_into().expect("one message is visible");
+    message
+}
+
+pub(crate) fn texts(messages: &[Message]) -> Vec<&str> {
+    messages.iter().map(|message| message.text().unwrap()).collect()
+}
+
+/// Sends these bodies in order.
+pub(crate) async fn send_all(queue: &LocalQueue, bodies: &[&str]) {
+    for body in bodies {
+        queue.send(*body).await.unwrap();
+    }
+}
+
+/// Visible, in flight, delayed.
+pub(crate) async fn counts(queue: &LocalQueue) -> [u64; 3] {
+    let QueueCounters { visible, in_flight, delayed } = queue.counters().await.unwrap();
+    [visible, in_flight, delayed]
+}
+
+/// A long poll for one message in a task of its own, already waiting, and what it returns with the time that it took.
+pub(crate) async fn waiter(
+    queue: &LocalQueue,
+    wait: Duration,
+) -> JoinHandle<(Result<Vec<Message>>, Duration)> {
+    let queue = queue.clone();
+    let waiting = tokio::spawn(async move {
+        let begin = Instant::now();
+        let received = queue.receive(ReceiveOptions::up_to(1).wait_time(wait)).await;
+        (received, begin.elapsed())
+    });
+    settle_down().await;
+    waiting
+}
+
+/// The error of a call that must be refused, and must leave the queue as it was.
+pub(crate) async fn refusal<T: Debug>(queue: &LocalQueue, call: impl Future<Output = Result<T>>) -> Error {
+    let before = queue.attributes().await.unwrap();
+    let error = call.await.unwrap_err();
+    assert_eq!(error.certainty(), Certainty::Rejected);
+    assert_eq!(queue.attributes().await.unwrap(), before, "{error}");
+    error
+}
+
+/// Checks that a parameter was refused, which, with what value, and that the reason names this limit.
+#[track_caller]
+pub(crate) fn assert_invalid(error: &Error, field: &str, value: &str, limit: &str) {
+    let Error::InvalidParameter { field: f, value: v, reason } = error else { panic!("{error:?}") };
+    assert_eq!((*f, v.as_str()), (field, value));
+    assert!(reason.contains(limit), "{reason:?} names {limit:?}");
+}
+
+/// Limits under which thousands of messages go in one call, for scenarios with many.
+pub(crate) fn bulk() -> Limits {
+    Limits { batch_entries_max: 10_000, receive_max: 10_000, ..Limits::aws() }
+}
+
+/// Sends `range` as bodies in one batch, each delayed as `delay` says.
+pub(crate) async fn send_numbers(
+    queue: &LocalQueue,
+    range: std::ops::Range<usize>,
+    delay: impl Fn(usize) -> Duration,
+) {
+    let message = |n: usize| broker_core::SendMessage::from(n.to_string()).delay(delay(n));
+    let entries: broker_core::Entries<_> = range.map(message).collect();
+    let sent = queue.send_batch(entries.durability(Durability::Buffered)).await.unwrap();
+    assert_eq!(sent.failed().count(), 0);
+}
+
+/// The bodies of [`send_numbers`] again.
+pub(crate) fn numbers(messages: &[Message]) -> Vec<usize> {
+    messages.iter().map(|message| message.text().unwrap().parse().unwrap()).collect()
+}
