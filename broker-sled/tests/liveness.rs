@@ -1,5 +1,7 @@
 //! sled can deadlock in a queue's own pattern, append and delete on a short queue; our use of it does not.
 
+#![allow(clippy::disallowed_methods, reason = "a hang shows in real time, and so does an idle machine")]
+
 use std::{
     sync::{
         Arc,
@@ -49,10 +51,7 @@ fn one_committing_thread_and_many_readers_never_hang_on_a_short_queue() {
                 store.rows(1, from..u64::MAX, page).expect("rows can be read");
                 store.row(1, from).expect("a row can be read");
                 store.meta_range(&from.to_be_bytes(), &[255], page).expect("meta can be read");
-                #[allow(
-                    clippy::disallowed_methods,
-                    reason = "an idle machine is where it hung: leave the writer room"
-                )]
+                // An idle machine is where it hung: leave the writer room.
                 thread::sleep(Duration::from_micros(200));
             }
             ended.send(format!("reader {reader}")).expect("the watchdog waits");

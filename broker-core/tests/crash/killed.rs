@@ -7,7 +7,7 @@ use std::{
     collections::{HashMap, HashSet},
     env,
     io::{BufRead, BufReader, Write},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Stdio},
     time::Duration,
 };
@@ -111,7 +111,7 @@ fn fifty_kills_under_load_lose_nothing_acknowledged() {
     runtime.block_on(check(&path, &promises));
 }
 
-fn live_and_die(path: &PathBuf, life: usize, lines: usize, promises: &mut Promises) {
+fn live_and_die(path: &Path, life: usize, lines: usize, promises: &mut Promises) {
     let test = "killed::fifty_kills_under_load_lose_nothing_acknowledged";
     let mut child = Command::new(env::current_exe().unwrap())
         .args([test, "--exact", "--nocapture"])

@@ -76,7 +76,9 @@ async fn step(world: &World, dice: &mut Dice, ledger: &mut Ledger) -> Result<(),
         }
         8..=12 => {
             let got = queue.receive(ReceiveOptions::up_to(1 + dice.below(6))).await?;
-            got.into_iter().for_each(|message| ledger.received(&message));
+            for message in got {
+                ledger.received(&message);
+            }
         }
         13..=15 => {
             if let Some((receipt, id)) = ledger.pick(dice) {

@@ -4,6 +4,8 @@
 //! A failing history is printed in its shortest form with its seed; a bug found this way becomes a named history in
 //! `found.rs`.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod driver;
 mod found;
 mod grounds;

@@ -5,7 +5,7 @@ use std::{collections::HashSet, fs, ops::RangeInclusive};
 
 use crate::{
     assert_none,
-    source::{functions, root, sources},
+    source::{Source, functions, is_rust, root, sources},
 };
 
 /// The numbers of the rules: they have gaps.
@@ -27,10 +27,10 @@ fn rows(table: &str) -> Vec<(String, String)> {
     table.lines().filter_map(row).collect()
 }
 
-/// What looks like the name of a test: `file::test`, with as many steps as it takes.
-fn named_tests(cells: &str) -> Vec<&str> {
+/// What looks like the name of a test: `file.rs::test`.
+fn named_tests(cells: &str) -> Vec<(&str, &str)> {
     let words = cells.split(|c: char| !(c.is_alphanumeric() || "_:/.-".contains(c)));
-    words.filter_map(|word| Some(word.rsplit_once("::")?.1)).filter(|name| !name.is_empty()).collect()
+    words.filter_map(|word| word.rsplit_once("::")).filter(|(file, _)| is_rust(file)).collect()
 }
 
 #[test]
@@ -44,12 +44,22 @@ fn every_rule_has_a_row_that_names_its_tests() {
             complaints.push(format!("{rule} has no row of its own"));
         }
     }
-    let tests: HashSet<String> =
-        sources().iter().flat_map(|source| functions(&source.code)).map(|found| found.name).collect();
+    let of = |source: &Source| {
+        let file = source.path.rsplit('/').next().unwrap_or_default().to_owned();
+        functions(&source.code).into_iter().map(move |found| (file.clone(), found.name))
+    };
+    let tests: HashSet<(String, String)> =
+        sources().iter().filter(|source| source.is_test()).flat_map(of).collect();
+    let exists = |(path, name): &(&str, &str)| {
+        let file = path.rsplit('/').next().unwrap_or_default();
+        tests.contains(&(file.to_owned(), (*name).to_owned()))
+    };
     for (rule, cells) in &rows {
         let named = named_tests(cells);
-        let missing = named.iter().filter(|name| !tests.contains(**name));
-        complaints.extend(missing.map(|name| format!("{rule} names {name}, and there is no such test")));
+        let missing = named.iter().filter(|test| !exists(test));
+        complaints.extend(
+            missing.map(|(file, name)| format!("{rule} names {file}::{name}, and there is no such test")),
+        );
         let last = cells.trim_end_matches(['|', ' ']).rsplit('|').next().unwrap_or_default();
         if named.is_empty() && last.trim().chars().count() < REASON_CHARS_MIN {
             complaints.push(format!("{rule} names no test and gives no reason"));
@@ -60,10 +70,9 @@ fn every_rule_has_a_row_that_names_its_tests() {
 
 #[test]
 fn rows_and_tests_are_found_in_a_table() {
-    let table =
-        "| rule | what |\n|---|---|\n| Q7 | it does | `send::a_b`, rules/x.rs::c_d |\n| **Q8** | | not yet |";
+    let table = "| rule | what |\n|---|---|\n| Q7 | it does | `send.rs::a_b`, rules/x.rs::c_d |\n| **Q8** | | not yet |";
     let rows = rows(table);
     assert_eq!(rows[0].0, "Q7");
-    assert_eq!(named_tests(&rows[0].1), ["a_b", "c_d"]);
+    assert_eq!(named_tests(&rows[0].1), [("send.rs", "a_b"), ("rules/x.rs", "c_d")]);
     assert_eq!(rows[1].0, "Q8");
 }

@@ -44,8 +44,12 @@ pub(crate) fn root() -> PathBuf {
 
 /// All Rust files of the workspace.
 pub(crate) fn sources() -> Vec<Source> {
-    let texts = texts().into_iter().filter(|(path, _)| path.ends_with(".rs"));
+    let texts = texts().into_iter().filter(|(path, _)| is_rust(path));
     texts.map(|(path, text)| Source { path, code: code_of(&text), text }).collect()
+}
+
+pub(crate) fn is_rust(path: &str) -> bool {
+    Path::new(path).extension().is_some_and(|extension| extension == "rs")
 }
 
 /// All text files of the workspace, with their paths.
