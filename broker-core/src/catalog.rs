@@ -10,7 +10,7 @@ use crate::{
     codec::{Malformed, Reader, write_u32, write_u64},
     ids::Seed,
     keys,
-    queue::{options::Settings, shell::Description, state::QueueState},
+    queue::{settings::Settings, shell::Description, state::QueueState},
     storage::{Page, Storage, StorageError},
 };
 

@@ -139,8 +139,6 @@ pub use queue::{
     attributes::{AttributeValue, MessageAttributes},
     entries::{Entries, EntryId, Outcomes},
     message::{Message, SendMessage, Sent},
-    options::{
-        ChangeVisibility, Deleted, QueueAttributes, QueueCounters, QueueSettings, ReceiveOptions,
-        VisibilityChanged,
-    },
+    options::{ChangeVisibility, Deleted, QueueAttributes, QueueCounters, ReceiveOptions, VisibilityChanged},
+    settings::QueueSettings,
 };

@@ -72,7 +72,8 @@ async fn clear(engine: &Weak<Engine>, mut left: Leftover) -> Result<()> {
     engine.pipeline.submit(&mut batch, Durability::Buffered, None)?.wait().await
 }
 
-/// The time index is ordered by time, so it is cleared by pages of keys instead of stretches of sequences.
+/// The time index is ordered by time, so it is cleared by pages of keys instead of stretches of sequences; and with
+/// it the rows that it stands for, which may lie before everything else that was left.
 async fn clear_time_index(engine: &Weak<Engine>, partition: u64) -> Result<()> {
     let (from, to) = (keys::delayed(partition, 0, 0), keys::delayed(partition, u64::MAX, u64::MAX));
     let page = Page { entries: 1_024, bytes: usize::MAX };
@@ -85,6 +86,9 @@ async fn clear_time_index(engine: &Weak<Engine>, partition: u64) -> Result<()> {
         let mut batch = Batch::new();
         for (key, _) in &found {
             batch.delete_meta(key);
+            if let Some((_, seq)) = keys::time_and_seq_of(key) {
+                batch.delete_row(partition, seq);
+            }
         }
         engine.pipeline.submit(&mut batch, Durability::Buffered, None)?.wait().await?;
         drop(engine);

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{attributes::AttributeValue, message::SendMessage, options::check_duration};
+use super::{attributes::AttributeValue, message::SendMessage, settings::check_duration};
 use crate::{
     error::{Error, Result, shown},
     limits::{BodyRule, Limits},

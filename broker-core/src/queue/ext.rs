@@ -18,10 +18,24 @@ use super::{
     message::{Message, SendMessage, Sent},
     options::{ChangeVisibility, Deleted, ReceiveOptions, VisibilityChanged},
 };
-use crate::error::Result;
+use crate::error::{Error, Result};
 
-/// How long one receive waits inside [`QueueExt::recv`] and [`QueueExt::messages`]: as long as SQS allows.
+/// How long one receive waits inside [`QueueExt::recv`] and [`QueueExt::messages`], at most: as long as SQS allows.
 const POLL: Duration = Duration::from_secs(20);
+/// How many messages a stream fetches at once, at most: as many as SQS allows.
+const FETCHED: usize = 10;
+
+/// A long poll for at most `max` messages that the queue takes. An error if it takes none, since to go on asking would
+/// keep a processor busy.
+fn long_poll(queue: &(impl Queue + ?Sized), max: usize) -> Result<ReceiveOptions> {
+    let ReceiveOptions { max_messages, wait_time, .. } = queue.largest_receive();
+    match wait_time.unwrap_or(POLL).min(POLL) {
+        Duration::ZERO => {
+            Err(Error::invalid("wait_max", "0s", "a queue that cannot wait must be polled by hand"))
+        }
+        wait => Ok(ReceiveOptions::up_to(max.min(max_messages)).wait_time(wait)),
+    }
+}
 
 /// Conveniences over any [`Queue`].
 #[async_trait]
@@ -47,8 +61,9 @@ pub trait QueueExt: Queue + Clone + Sized {
     /// # Ok::<(), broker_core::Error>(()) }).unwrap();
     /// ```
     async fn recv(&self) -> Result<Delivery> {
+        let poll = long_poll(self, 1)?;
         loop {
-            let received = self.receive(ReceiveOptions::up_to(1).wait_time(POLL)).await?;
+            let received = self.receive(poll.clone()).await?;
             if let Some(message) = received.into_iter().next() {
                 return Ok(Delivery { message, queue: Arc::new(self.clone()) });
             }
@@ -154,7 +169,7 @@ impl Stream for Messages {
             }
             let queue = self.queue.clone();
             let fetching = self.fetching.get_or_insert_with(|| {
-                Box::pin(async move { queue.receive(ReceiveOptions::up_to(10).wait_time(POLL)).await })
+                Box::pin(async move { queue.receive(long_poll(&*queue, FETCHED)?).await })
             });
             match std::task::ready!(fetching.as_mut().poll(cx)) {
                 Ok(messages) => self.fetched.extend(messages),

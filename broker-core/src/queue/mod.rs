@@ -2,24 +2,26 @@
 //!
 //! | file | what it is for |
 //! |---|---|
-//! | `options` | settings, options, outcomes |
+//! | `settings`, `options` | what a queue is told once, and what each call is told and answers |
 //! | `message`, `attributes`, `entries` | what goes in and comes out |
 //! | `check` | what is refused |
 //! | `row`, `lease`, `record` | what is stored |
 //! | `state` | the decisions, pure |
-//! | `recovery` | from what is stored to the state |
+//! | `recovery`, `fetch` | from what is stored to the state: at open, and page by page |
 //! | `shell` | the asynchronous operations of [`LocalQueue`] |
 
 pub(crate) mod attributes;
 pub(crate) mod check;
 pub(crate) mod entries;
 mod ext;
+mod fetch;
 pub(crate) mod lease;
 pub(crate) mod message;
 pub(crate) mod options;
 pub(crate) mod record;
 pub(crate) mod recovery;
 mod row;
+pub(crate) mod settings;
 pub(crate) mod shell;
 pub(crate) mod state;
 
@@ -30,7 +32,8 @@ pub use shell::LocalQueue;
 use self::{
     entries::{Entries, Outcomes},
     message::{Message, SendMessage, Sent},
-    options::{ChangeVisibility, Deleted, QueueAttributes, QueueSettings, ReceiveOptions, VisibilityChanged},
+    options::{ChangeVisibility, Deleted, QueueAttributes, ReceiveOptions, VisibilityChanged},
+    settings::QueueSettings,
 };
 use crate::{error::Result, ids::ReceiptHandle};
 
@@ -46,6 +49,9 @@ pub(crate) const ROW_OVERHEAD_MAX: usize = 32 * 1024;
 pub trait Queue: Send + Sync + 'static {
     /// The queue's name.
     fn name(&self) -> &str;
+
+    /// The largest receive that this queue takes: the most messages, the longest wait.
+    fn largest_receive(&self) -> ReceiveOptions;
 
     /// Sends messages in one commit: see [`LocalQueue::send_batch`].
     async fn send_batch(&self, entries: Entries<SendMessage>) -> Result<Outcomes<Sent>>;
@@ -76,6 +82,11 @@ pub trait Queue: Send + Sync + 'static {
 impl Queue for LocalQueue {
     fn name(&self) -> &str {
         LocalQueue::name(self)
+    }
+
+    fn largest_receive(&self) -> ReceiveOptions {
+        let limits = &self.cell.engine.limits;
+        ReceiveOptions::up_to(limits.receive_max).wait_time(limits.wait_max)
     }
 
     async fn send_batch(&self, entries: Entries<SendMessage>) -> Result<Outcomes<Sent>> {

@@ -2,9 +2,10 @@
 //! was in memory before, whatever the backlog.
 
 use super::{
-    options::Settings,
+    fetch::{lease_in, seq_in},
     record::Record,
-    state::{Fetched, Need, QueueState, lease_in, seq_in},
+    settings::Settings,
+    state::{Fetched, Need, QueueState},
 };
 use crate::{
     keys,

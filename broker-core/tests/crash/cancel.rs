@@ -72,7 +72,7 @@ fn visible(visible: u64) -> QueueCounters {
 /// After each, `settled` looks at the world that the drop has left, once all that was submitted is committed, and again
 /// at the world that a crash would leave.
 fn sweep<T>(
-    operation: impl AsyncFn(&World) -> T,
+    operation: &impl AsyncFn(&World) -> T,
     mut settled: impl FnMut(&'static str, Option<&T>, QueueCounters),
 ) {
     for polls in 1..POLLS_MAX {
@@ -97,21 +97,18 @@ fn sweep<T>(
 #[test]
 fn a_dropped_send_has_sent_or_not() {
     let mut earlier = 0;
-    sweep(
-        async |world| world.queue.send("one more").await.unwrap(),
-        |when, done, counters| {
-            let sent = counters.visible - 12;
-            assert!(sent <= 1 && (done.is_none() || sent == 1), "{when}: {counters:?}");
-            assert!(when == "now" || sent == earlier, "a crash agrees with what was seen before");
-            earlier = sent;
-        },
-    );
+    sweep(&async |world| world.queue.send("one more").await.unwrap(), |when, done, counters| {
+        let sent = counters.visible - 12;
+        assert!(sent <= 1 && (done.is_none() || sent == 1), "{when}: {counters:?}");
+        assert!(when == "now" || sent == earlier, "a crash agrees with what was seen before");
+        earlier = sent;
+    });
 }
 
 #[test]
 fn a_dropped_batch_is_sent_whole_or_not_at_all() {
     sweep(
-        async |world| {
+        &async |world| {
             let entries: Entries<_> = ["a", "b", "c"].into_iter().map(SendMessage::from).collect();
             world.queue.send_batch(entries).await.unwrap().all().unwrap()
         },
@@ -125,7 +122,7 @@ fn a_dropped_batch_is_sent_whole_or_not_at_all() {
 #[test]
 fn a_dropped_receive_leaves_its_messages_visible_at_once() {
     sweep(
-        async |world| world.queue.receive(ReceiveOptions::up_to(5)).await.unwrap(),
+        &async |world| world.queue.receive(ReceiveOptions::up_to(5)).await.unwrap(),
         |when, done, counters| {
             let in_flight = done.map_or(0, |got| got.len() as u64);
             assert_eq!(counters, QueueCounters { visible: 12 - in_flight, in_flight, delayed: 0 }, "{when}");
@@ -171,7 +168,7 @@ fn a_dropped_redelivery_keeps_the_count_of_the_first() {
 #[test]
 fn a_dropped_delete_has_deleted_or_not() {
     sweep(
-        async |world| {
+        &async |world| {
             let got = world.queue.receive(ReceiveOptions::up_to(1)).await.unwrap();
             world.queue.delete(got[0].receipt).await.unwrap()
         },
@@ -184,12 +181,9 @@ fn a_dropped_delete_has_deleted_or_not() {
 
 #[test]
 fn a_dropped_purge_has_purged_or_not() {
-    sweep(
-        async |world| world.queue.purge().await.unwrap(),
-        |when, done, counters| {
-            assert!(counters == visible(0) || (counters == visible(12) && done.is_none()), "{when}");
-        },
-    );
+    sweep(&async |world| world.queue.purge().await.unwrap(), |when, done, counters| {
+        assert!(counters == visible(0) || (counters == visible(12) && done.is_none()), "{when}");
+    });
 }
 
 #[test]

@@ -1,8 +1,7 @@
 //! Nothing acknowledged is lost: a crash at every commit, a failure at every commit and read, a future dropped at every
 //! await, a process killed under load.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-#![allow(clippy::needless_pass_by_value, reason = "a sweep takes the closure written at its call")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod cancel;
 mod failure;

@@ -4,7 +4,7 @@
 //! A failing history is printed in its shortest form with its seed; a bug found this way becomes a named history in
 //! `found.rs`.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod driver;
 mod found;

@@ -27,8 +27,11 @@ async fn a_fresh_queue_has_the_defaults_of_sqs(world: World) {
     assert!(described.created_at.as_millis() > 1_600_000_000_000);
 }
 
+/// The name of a setting, values that are taken, values that are refused as they are shown, and the limit named.
+type Edges = (&'static str, Vec<QueueSettings>, Vec<(QueueSettings, String)>, &'static str);
+
 /// The edges of each setting: accepted at both ends, refused just outside and far outside.
-fn edges() -> Vec<(&'static str, Vec<QueueSettings>, Vec<(QueueSettings, String)>, &'static str)> {
+fn edges() -> Vec<Edges> {
     let durations = |set: fn(Duration) -> QueueSettings, min: Duration, max: Duration| {
         let mut outside = vec![max + ms(1), max + Duration::from_nanos(1), Duration::MAX];
         outside.extend(min.checked_sub(Duration::from_nanos(1)));

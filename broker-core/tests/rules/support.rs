@@ -169,7 +169,7 @@ pub(crate) fn assert_invalid(error: &Error, field: &str, value: &str, limit: &st
 
 /// Limits under which thousands of messages go in one call, for scenarios with many.
 pub(crate) fn bulk() -> Limits {
-    Limits { batch_entries_max: 10_000, receive_max: 10_000, ..Limits::aws() }
+    Limits { batch_entries_max: 20_000, receive_max: 20_000, ..Limits::aws() }
 }
 
 /// Sends `range` as bodies in one batch, each delayed as `delay` says.

@@ -11,7 +11,8 @@ use crate::{
     pipeline::Ticket,
     queue::{
         ROW_OVERHEAD_MAX, check,
-        options::{QueueAttributes, QueueCounters, QueueSettings},
+        options::{QueueAttributes, QueueCounters},
+        settings::QueueSettings,
         state::Leftover,
     },
     reclaim,
@@ -40,8 +41,8 @@ impl LocalQueue {
         let wait_ms = millis(engine.limits.purge_wait);
         let mut ids = engine.ids.lock();
         self.cell.operate(Durability::Synced, None, |op| {
-            let free_at = op.state.purged_at.saturating_add(wait_ms);
-            if op.state.purged_at > 0 && op.now < free_at {
+            let free_at = op.state.purged_at.map_or(0, |purged_at| purged_at.saturating_add(wait_ms));
+            if op.now < free_at {
                 let wait = Duration::from_millis(free_at - op.now);
                 return Err(Error::PurgeQueueInProgress { name: self.cell.name.clone(), wait });
             }

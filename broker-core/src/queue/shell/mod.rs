@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 
 use self::wait::Waiters;
 use super::{
-    options::Settings,
+    settings::Settings,
     state::{Leftover, Need, QueueState},
 };
 use crate::{

@@ -9,12 +9,7 @@ use crate::{
     clock::{Timestamp, millis},
     error::{Error, Result},
     ids::{MessageId, ReceiptHandle},
-    queue::{
-        message::Message,
-        options::ReceiveOptions,
-        row::RowContent,
-        state::{Leased, damaged_row},
-    },
+    queue::{fetch::damaged_row, message::Message, options::ReceiveOptions, row::RowContent, state::Leased},
     storage::Durability,
 };
 

@@ -10,7 +10,8 @@ use crate::{
     pipeline::Ticket,
     queue::{
         entries::{Entries, Outcomes},
-        options::{ChangeVisibility, Deleted, VisibilityChanged, check_duration},
+        options::{ChangeVisibility, Deleted, VisibilityChanged},
+        settings::check_duration,
         state::Recalled,
     },
     storage::Durability,

@@ -23,22 +23,26 @@
 //! - `due` holds for each live message the next thing that time does to it: it becomes visible, or it expires. Nothing
 //!   sweeps: whoever looks at the queue first calls [`QueueState::tick`].
 
+mod leftover;
 mod paging;
 mod receive;
+mod residence;
 mod settle;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
-pub(crate) use paging::{Fetched, Need, damaged_row, lease_in, seq_in};
+pub(crate) use leftover::Leftover;
+pub(crate) use paging::{Fetched, Need};
 pub(crate) use receive::Leased;
 pub(crate) use settle::Recalled;
 
 use super::{
     lease::Lease,
-    options::{QueueCounters, Settings},
+    options::QueueCounters,
     record::Record,
     row::{RowHead, UnstampedRow},
+    settings::Settings,
 };
 use crate::{keys, limits::MemoryBounds, storage::Batch};
 
@@ -77,8 +81,8 @@ pub(crate) struct QueueState {
     bounds: MemoryBounds,
     /// The queue was deleted: its handles answer so from now on.
     pub(crate) deleted: bool,
-    /// When the queue was last purged in this process; zero if never.
-    pub(crate) purged_at: u64,
+    /// When the queue was last purged in this process.
+    pub(crate) purged_at: Option<u64>,
     partition: u64,
     tail: u64,
     cursor: u64,
@@ -117,7 +121,7 @@ impl QueueState {
             settings,
             bounds,
             deleted: false,
-            purged_at: 0,
+            purged_at: None,
             partition: record.partition,
             tail: record.tail,
             cursor: record.head,
@@ -233,21 +237,6 @@ impl QueueState {
         seq
     }
 
-    /// Keeps a delayed message in memory, or if there are many, in the time index.
-    fn delay(&mut self, seq: u64, lease: Lease, batch: &mut Batch) {
-        if self.delayed < self.bounds.delayed {
-            batch.put_meta(&keys::hot(self.partition, seq), &lease.encode());
-            self.put_live(seq, lease, Phase::Delayed);
-            return;
-        }
-        let time = lease.visible_at.min(self.expiry(lease.sent_at));
-        batch.put_meta(&keys::delayed(self.partition, time, seq), &lease.encode());
-        self.indexed += 1;
-        self.indexed_from = Some(earlier(self.indexed_from, time));
-        self.indexed_since = Some(earlier(self.indexed_since, time));
-        self.fence = true;
-    }
-
     /// The earliest time at which something in this queue changes by itself.
     pub(crate) fn next_event(&self) -> Option<u64> {
         let due = self.due.first().map(|(time, _)| *time);
@@ -272,32 +261,6 @@ impl QueueState {
         self.due = events;
     }
 
-    /// Empties the queue by moving it to a new partition. Returns what is left behind.
-    pub(crate) fn purge(&mut self, now: u64, partition: u64) -> Leftover {
-        let settings = self.settings.clone();
-        let record = Record {
-            partition,
-            head: self.tail,
-            tail: self.tail,
-            stored: 0,
-            cold: 0,
-            delayed: 0,
-            as_of: now,
-        };
-        let fresh = Self::new(self.id, settings, self.bounds, &record);
-        let left = std::mem::replace(self, fresh);
-        self.purged_at = now;
-        self.epoch = left.epoch + 1;
-        left.leftover()
-    }
-
-    /// What of this queue is in storage.
-    pub(crate) fn leftover(&self) -> Leftover {
-        let head = self.record(0).head;
-        let first = self.live.keys().next().map_or(head, |first| head.min(*first));
-        Leftover { partition: self.partition, from: first, to: self.tail }
-    }
-
     /// Changes whenever what was read before may no longer be taken in.
     pub(crate) fn epoch(&self) -> u64 {
         self.epoch
@@ -307,126 +270,6 @@ impl QueueState {
     pub(crate) fn partition(&self) -> u64 {
         self.partition
     }
-
-    fn expiry(&self, sent_at: u64) -> u64 {
-        sent_at.saturating_add(self.settings.retention_ms)
-    }
-
-    /// When time next does something to a live message.
-    fn event(&self, live: &Live) -> u64 {
-        let expiry = self.expiry(live.lease.sent_at);
-        if live.phase == Phase::Ready { expiry } else { expiry.min(live.lease.visible_at) }
-    }
-
-    /// Makes a message live, in memory only: its hot lease is the caller's business.
-    pub(super) fn restore(&mut self, seq: u64, lease: Lease, now: u64) {
-        let phase = match lease {
-            Lease { visible_at, .. } if visible_at <= now => Phase::Ready,
-            Lease { deliveries: 0, .. } => Phase::Delayed,
-            _ => Phase::InFlight,
-        };
-        self.put_live(seq, lease, phase);
-    }
-
-    fn put_live(&mut self, seq: u64, lease: Lease, phase: Phase) {
-        let live = Live { lease, phase };
-        self.due.insert((self.event(&live), seq));
-        match phase {
-            Phase::Ready => _ = self.ready.insert(seq),
-            Phase::InFlight => self.in_flight += 1,
-            Phase::Delayed => self.delayed += 1,
-        }
-        let before = self.live.insert(seq, live);
-        debug_assert!(before.is_none(), "sequence {seq} was live already");
-    }
-
-    /// Takes a message out of memory, with everything that points to it.
-    fn take_live(&mut self, seq: u64) -> Option<Lease> {
-        let live = self.live.remove(&seq)?;
-        self.due.remove(&(self.event(&live), seq));
-        match live.phase {
-            Phase::Ready => _ = self.ready.remove(&seq),
-            Phase::InFlight => self.in_flight -= 1,
-            Phase::Delayed => self.delayed -= 1,
-        }
-        Some(live.lease)
-    }
-
-    /// Ends the life of a live message.
-    fn remove_live(&mut self, seq: u64, batch: &mut Batch) {
-        if self.take_live(seq).is_some() {
-            batch.delete_row(self.partition, seq);
-            batch.delete_meta(&keys::hot(self.partition, seq));
-            self.stored -= 1;
-            // A page read from the cursor on must not find it again.
-            self.fence |= seq >= self.cursor;
-        }
-    }
-
-    fn staging_is_full(&self) -> bool {
-        self.staged.len() >= self.bounds.staged || self.staged_bytes >= self.bounds.staged_bytes
-    }
-
-    fn stage(&mut self, staged: Staged) {
-        self.staged_bytes += staged.row.len();
-        debug_assert!(self.staged.back().is_none_or(|last| last.seq < staged.seq));
-        self.staged.push_back(staged);
-    }
-
-    fn take_first_staged(&mut self) -> Option<Staged> {
-        let staged = self.staged.pop_front()?;
-        self.staged_bytes -= staged.row.len();
-        Some(staged)
-    }
-
-    /// Ends the life of the first staged message.
-    fn remove_first_staged(&mut self, batch: &mut Batch) {
-        if let Some(staged) = self.take_first_staged() {
-            batch.delete_row(self.partition, staged.seq);
-            self.forget_cold(&staged, batch);
-            self.stored -= 1;
-        }
-    }
-
-    /// Removes the cold lease of a message that is leaving storage for memory, or for good.
-    fn forget_cold(&mut self, staged: &Staged, batch: &mut Batch) {
-        if staged.cold {
-            batch.delete_meta(&keys::cold(self.partition, staged.seq));
-            self.cold -= 1;
-            self.fence = true;
-        }
-    }
-
-    /// Puts the newest of the ready messages out of memory, and moves the cursor back in front of them.
-    fn put_out_ready(&mut self, batch: &mut Batch) {
-        let mut lowest = self.cursor;
-        while self.ready.len() > self.bounds.ready / 2
-            && let Some(seq) = self.ready.last().copied()
-        {
-            let lease = self.take_live(seq).expect("a ready message is live");
-            batch.delete_meta(&keys::hot(self.partition, seq));
-            batch.put_meta(&keys::cold(self.partition, seq), &lease.encode());
-            self.cold += 1;
-            lowest = lowest.min(seq);
-        }
-        while let Some(last) = self.staged.back()
-            && last.seq >= lowest
-        {
-            self.staged_bytes -= last.row.len();
-            self.staged.pop_back();
-        }
-        self.cursor = lowest;
-        self.epoch += 1;
-        self.fence = true;
-    }
-}
-
-/// The sequences of a partition that nobody needs any more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Leftover {
-    pub(crate) partition: u64,
-    pub(crate) from: u64,
-    pub(crate) to: u64,
 }
 
 /// The earlier of a time that may be and one that is.

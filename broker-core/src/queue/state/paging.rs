@@ -6,14 +6,10 @@ use bytes::Bytes;
 
 use super::{Phase, QueueState, Staged, earlier};
 use crate::{
-    codec::Malformed,
     keys,
     queue::{lease::Lease, row::RowHead},
-    storage::{Batch, Page, Storage, StorageError},
+    storage::{Batch, Page},
 };
-
-/// Entries of the time index that are taken in at once.
-const INDEX_PAGE: usize = 1_000;
 
 /// Something to be read before the queue can go on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,79 +25,6 @@ pub(crate) enum Need {
 pub(crate) enum Fetched {
     Rows { rows: Vec<(u64, RowHead, Bytes)>, cold: Vec<(u64, Lease)> },
     Delayed { due: Vec<(u64, u64, Lease)>, next: Option<u64> },
-}
-
-impl Need {
-    /// Reads what is needed.
-    pub(crate) fn fetch(&self, store: &dyn Storage) -> Result<Fetched, StorageError> {
-        match self {
-            Self::Rows { partition, range, page, cold, .. } => {
-                let rows = store.rows(*partition, range.clone(), *page)?;
-                let covered = rows.last().map_or(range.start, |(seq, _)| seq + 1);
-                let cold =
-                    if *cold { fetch_cold(store, *partition, range.start..covered)? } else { Vec::new() };
-                let head = |(seq, row): (u64, Bytes)| {
-                    let head = RowHead::read(&row).map_err(|what| damaged_row(*partition, seq, what))?;
-                    Ok((seq, head, row))
-                };
-                let rows = rows.into_iter().map(head).collect::<Result<_, StorageError>>()?;
-                Ok(Fetched::Rows { rows, cold })
-            }
-            Self::Delayed { partition, now, .. } => fetch_delayed(store, *partition, *now),
-        }
-    }
-}
-
-/// The cold leases of a stretch of sequences: no more of them than there are sequences in a page of rows.
-fn fetch_cold(
-    store: &dyn Storage,
-    partition: u64,
-    range: Range<u64>,
-) -> Result<Vec<(u64, Lease)>, StorageError> {
-    let (mut from, to) = (keys::cold(partition, range.start).to_vec(), keys::cold(partition, range.end));
-    let page = Page { entries: INDEX_PAGE, bytes: usize::MAX };
-    let mut found = Vec::new();
-    loop {
-        let entries = store.meta_range(&from, &to, page)?;
-        let Some((last, _)) = entries.last() else { return Ok(found) };
-        from = [last, [0].as_slice()].concat();
-        for (key, value) in &entries {
-            found.push((seq_in(key)?, lease_in(key, value)?));
-        }
-    }
-}
-
-fn fetch_delayed(store: &dyn Storage, partition: u64, now: u64) -> Result<Fetched, StorageError> {
-    let (from, to) = (keys::delayed(partition, 0, 0), keys::delayed(partition, u64::MAX, u64::MAX));
-    let entries = store.meta_range(&from, &to, Page { entries: INDEX_PAGE, bytes: usize::MAX })?;
-    let mut due = Vec::new();
-    for (key, value) in &entries {
-        let malformed = Malformed("a key of the time index with the wrong length");
-        let (time, seq) = keys::time_and_seq_of(key).ok_or_else(|| damaged_key(key, malformed))?;
-        if time > now {
-            return Ok(Fetched::Delayed { due, next: Some(time) });
-        }
-        due.push((time, seq, lease_in(key, value)?));
-    }
-    // A full page: there may be more, so look again at once. No full page: that was all.
-    let next = (entries.len() >= INDEX_PAGE).then_some(now);
-    Ok(Fetched::Delayed { due, next })
-}
-
-pub(crate) fn seq_in(key: &Bytes) -> Result<u64, StorageError> {
-    keys::seq_of(key).ok_or_else(|| damaged_key(key, Malformed("a lease key with the wrong length")))
-}
-
-pub(crate) fn lease_in(key: &Bytes, value: &Bytes) -> Result<Lease, StorageError> {
-    Lease::decode(value).map_err(|what| damaged_key(key, what))
-}
-
-fn damaged_key(key: &Bytes, what: Malformed) -> StorageError {
-    StorageError::corrupt(format!("meta key {key:?}"), what.0)
-}
-
-pub(crate) fn damaged_row(partition: u64, seq: u64, what: Malformed) -> StorageError {
-    StorageError::corrupt(format!("row {seq} of partition {partition}"), what.0)
 }
 
 impl QueueState {

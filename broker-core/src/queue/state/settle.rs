@@ -1,8 +1,6 @@
 //! What a consumer does with a message it has received: delete it, or change when it becomes visible.
 
-use bytes::Bytes;
-
-use super::{Live, Phase, QueueState, damaged_row, lease_in};
+use super::{Live, Phase, QueueState};
 use crate::{
     clock::Timestamp,
     error::{Error, Result},
@@ -10,9 +8,8 @@ use crate::{
     queue::{
         lease::Lease,
         options::{Deleted, VisibilityChanged},
-        row::RowHead,
     },
-    storage::{Batch, Storage, StorageError},
+    storage::Batch,
 };
 
 /// A lease read from storage, and whether it is a cold one.
@@ -20,28 +17,6 @@ use crate::{
 pub(crate) struct Recalled {
     pub(crate) lease: Lease,
     pub(crate) cold: bool,
-}
-
-impl Recalled {
-    /// Reads the lease of a message that is in storage only: its cold one, or that of an untouched message. One that is
-    /// delayed beyond `now` is in the time index and cannot have been received.
-    pub(crate) fn read(
-        store: &dyn Storage,
-        partition: u64,
-        seq: u64,
-        now: u64,
-    ) -> Result<Option<Self>, StorageError> {
-        let key = keys::cold(partition, seq);
-        if let Some(value) = store.meta(&key)? {
-            let lease = lease_in(&Bytes::copy_from_slice(&key), &value)?;
-            return Ok(Some(Self { lease, cold: true }));
-        }
-        let Some(row) = store.row(partition, seq)? else { return Ok(None) };
-        let RowHead { sent_at, visible_from } =
-            RowHead::read(&row).map_err(|what| damaged_row(partition, seq, what))?;
-        let lease = Lease::untouched(sent_at, visible_from);
-        Ok((visible_from <= now).then_some(Self { lease, cold: false }))
-    }
 }
 
 impl QueueState {

@@ -9,15 +9,20 @@
 //!
 //! A failed commit poisons the pipeline for good: reopening the store is the one way on.
 
+mod admission;
+mod group;
+
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::pin,
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
 };
 
+pub(crate) use admission::Admission;
+use group::Group;
+pub(crate) use group::Ticket;
 use parking_lot::{Mutex, RwLock};
 use tokio::{
     runtime::Handle,
@@ -28,51 +33,6 @@ use crate::{
     error::{Error, Result},
     storage::{Batch, Durability, Profile, Storage, StorageError},
 };
-
-/// Batches that are committed together.
-struct Group {
-    number: u64,
-    done: Notify,
-    outcome: OnceLock<Result<(), Arc<StorageError>>>,
-}
-
-impl Group {
-    fn new(number: u64) -> Arc<Self> {
-        Arc::new(Self { number, done: Notify::new(), outcome: OnceLock::new() })
-    }
-
-    fn finish(&self, outcome: Result<(), Arc<StorageError>>) {
-        // Only the committer finishes a group, and it takes each group once.
-        let _ = self.outcome.set(outcome);
-        self.done.notify_waiters();
-    }
-}
-
-/// The right to wait for a submitted batch. Dropping it takes nothing back.
-#[derive(Clone, Default)]
-#[must_use = "an answer must wait for what it saw"]
-pub(crate) struct Ticket(Option<Arc<Group>>);
-
-impl Ticket {
-    /// The number of the group, or zero if the batch is already committed.
-    pub(crate) fn number(&self) -> u64 {
-        self.0.as_ref().map_or(0, |group| group.number)
-    }
-
-    /// Waits until the batch is committed.
-    pub(crate) async fn wait(&self) -> Result<()> {
-        let Some(group) = &self.0 else { return Ok(()) };
-        let mut done = pin!(group.done.notified());
-        if group.outcome.get().is_none() {
-            done.as_mut().enable();
-            if group.outcome.get().is_none() {
-                done.await;
-            }
-        }
-        let outcome = group.outcome.get().expect("a group is finished before its waiters are notified");
-        outcome.clone().map_err(Error::Indeterminate)
-    }
-}
 
 /// The group that is forming, behind the pipeline's only lock.
 struct Forming {
@@ -308,24 +268,5 @@ impl Pipeline {
         let committed = last.wait().await;
         self.store.write().take();
         committed
-    }
-}
-
-/// Room in the pipeline for the bytes of one batch; given back when the batch is committed, or when dropped.
-pub(crate) struct Admission<'a> {
-    pipeline: &'a Pipeline,
-    bytes: usize,
-}
-
-impl Admission<'_> {
-    /// Passes the room on to a group, which gives it back.
-    fn hand_over(mut self) -> usize {
-        std::mem::take(&mut self.bytes)
-    }
-}
-
-impl Drop for Admission<'_> {
-    fn drop(&mut self) {
-        self.pipeline.admission.add_permits(self.bytes);
     }
 }

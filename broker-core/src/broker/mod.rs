@@ -1,36 +1,35 @@
 //! The broker: opens a store, knows its queues, creates and deletes them.
 
+mod open;
+mod queue_builder;
+
 use std::{
     collections::{BTreeMap, HashMap},
-    future::{Future, IntoFuture},
-    pin::Pin,
     sync::Arc,
     time::Duration,
 };
 
+pub use open::BrokerBuilder;
 use parking_lot::Mutex;
-use tokio::runtime::Handle;
+pub use queue_builder::QueueBuilder;
 
 use crate::{
-    catalog::{self, Definition, Stored},
-    clock::{Clock, Timeline, TokioClock, millis},
+    catalog::Definition,
+    clock::millis,
     codec::write_u64,
-    engine::{Engine, Ids},
+    engine::Engine,
     error::{Error, Result},
-    ids::Seed,
     keys,
-    limits::{Limits, MemoryBounds},
-    pipeline::Pipeline,
+    pipeline::Ticket,
     queue::{
         LocalQueue, ROW_OVERHEAD_MAX, check,
-        options::{QueueSettings, Settings},
         record::Record,
-        recovery,
+        settings::{QueueSettings, Settings},
         shell::QueueCell,
-        state::{Leftover, QueueState},
+        state::QueueState,
     },
     reclaim,
-    storage::{Batch, Durability, Storage, StorageError},
+    storage::{Batch, Durability, Storage},
 };
 
 /// A message broker inside this process. Cheap to clone; all clones are the same broker.
@@ -65,126 +64,6 @@ struct Queues {
     deleted_at: BTreeMap<String, u64>,
 }
 
-/// How a broker is opened.
-///
-/// ```
-/// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
-/// use broker_core::{Broker, Limits};
-/// use broker_mem::MemStorage;
-///
-/// let broker = Broker::builder(MemStorage::new()).limits(Limits::unlimited()).seed(7).open().await?;
-/// # Ok::<(), broker_core::Error>(()) }).unwrap();
-/// ```
-#[must_use = "a builder does nothing until it is opened"]
-pub struct BrokerBuilder {
-    store: Arc<dyn Storage>,
-    limits: Limits,
-    memory: MemoryBounds,
-    clock: Option<Arc<dyn Clock>>,
-    seed: Option<u64>,
-    bytes_in_flight_max: usize,
-}
-
-/// By default this much may wait for its commit before senders have to wait: a few hundred large messages.
-const BYTES_IN_FLIGHT_MAX: usize = 64 * 1024 * 1024;
-
-impl BrokerBuilder {
-    /// What the broker refuses; by default [`Limits::aws`].
-    pub fn limits(self, limits: Limits) -> Self {
-        Self { limits, ..self }
-    }
-
-    /// How much of each queue stays in memory; the default suits all but tests and the smallest devices.
-    pub fn memory(self, memory: MemoryBounds) -> Self {
-        Self { memory, ..self }
-    }
-
-    /// Where the broker gets its time from; by default a [`TokioClock`].
-    pub fn clock(self, clock: impl Clock) -> Self {
-        Self { clock: Some(Arc::new(clock)), ..self }
-    }
-
-    /// The seed of message ids and receipts if the store is new; by default from the operating system.
-    pub fn seed(self, seed: u64) -> Self {
-        Self { seed: Some(seed), ..self }
-    }
-
-    /// How many bytes of messages may wait for their commit before sends wait too; by default 64 MiB.
-    pub fn bytes_in_flight_max(self, bytes: usize) -> Self {
-        Self { bytes_in_flight_max: bytes, ..self }
-    }
-
-    /// Opens the store and makes a new one of an empty one. Costs a few small reads per queue, whatever its backlog.
-    ///
-    /// Must be called inside a tokio runtime with its timer enabled. Cancel safe.
-    pub async fn open(self) -> Result<Broker> {
-        let runtime = Handle::try_current().map_err(|_| Error::NoRuntime)?;
-        let pipeline = Pipeline::new(self.store, runtime, self.bytes_in_flight_max);
-        let seed = self.seed;
-        let stored = match pipeline.read(catalog::read).await? {
-            Some(stored) => stored,
-            None => create(&pipeline, seed.map_or_else(Seed::random, |seed| Some(Seed(seed)))).await?,
-        };
-        let clock = self.clock.unwrap_or_else(|| Arc::new(TokioClock::new()));
-        let memory = self.memory;
-        let load =
-            move |store: &dyn Storage| load(store, &stored, memory, clock).map(|loaded| (stored, loaded));
-        let (stored, loaded) = pipeline.read(load).await?;
-        let engine = Arc::new(Engine {
-            pipeline,
-            timeline: loaded.timeline,
-            limits: self.limits,
-            memory,
-            seed: stored.seed,
-            ids: Mutex::new(Ids::new(stored.next_id)),
-        });
-        let cell = |((name, definition), state): ((String, Definition), QueueState)| {
-            let cell = QueueCell::new(name.clone(), engine.clone(), state, definition.description());
-            (name, cell)
-        };
-        let by_name = stored.queues.into_iter().zip(loaded.states).map(cell).collect();
-        for leftover in loaded.leftovers {
-            reclaim::start(&engine, leftover);
-        }
-        let queues = Queues { by_name, deleted_at: stored.tombstones.into_iter().collect() };
-        Ok(Broker { engine, queues: Arc::new(Mutex::new(queues)) })
-    }
-}
-
-/// Makes a new store.
-async fn create(pipeline: &Arc<Pipeline>, seed: Option<Seed>) -> Result<Stored> {
-    let seed = seed.ok_or(Error::NoRandomness)?;
-    let mut batch = Batch::new();
-    batch.put_meta(keys::HEADER, &catalog::encode_header(seed));
-    pipeline.submit(&mut batch, Durability::Synced, None)?.wait().await?;
-    Ok(Stored { seed, next_id: catalog::FIRST_ID, queues: Vec::new(), tombstones: Vec::new() })
-}
-
-struct Loaded {
-    timeline: Timeline,
-    states: Vec<QueueState>,
-    leftovers: Vec<Leftover>,
-}
-
-/// Reads the state of every queue, at a time that is not before anything stored.
-fn load(
-    store: &dyn Storage,
-    stored: &Stored,
-    memory: MemoryBounds,
-    clock: Arc<dyn Clock>,
-) -> Result<Loaded, StorageError> {
-    let record = |(_, definition): &(String, Definition)| recovery::read_record(store, definition.id);
-    let records = stored.queues.iter().map(record).collect::<Result<Vec<Record>, _>>()?;
-    let newest = records.iter().map(|record| record.as_of).max().unwrap_or(0);
-    let timeline = Timeline::new(clock, newest);
-    let now = timeline.now();
-    let state = |((_, definition), record): (&(String, Definition), &Record)| {
-        recovery::load(store, definition.id, definition.settings.clone(), memory, record, now)
-    };
-    let states = stored.queues.iter().zip(&records).map(state).collect::<Result<_, _>>()?;
-    Ok(Loaded { timeline, states, leftovers: reclaim::noted(store)? })
-}
-
 impl Broker {
     /// Opens a store with the defaults: see [`BrokerBuilder::open`].
     pub async fn open(store: impl Storage) -> Result<Self> {
@@ -198,26 +77,14 @@ impl Broker {
 
     /// Sets up how a shared store is opened. One broker at a time may have it open.
     pub fn builder_on(store: Arc<dyn Storage>) -> BrokerBuilder {
-        BrokerBuilder {
-            store,
-            limits: Limits::aws(),
-            memory: MemoryBounds::default(),
-            clock: None,
-            seed: None,
-            bytes_in_flight_max: BYTES_IN_FLIGHT_MAX,
-        }
+        BrokerBuilder::new(store)
     }
 
     /// The queue of this name, created if there is none. Await it, after setting what should differ from the defaults.
     ///
     /// If the queue exists, the settings given must be those it has now; none given is always fine (rule Q6).
     pub fn queue(&self, name: impl Into<String>) -> QueueBuilder {
-        QueueBuilder {
-            broker: self.clone(),
-            name: name.into(),
-            settings: QueueSettings::new(),
-            tags: BTreeMap::new(),
-        }
+        QueueBuilder::new(self.clone(), name.into())
     }
 
     /// The queue of this name, which must exist. Cancel safe.
@@ -264,7 +131,7 @@ impl Broker {
         name: &str,
         settings: Settings,
         tags: BTreeMap<String, String>,
-    ) -> Result<(Arc<QueueCell>, crate::pipeline::Ticket)> {
+    ) -> Result<(Arc<QueueCell>, Ticket)> {
         let now = self.engine.timeline.now();
         let mut batch = Batch::new();
         if let Some(deleted_at) = queues.deleted_at.get(name) {
@@ -360,74 +227,4 @@ pub struct Flushed {
     pub batches_waiting: usize,
     /// What everything sent or deleted before now survives: as much as the store can do.
     pub durability: Durability,
-}
-
-/// A queue about to be created or opened: see [`Broker::queue`].
-///
-/// ```
-/// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
-/// # let broker = broker_core::Broker::open(broker_mem::MemStorage::new()).await?;
-/// use std::time::Duration;
-///
-/// let orders = broker.queue("orders").visibility_timeout(Duration::from_secs(60)).await?;
-/// # Ok::<(), broker_core::Error>(()) }).unwrap();
-/// ```
-#[must_use = "a builder does nothing until it is awaited"]
-pub struct QueueBuilder {
-    broker: Broker,
-    name: String,
-    settings: QueueSettings,
-    tags: BTreeMap<String, String>,
-}
-
-impl QueueBuilder {
-    /// All settings at once, in place of those given before.
-    pub fn settings(self, settings: QueueSettings) -> Self {
-        Self { settings, ..self }
-    }
-
-    /// How long a received message stays invisible: 0 to 12 hours, by default 30 seconds.
-    pub fn visibility_timeout(self, timeout: Duration) -> Self {
-        Self { settings: self.settings.visibility_timeout(timeout), ..self }
-    }
-
-    /// How long a new message stays invisible: 0 to 15 minutes, by default zero.
-    pub fn delay(self, delay: Duration) -> Self {
-        Self { settings: self.settings.delay(delay), ..self }
-    }
-
-    /// How long a message is kept: 1 minute to 14 days, by default 4 days.
-    pub fn retention(self, retention: Duration) -> Self {
-        Self { settings: self.settings.retention(retention), ..self }
-    }
-
-    /// The largest message in bytes, attributes included: 1 KiB to 1 MiB, by default the most.
-    pub fn max_message_size(self, bytes: usize) -> Self {
-        Self { settings: self.settings.max_message_size(bytes), ..self }
-    }
-
-    /// How long a receive waits for a message if it does not say: 0 to 20 seconds, by default zero.
-    pub fn receive_wait_time(self, wait: Duration) -> Self {
-        Self { settings: self.settings.receive_wait_time(wait), ..self }
-    }
-
-    /// What a send or delete survives before it is answered, by default [`Durability::Synced`].
-    pub fn durability(self, durability: Durability) -> Self {
-        Self { settings: self.settings.durability(durability), ..self }
-    }
-
-    /// A tag, set if the queue is new.
-    pub fn tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        self.tags.insert(key.into(), value.into());
-        self
-    }
-}
-
-impl IntoFuture for QueueBuilder {
-    type Output = Result<LocalQueue>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move { self.broker.create_queue(&self.name, &self.settings, &self.tags).await })
-    }
 }

@@ -1,0 +1,157 @@
+//! How a broker is opened: a new store is made, an old one is read.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
+
+use super::{Broker, Queues};
+use crate::{
+    catalog::{self, Definition, Stored},
+    clock::{Clock, Timeline, TokioClock},
+    engine::{Engine, Ids},
+    error::{Error, Result},
+    ids::Seed,
+    keys,
+    limits::{Limits, MemoryBounds},
+    pipeline::Pipeline,
+    queue::{
+        record::Record,
+        recovery,
+        shell::QueueCell,
+        state::{Leftover, QueueState},
+    },
+    reclaim,
+    storage::{Batch, Durability, Storage, StorageError},
+};
+
+/// How a broker is opened.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+/// use broker_core::{Broker, Limits};
+/// use broker_mem::MemStorage;
+///
+/// let broker = Broker::builder(MemStorage::new()).limits(Limits::unlimited()).seed(7).open().await?;
+/// # Ok::<(), broker_core::Error>(()) }).unwrap();
+/// ```
+#[must_use = "a builder does nothing until it is opened"]
+pub struct BrokerBuilder {
+    store: Arc<dyn Storage>,
+    limits: Limits,
+    memory: MemoryBounds,
+    clock: Option<Arc<dyn Clock>>,
+    seed: Option<u64>,
+    bytes_in_flight_max: usize,
+}
+
+/// By default this much may wait for its commit before senders have to wait: a few hundred large messages.
+const BYTES_IN_FLIGHT_MAX: usize = 64 * 1024 * 1024;
+
+impl BrokerBuilder {
+    pub(super) fn new(store: Arc<dyn Storage>) -> Self {
+        Self {
+            store,
+            limits: Limits::aws(),
+            memory: MemoryBounds::default(),
+            clock: None,
+            seed: None,
+            bytes_in_flight_max: BYTES_IN_FLIGHT_MAX,
+        }
+    }
+
+    /// What the broker refuses; by default [`Limits::aws`].
+    pub fn limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// How much of each queue stays in memory; the default suits all but tests and the smallest devices.
+    pub fn memory(self, memory: MemoryBounds) -> Self {
+        Self { memory, ..self }
+    }
+
+    /// Where the broker gets its time from; by default a [`TokioClock`].
+    pub fn clock(self, clock: impl Clock) -> Self {
+        Self { clock: Some(Arc::new(clock)), ..self }
+    }
+
+    /// The seed of message ids and receipts if the store is new; by default from the operating system.
+    pub fn seed(self, seed: u64) -> Self {
+        Self { seed: Some(seed), ..self }
+    }
+
+    /// How many bytes of messages may wait for their commit before sends wait too; by default 64 MiB.
+    pub fn bytes_in_flight_max(self, bytes: usize) -> Self {
+        Self { bytes_in_flight_max: bytes, ..self }
+    }
+
+    /// Opens the store and makes a new one of an empty one. Costs a few small reads per queue, whatever its backlog.
+    ///
+    /// Must be called inside a tokio runtime with its timer enabled. Cancel safe.
+    pub async fn open(self) -> Result<Broker> {
+        let runtime = Handle::try_current().map_err(|_| Error::NoRuntime)?;
+        let pipeline = Pipeline::new(self.store, runtime, self.bytes_in_flight_max);
+        let seed = self.seed;
+        let stored = match pipeline.read(catalog::read).await? {
+            Some(stored) => stored,
+            None => create(&pipeline, seed.map_or_else(Seed::random, |seed| Some(Seed(seed)))).await?,
+        };
+        let clock = self.clock.unwrap_or_else(|| Arc::new(TokioClock::new()));
+        let memory = self.memory;
+        let load =
+            move |store: &dyn Storage| load(store, &stored, memory, clock).map(|loaded| (stored, loaded));
+        let (stored, loaded) = pipeline.read(load).await?;
+        let engine = Arc::new(Engine {
+            pipeline,
+            timeline: loaded.timeline,
+            limits: self.limits,
+            memory,
+            seed: stored.seed,
+            ids: Mutex::new(Ids::new(stored.next_id)),
+        });
+        let cell = |((name, definition), state): ((String, Definition), QueueState)| {
+            let cell = QueueCell::new(name.clone(), engine.clone(), state, definition.description());
+            (name, cell)
+        };
+        let by_name = stored.queues.into_iter().zip(loaded.states).map(cell).collect();
+        for leftover in loaded.leftovers {
+            reclaim::start(&engine, leftover);
+        }
+        let queues = Queues { by_name, deleted_at: stored.tombstones.into_iter().collect() };
+        Ok(Broker { engine, queues: Arc::new(Mutex::new(queues)) })
+    }
+}
+
+/// Makes a new store.
+async fn create(pipeline: &Arc<Pipeline>, seed: Option<Seed>) -> Result<Stored> {
+    let seed = seed.ok_or(Error::NoRandomness)?;
+    let mut batch = Batch::new();
+    batch.put_meta(keys::HEADER, &catalog::encode_header(seed));
+    pipeline.submit(&mut batch, Durability::Synced, None)?.wait().await?;
+    Ok(Stored { seed, next_id: catalog::FIRST_ID, queues: Vec::new(), tombstones: Vec::new() })
+}
+
+struct Loaded {
+    timeline: Timeline,
+    states: Vec<QueueState>,
+    leftovers: Vec<Leftover>,
+}
+
+/// Reads the state of every queue, at a time that is not before anything stored.
+fn load(
+    store: &dyn Storage,
+    stored: &Stored,
+    memory: MemoryBounds,
+    clock: Arc<dyn Clock>,
+) -> Result<Loaded, StorageError> {
+    let record = |(_, definition): &(String, Definition)| recovery::read_record(store, definition.id);
+    let records = stored.queues.iter().map(record).collect::<Result<Vec<Record>, _>>()?;
+    let newest = records.iter().map(|record| record.as_of).max().unwrap_or(0);
+    let timeline = Timeline::new(clock, newest);
+    let now = timeline.now();
+    let state = |((_, definition), record): (&(String, Definition), &Record)| {
+        recovery::load(store, definition.id, definition.settings.clone(), memory, record, now)
+    };
+    let states = stored.queues.iter().zip(&records).map(state).collect::<Result<_, _>>()?;
+    Ok(Loaded { timeline, states, leftovers: reclaim::noted(store)? })
+}
