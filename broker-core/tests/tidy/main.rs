@@ -127,7 +127,19 @@ fn only_one_module_spells_keys() {
 
 #[test]
 fn the_state_is_pure() {
-    let banned = ["async", "await", "Mutex", "RwLock", "SystemTime", "Instant", "tokio", "parking_lot", "fs", "Storage", "StorageError"];
+    let banned = [
+        "async",
+        "await",
+        "Mutex",
+        "RwLock",
+        "SystemTime",
+        "Instant",
+        "tokio",
+        "parking_lot",
+        "fs",
+        "Storage",
+        "StorageError",
+    ];
     assert_none(&complain(|source| {
         if !source.path.starts_with("broker-core/src/queue/state") {
             return Vec::new();
