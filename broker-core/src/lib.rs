@@ -1,4 +1,119 @@
-//! A message broker that a program links instead of running a server. See [`Broker`].
+//! Queues with the semantics of Amazon SQS, inside your process, over a storage trait.
+//!
+//! A [`Broker`] opens a store and keeps queues in it. A queue hands each message to one consumer at a time, keeps it
+//! invisible while that consumer works, and hands it out again unless the consumer deletes it in time. The semantics are
+//! implemented once, here; where the bytes go is up to a [`Storage`](storage::Storage): `broker-mem` keeps them in
+//! memory, `broker-sled` in a directory, and your own backend takes about a hundred lines.
+//!
+//! # An example of most of it
+//!
+//! ```
+//! # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
+//! use std::time::Duration;
+//!
+//! use broker_core::{AttributeValue, Broker, Deleted, Entries, QueueExt, ReceiveOptions, SendMessage};
+//! use broker_mem::MemStorage;
+//!
+//! let broker = Broker::open(MemStorage::new()).await?;
+//! let orders = broker.queue("orders").visibility_timeout(Duration::from_secs(30)).await?;
+//!
+//! // One message, several in one commit, and one with an attribute that is not visible for another minute.
+//! orders.send("socks").await?;
+//! let batch: Entries<SendMessage> = ["shoes", "hats"].into_iter().map(SendMessage::from).collect();
+//! orders.send_batch(batch).await?.all()?;
+//! let later = SendMessage::new("gloves").attribute("source", AttributeValue::string("web"));
+//! orders.send(later.delay(Duration::from_secs(60))).await?;
+//!
+//! // A delivery knows its queue: acknowledge it, or say when to try again.
+//! let socks = orders.recv().await?;
+//! socks.ack().await?;
+//! let shoes = orders.recv().await?;
+//! shoes.retry_in(Duration::from_secs(5)).await?;
+//!
+//! // The same by hand. A long poll returns as soon as there is something; the hats are there already.
+//! let options = ReceiveOptions::up_to(10).wait_time(Duration::from_secs(20));
+//! let hats = orders.receive(options.clone()).await?;
+//! assert_eq!(orders.delete(hats[0].receipt).await?, Deleted::Gone);
+//!
+//! // The shoes come back after their five seconds, and the count says so.
+//! let shoes = orders.receive(options).await?;
+//! assert_eq!((shoes[0].text(), shoes[0].receive_count), (Ok("shoes"), 2));
+//!
+//! // Nobody deletes them, so after the visibility timeout they are visible once more.
+//! let shoes = orders.recv().await?;
+//! assert_eq!(shoes.receive_count, 3);
+//! shoes.ack().await?;
+//! assert_eq!(orders.counters().await?.delayed, 1);
+//!
+//! let gloves = orders.recv().await?;
+//! assert_eq!(gloves.attributes.get("source").and_then(AttributeValue::text), Some("web"));
+//! broker.close().await?;
+//! # Ok::<(), broker_core::Error>(()) }).unwrap();
+//! ```
+//!
+//! # The concepts
+//!
+//! - [`Broker`]: one open store with all its queues. [`Broker::builder`] sets [`Limits`], [`MemoryBounds`] and the
+//!   [`Clock`]. Handles are cheap to clone and all are the same broker.
+//! - [`LocalQueue`]: a handle of one queue, from [`Broker::queue`]. [`Queue`] is the trait for code that takes any queue,
+//!   and what someone who implements one owes; [`QueueExt`] adds single messages, [`Delivery`] and a stream.
+//! - [`SendMessage`] goes in, [`Message`] comes out, [`Entries`] and [`Outcomes`] are batches of either, with one result
+//!   per entry. A [`Delivery`] is a message together with its queue.
+//! - [`ReceiptHandle`]: proof of one delivery. It survives restarts, and an older one than the newest cannot delete the
+//!   message: that is an outcome ([`Deleted::Stale`]), not an error.
+//! - [`Durability`](storage::Durability): what a send or delete has survived when it returns. `Synced`, a power cut, is
+//!   the default; a queue can be set to less and a batch can say otherwise. A store keeps what its
+//!   [`Profile`](storage::Profile) says and no more: in memory, everything goes with the process.
+//! - [`Storage`](storage::Storage): two plain spaces of bytes. Twelve laws say what a backend owes.
+//! - [`Clock`]: where time comes from. The default follows `tokio::time`, so a test with `start_paused = true` runs on
+//!   virtual time.
+//!
+//! # Guarantees
+//!
+//! | what | holds |
+//! |---|---|
+//! | a message whose send returned `Ok` is delivered until it is deleted, purged or expired | as far as the queue's durability and the store's profile reach |
+//! | a message whose latest receipt was deleted with `Ok` never comes again | the same |
+//! | delivery is *at least* once: a consumer that dies before its delete sees the message again | always |
+//! | one consumer at a time has a message, for its visibility timeout | always |
+//! | the receive count is stored before the message is handed out | a killed process does not undo it |
+//! | a batch is committed whole: after a crash all accepted entries are there, or none | always |
+//! | messages come in the order of sending, as far as nothing came back meanwhile | best effort, as with SQS; do not build on it |
+//! | memory follows what is in flight, not what waits: see [`MemoryBounds`] | always |
+//! | an idle broker runs no timer and uses no CPU | always |
+//! | bad input is refused before anything changes | always |
+//!
+//! Messages **expire**: after four days unless [`QueueBuilder::retention`] says otherwise, as in SQS. What is durable is
+//! not for ever.
+//!
+//! # When a future is dropped
+//!
+//! Every future may be dropped at any await, and every method says what that means. In short: a `receive` gives back what
+//! it had leased, visible at once and with its count as before. Any other call has happened or not, and later calls agree
+//! on which: what was submitted is committed even if nobody waits for it.
+//!
+//! # When a call fails
+//!
+//! [`Error::certainty`] sorts every [`Error`] into one of three:
+//!
+//! - [`Rejected`](Certainty::Rejected): nothing happened. Each variant says what to correct.
+//! - [`Indeterminate`](Certainty::Indeterminate): the commit failed, so it may have happened or not. The broker has
+//!   stopped and answers [`Error::Poisoned`] from now on: drop it, mend the cause, open the store again.
+//! - [`Corrupt`](Certainty::Corrupt): stored bytes are not what was written; the message names the place.
+//!
+//! # It is not
+//!
+//! - a server: there is no port and no protocol. One process has a store open at a time;
+//! - a cluster: nothing is replicated, so a lost disk is a loss;
+//! - exactly-once delivery: what a consumer does must bear being done twice;
+//! - all of SQS: FIFO queues, dead-letter queues and the wire protocol are not there yet.
+//!
+//! # Features
+//!
+//! - `conformance`: the module `storage::conformance`, a named test for each law of the storage trait, for whoever writes a backend.
+//! - `faults`: the module `storage::faults`, decorators that make any backend crash, fail or be slow on purpose.
+//!
+//! Both are off by default, and neither changes what the rest does.
 
 mod broker;
 mod catalog;

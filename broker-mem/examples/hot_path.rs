@@ -1,5 +1,7 @@
 //! What one message costs the store in memory: send, lease and delete, with `cargo run --release --example hot_path`.
 
+#![allow(clippy::disallowed_methods, reason = "a measurement reads the clock")]
+
 use std::time::Instant;
 
 use broker_core::storage::{Batch, Durability, Storage};

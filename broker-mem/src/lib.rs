@@ -1,9 +1,24 @@
 //! Storage in memory: the reference implementation of [`Storage`], read to learn the contract.
 //!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> broker_core::Result<()> {
+//! use broker_core::QueueExt as _;
+//!
+//! let broker = broker_mem::open().await?;
+//! let orders = broker.queue("orders").await?;
+//! orders.send("two pairs of socks").await?;
+//! orders.recv().await?.ack().await?;
+//! # Ok(()) }
+//! ```
+//!
+//! What it holds goes with the process, whatever [`Durability`] is asked for, and its [`Profile`] says so. It suits tests,
+//! which run on virtual time with it, and queues whose messages can be made again.
+//!
 //! Both spaces stand behind one mutex. A commit holds it from its first write to its last, which is all that atomicity
 //! and visibility ask for; nothing here waits for a device, so that is never long.
 //!
-//! Clones share the same data: a test "reopens" a store by cloning it.
+//! Clones share the same data: a test "reopens" a store by cloning it, and keeps what was there when a broker is dropped.
 
 mod key;
 mod rows;
@@ -14,11 +29,21 @@ use std::{
     sync::Arc,
 };
 
-use broker_core::storage::{Batch, Durability, Op, Page, Profile, Storage, StorageError};
+use broker_core::{
+    Broker, Result,
+    storage::{Batch, Durability, Op, Page, Profile, Storage, StorageError},
+};
 use bytes::Bytes;
 use key::Key;
 use parking_lot::Mutex;
 use rows::Rows;
+
+/// Opens a broker on a new store in memory, with the defaults of [`Broker::builder`].
+///
+/// Must be called inside a tokio runtime with its timer enabled. Cancel safe.
+pub async fn open() -> Result<Broker> {
+    Broker::open(MemStorage::new()).await
+}
 
 /// A store that lives as long as its last clone, and no longer than the process.
 #[derive(Debug, Clone, Default)]

@@ -1,5 +1,7 @@
 //! How many commits a second this machine's disk takes, with `cargo run --release --example commits`.
 
+#![allow(clippy::disallowed_methods, reason = "a measurement reads the clock")]
+
 use std::time::Instant;
 
 use broker_core::storage::{Batch, Durability, Storage};

@@ -1,7 +1,27 @@
 //! Durable storage for the broker on [sled] 0.34.7, made as safe as that release can be made.
 //!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> broker_core::Result<()> {
+//! # let home = tempfile::tempdir().unwrap();
+//! # let directory = home.path().join("orders");
+//! use broker_core::QueueExt as _;
+//!
+//! let broker = broker_sled::open(&directory).await?;
+//! broker.queue("orders").await?.send("two pairs of socks").await?;
+//! broker.close().await?; // a crash here would lose nothing either
+//!
+//! let broker = broker_sled::open(&directory).await?;
+//! let order = broker.open_queue("orders").await?.recv().await?;
+//! assert_eq!(order.text(), Ok("two pairs of socks"));
+//! order.ack().await?;
+//! # Ok(()) }
+//! ```
+//!
 //! sled is an unmaintained beta. It is here because it is pure Rust and was measured: with the precautions below, real
-//! power cuts lost nothing that had been acknowledged. The log engine will be the recommended one. What to know:
+//! power cuts (310 of them, values up to 60 kB, sled's default segment size) lost nothing that had been acknowledged.
+//! This crate's segments are larger, so that no page goes to `blobs/`, and that setting was not part of the measurement.
+//! A log engine is planned and will be the recommended one. What to know:
 //!
 //! - **sled's `flush` does not sync**: it calls `sync_file_range`, which a power cut does not respect. A `Synced` commit
 //!   therefore also calls `fdatasync` on sled's file through a handle of our own, and opening syncs files and
@@ -37,10 +57,31 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use broker_core::storage::{Batch, Durability, Op, Page, Profile, Storage, StorageError};
+use broker_core::{
+    Broker, Error,
+    storage::{Batch, Durability, Op, Page, Profile, Storage, StorageError},
+};
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 use record::Record;
+
+/// Opens a broker on the store in the directory `path`, which is created if there is none, with the defaults of
+/// [`SledOptions`] and [`Broker::builder`].
+///
+/// Opening reads files, so it is done on a thread that may block. Must be called inside a tokio runtime with its timer
+/// enabled. Cancel safe in this sense: a dropped call leaves a whole store or none, and may keep the directory locked for
+/// a moment longer.
+///
+/// The defaults are those of SQS, and so messages expire after **four days**: give a queue that should keep its messages
+/// for longer a [`retention`](broker_core::QueueBuilder::retention) of up to 14 days, or open the broker with other
+/// [`Limits`](broker_core::Limits).
+pub async fn open(path: impl AsRef<Path>) -> broker_core::Result<Broker> {
+    let runtime = tokio::runtime::Handle::try_current().map_err(|_| Error::NoRuntime)?;
+    let path = path.as_ref().to_owned();
+    let opening = runtime.spawn_blocking(move || SledStorage::open(path));
+    let opened = opening.await.map_err(|error| StorageError::Engine(format!("opening: {error}")))?;
+    Broker::open(opened?).await
+}
 
 /// The largest row. Far above any message; what it bounds is the memory that one read can take.
 const VALUE_BYTES_MAX: usize = 64 << 20;

@@ -1,3 +1,8 @@
 //! Shared parts of the examples: the logic of the main job, which `examples/departures.rs` only starts.
 
 pub mod departures;
+
+/// The code in the README is compiled and run like any other example.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

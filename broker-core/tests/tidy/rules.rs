@@ -1,0 +1,78 @@
+//! Every rule of a standard queue has a row in `docs/CONFORMANCE.md`, which names tests that exist, or says why there
+//! are none.
+
+use std::{collections::HashSet, fs, ops::RangeInclusive};
+
+use crate::{
+    assert_none,
+    source::{Source, functions, is_rust, root, sources},
+};
+
+/// The numbers of the rules: they have gaps.
+const RULES: [RangeInclusive<u32>; 8] =
+    [1..=11, 20..=27, 30..=36, 40..=46, 50..=61, 70..=78, 80..=90, 100..=105];
+
+/// A row without a test explains itself in at least so many characters.
+const REASON_CHARS_MIN: usize = 12;
+
+/// The rows of rules in the table: the rule's name, and the cells behind it.
+fn rows(table: &str) -> Vec<(String, String)> {
+    let row = |line: &str| {
+        let (rule, cells) = line.strip_prefix('|')?.split_once('|')?;
+        let rule = rule.trim().trim_matches('*');
+        let number = rule.strip_prefix('Q')?;
+        number.parse::<u32>().ok()?;
+        Some((rule.to_owned(), cells.to_owned()))
+    };
+    table.lines().filter_map(row).collect()
+}
+
+/// What looks like the name of a test: `file.rs::test`.
+fn named_tests(cells: &str) -> Vec<(&str, &str)> {
+    let words = cells.split(|c: char| !(c.is_alphanumeric() || "_:/.-".contains(c)));
+    words.filter_map(|word| word.rsplit_once("::")).filter(|(file, _)| is_rust(file)).collect()
+}
+
+#[test]
+fn every_rule_has_a_row_that_names_its_tests() {
+    let table = fs::read_to_string(root().join("docs/CONFORMANCE.md")).expect("docs/CONFORMANCE.md is there");
+    let rows = rows(&table);
+    let mut complaints = Vec::new();
+    for number in RULES.into_iter().flatten() {
+        let rule = format!("Q{number}");
+        if rows.iter().filter(|(name, _)| *name == rule).count() != 1 {
+            complaints.push(format!("{rule} has no row of its own"));
+        }
+    }
+    let of = |source: &Source| {
+        let file = source.path.rsplit('/').next().unwrap_or_default().to_owned();
+        functions(&source.code).into_iter().map(move |found| (file.clone(), found.name))
+    };
+    let tests: HashSet<(String, String)> =
+        sources().iter().filter(|source| source.is_test()).flat_map(of).collect();
+    let exists = |(path, name): &(&str, &str)| {
+        let file = path.rsplit('/').next().unwrap_or_default();
+        tests.contains(&(file.to_owned(), (*name).to_owned()))
+    };
+    for (rule, cells) in &rows {
+        let named = named_tests(cells);
+        let missing = named.iter().filter(|test| !exists(test));
+        complaints.extend(
+            missing.map(|(file, name)| format!("{rule} names {file}::{name}, and there is no such test")),
+        );
+        let last = cells.trim_end_matches(['|', ' ']).rsplit('|').next().unwrap_or_default();
+        if named.is_empty() && last.trim().chars().count() < REASON_CHARS_MIN {
+            complaints.push(format!("{rule} names no test and gives no reason"));
+        }
+    }
+    assert_none(&complaints);
+}
+
+#[test]
+fn rows_and_tests_are_found_in_a_table() {
+    let table = "| rule | what |\n|---|---|\n| Q7 | it does | `send.rs::a_b`, rules/x.rs::c_d |\n| **Q8** | | not yet |";
+    let rows = rows(table);
+    assert_eq!(rows[0].0, "Q7");
+    assert_eq!(named_tests(&rows[0].1), [("send.rs", "a_b"), ("rules/x.rs", "c_d")]);
+    assert_eq!(rows[1].0, "Q8");
+}
