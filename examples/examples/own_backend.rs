@@ -1,7 +1,7 @@
-//! A storage backend of one's own: one ordered map, and the proof that it keeps the contract.
+//! A storage backend of one's own: two ordered maps, and the proof that they keep the contract.
 //!
 //! Run it with `cargo run -p broker-examples --example own_backend`. In a crate of your own, the line
-//! `broker_core::storage_conformance!(OneMap::default());` makes a named test of each law instead.
+//! `broker_core::storage_conformance!(TwoMaps::default());` makes a named test of each law instead.
 
 use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
@@ -12,102 +12,79 @@ use broker_core::storage::{
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-/// Both spaces in one map, told apart by the first byte of the key.
+/// The two spaces: rows by partition and sequence, meta by key.
+#[derive(Default)]
+struct Spaces {
+    rows: BTreeMap<(u64, u64), Bytes>,
+    meta: BTreeMap<Bytes, Bytes>,
+}
+
 #[derive(Clone, Default)]
-struct OneMap(Arc<Mutex<BTreeMap<Vec<u8>, Bytes>>>);
+struct TwoMaps(Arc<Mutex<Spaces>>);
 
-/// Big-endian, so that the order of the bytes is the order of the numbers.
-fn row_key(partition: u64, seq: u64) -> Vec<u8> {
-    [&b"r"[..], &partition.to_be_bytes(), &seq.to_be_bytes()].concat()
+/// The entries in a range, up to and including the one that reaches a bound of the page.
+fn scan<K: Ord + Clone>(map: &BTreeMap<K, Bytes>, keys: Range<K>, page: Page) -> Vec<(K, Bytes)> {
+    let (mut bytes, end) = (0, keys.end.max(keys.start.clone())); // an inverted range is empty
+    let before_the_bound = |(_, value): &(&K, &Bytes)| {
+        bytes += value.len();
+        bytes - value.len() < page.bytes.max(1)
+    };
+    let found = map.range(keys.start..end).take(page.entries.max(1)).take_while(before_the_bound);
+    found.map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
-fn meta_key(key: &[u8]) -> Vec<u8> {
-    [b"m", key].concat()
-}
-
-impl Storage for OneMap {
+impl Storage for TwoMaps {
     fn commit(&self, batch: &Batch, _: Durability) -> Result<(), StorageError> {
-        let mut map = self.0.lock();
+        let Spaces { rows, meta } = &mut *self.0.lock();
         for op in batch.ops() {
             match op {
-                Op::PutRow { partition, seq, value } => {
-                    drop(map.insert(row_key(partition, seq), value.clone()));
-                }
-                Op::PutMeta { key, value } => drop(map.insert(meta_key(key), Bytes::copy_from_slice(value))),
-                Op::DeleteRow { partition, seq } => drop(map.remove(&row_key(partition, seq))),
-                Op::DeleteMeta { key } => drop(map.remove(&meta_key(key))),
+                Op::PutRow { partition, seq, value } => _ = rows.insert((partition, seq), value.clone()),
+                Op::DeleteRow { partition, seq } => _ = rows.remove(&(partition, seq)),
                 Op::TrimRows { partition, below } => {
-                    map.retain(|key, _| !(row_key(partition, 0)..row_key(partition, below)).contains(key));
+                    rows.retain(|row, _| row.0 != partition || row.1 >= below)
                 }
-                Op::DeleteMetaRange { from, to } => {
-                    map.retain(|key, _| !(meta_key(from)..meta_key(to)).contains(key));
-                }
+                Op::PutMeta { key, value } => _ = meta.insert(key.to_vec().into(), value.to_vec().into()),
+                Op::DeleteMeta { key } => _ = meta.remove(key),
+                Op::DeleteMetaRange { from, to } => meta.retain(|key, _| **key < *from || **key >= *to),
             }
         }
         Ok(())
     }
 
     fn row(&self, partition: u64, seq: u64) -> Result<Option<Bytes>, StorageError> {
-        Ok(self.0.lock().get(&row_key(partition, seq)).cloned())
+        Ok(self.0.lock().rows.get(&(partition, seq)).cloned())
     }
 
     fn rows(&self, partition: u64, range: Range<u64>, page: Page) -> Result<Vec<(u64, Bytes)>, StorageError> {
-        let keys = row_key(partition, range.start)..row_key(partition, range.end);
-        Ok(self.scan(keys, page, |key| key[9..].iter().fold(0, |seq, byte| seq << 8 | u64::from(*byte))))
+        let found = scan(&self.0.lock().rows, (partition, range.start)..(partition, range.end), page);
+        Ok(found.into_iter().map(|((_, seq), value)| (seq, value)).collect())
     }
 
     fn meta(&self, key: &[u8]) -> Result<Option<Bytes>, StorageError> {
-        Ok(self.0.lock().get(&meta_key(key)).cloned())
+        Ok(self.0.lock().meta.get(key).cloned())
     }
 
     fn meta_range(&self, from: &[u8], to: &[u8], page: Page) -> Result<Vec<(Bytes, Bytes)>, StorageError> {
-        Ok(self.scan(meta_key(from)..meta_key(to), page, |key| Bytes::copy_from_slice(&key[1..])))
+        Ok(scan(&self.0.lock().meta, Bytes::copy_from_slice(from)..Bytes::copy_from_slice(to), page))
     }
 
     fn profile(&self) -> Profile {
-        Profile {
-            survives_kill: false,
-            survives_power_loss: false,
-            can_block: false,
-            value_bytes_max: 1 << 30,
-        }
+        let (survives_kill, survives_power_loss, can_block) = (false, false, false);
+        Profile { survives_kill, survives_power_loss, can_block, value_bytes_max: 1 << 30 }
     }
 }
 
-impl OneMap {
-    /// The entries in a range, up to and including the one that reaches a bound of the page.
-    fn scan<K>(&self, keys: Range<Vec<u8>>, page: Page, decode: fn(&[u8]) -> K) -> Vec<(K, Bytes)> {
-        let (mut found, mut bytes) = (Vec::new(), 0_usize);
-        if keys.start < keys.end {
-            for (key, value) in self.0.lock().range(keys) {
-                bytes += value.len();
-                found.push((decode(key), value.clone()));
-                if found.len() >= page.entries || bytes >= page.bytes {
-                    break;
-                }
-            }
-        }
-        found
-    }
-}
-
-/// What the conformance suite needs to know: how a store is made, and how it is opened again.
-impl Subject for OneMap {
-    type Home = OneMap;
-    type Store = OneMap;
-
-    fn home(&self) -> OneMap {
-        OneMap::default()
-    }
-
-    fn open(&self, home: &OneMap) -> OneMap {
-        home.clone()
-    }
+#[rustfmt::skip] // what the suite needs to know: how a store is made, and how it is opened again
+impl Subject for TwoMaps {
+    type Home = TwoMaps;
+    type Store = TwoMaps;
+    fn home(&self) -> TwoMaps { TwoMaps::default() }
+    fn open(&self, home: &TwoMaps) -> TwoMaps { home.clone() }
 }
 
 fn main() {
-    for (name, law) in laws::<OneMap>() {
-        law(&OneMap::default());
+    for (name, law) in laws::<TwoMaps>() {
+        law(&TwoMaps::default());
         println!("passed: {}", name.replace('_', " "));
     }
 }
