@@ -8,7 +8,6 @@ use std::{
     cell::Cell,
     fs::File,
     io::Write,
-    ops::Range,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -19,7 +18,7 @@ use std::{
 use broker_benches::Contest;
 use broker_core::{
     Broker, LocalQueue, SendMessage,
-    storage::{Batch, Durability, Page, Profile, Storage, StorageError},
+    storage::{Batch, Durability, Storage, faults::SlowStorage},
 };
 use broker_sled::SledStorage;
 use bytes::Bytes;
@@ -27,39 +26,6 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use tokio::runtime::Runtime;
 
 const BODY_BYTES: usize = 1024;
-
-/// Counts the commits that a store is asked for, so that the others can group as the broker did.
-struct Counting {
-    inner: SledStorage,
-    commits: Arc<AtomicU64>,
-}
-
-impl Storage for Counting {
-    fn commit(&self, batch: &Batch, durability: Durability) -> Result<(), StorageError> {
-        self.commits.fetch_add(1, Ordering::Relaxed);
-        self.inner.commit(batch, durability)
-    }
-
-    fn row(&self, partition: u64, seq: u64) -> Result<Option<Bytes>, StorageError> {
-        self.inner.row(partition, seq)
-    }
-
-    fn rows(&self, partition: u64, range: Range<u64>, page: Page) -> Result<Vec<(u64, Bytes)>, StorageError> {
-        self.inner.rows(partition, range, page)
-    }
-
-    fn meta(&self, key: &[u8]) -> Result<Option<Bytes>, StorageError> {
-        self.inner.meta(key)
-    }
-
-    fn meta_range(&self, from: &[u8], to: &[u8], page: Page) -> Result<Vec<(Bytes, Bytes)>, StorageError> {
-        self.inner.meta_range(from, to, page)
-    }
-
-    fn profile(&self) -> Profile {
-        self.inner.profile()
-    }
-}
 
 /// Sends a sender makes in a round, one after the other.
 const SENDS: u64 = 4;
@@ -136,16 +102,16 @@ fn durable(criterion: &mut Criterion) {
     let runtime = runtime.expect("a runtime");
     for senders in [1_u64, 16, 64, 256] {
         let directory = tempfile::tempdir().expect("a directory");
-        let commits = Arc::new(AtomicU64::new(0));
         let inner = SledStorage::open(directory.path().join("broker")).expect("open");
-        let counting = Counting { inner, commits: commits.clone() };
-        let broker = runtime.block_on(Broker::open(counting)).expect("open");
+        // Counts commits, so that the others can group as the broker did. It is not slow unless told to be.
+        let counting = Arc::new(SlowStorage::new(Arc::new(inner)));
+        let broker = runtime.block_on(Broker::builder_on(counting.clone()).open()).expect("open");
         let queue = runtime.block_on(broker.queue("bench").into_future()).expect("queue");
         let store = SledStorage::open(directory.path().join("direct")).expect("open");
         let mut bare = BareSled::open(&directory.path().join("bare"));
         let mut file = File::create(directory.path().join("raw")).expect("a file");
         let sent = Cell::new(0);
-        let group = || (sent.get() / commits.load(Ordering::Relaxed).max(1)).max(1);
+        let group = || (sent.get() / (counting.commits() as u64).max(1)).max(1);
         let messages = senders * SENDS;
         let contest = Contest::new(format!("durable, {senders} senders"), messages);
         let mut contest = contest.turns_of(Duration::from_millis(400));
