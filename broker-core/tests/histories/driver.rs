@@ -248,9 +248,11 @@ impl<G: Ground> Run<G> {
         let receipts = std::mem::take(&mut self.model.receipts);
         self.model = self.past[at].1.clone();
         (self.broker, self.queue) = open(self.ground.store(), &self.clock, self.bounds).await;
-        // A step may make more than one commit, of which the first decides: then the next step has happened.
-        let counters = self.queue.counters().await.unwrap();
-        if counters != self.model.counters(self.now()) {
+        // A step may make more than one commit, of which the first decides: then the next step has happened. A change of
+        // the retention shows in no counter.
+        let found = self.queue.attributes().await.unwrap();
+        let retention_ms = u64::try_from(found.retention.as_millis()).unwrap();
+        if (found.counters, retention_ms) != (self.model.counters(self.now()), self.model.retention_ms) {
             self.model = next.expect("the state after some step");
         }
         // Receipts from a future that did not happen stay around: they must be told apart by their delivery.
