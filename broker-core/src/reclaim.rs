@@ -1,7 +1,10 @@
 //! Giving back the space of purged and deleted queues: in small commits, behind everybody's back, and again after a
 //! crash. A purge itself is one small write, whatever the backlog.
 
-use std::sync::{Arc, Weak};
+use std::{
+    ops::Range,
+    sync::{Arc, Weak},
+};
 
 use bytes::Bytes;
 
@@ -51,25 +54,38 @@ pub(crate) fn start(engine: &Arc<Engine>, leftover: Leftover) {
 }
 
 async fn clear(engine: &Weak<Engine>, mut left: Leftover) -> Result<()> {
-    while left.from < left.to {
+    let Leftover { partition, to, .. } = left;
+    loop {
         let Some(engine) = engine.upgrade() else { return Ok(()) };
-        let below = left.from.saturating_add(STEP).min(left.to);
+        let from = left.from;
+        let first = engine.pipeline.read(move |store| store.rows(partition, from..to, FIRST)).await?;
+        // From row to row, so that the work is bounded by what is there and not by what the note says.
+        let Some((first, _)) = first.first() else { break };
+        let below = first.saturating_add(STEP).min(to);
         let mut batch = Batch::new();
-        batch.trim_rows(left.partition, below);
-        for key in [keys::hot, keys::cold] {
-            batch.delete_meta_range(&key(left.partition, left.from), &key(left.partition, below));
-        }
+        batch.trim_rows(partition, below);
+        delete_leases(partition, left.from..below, &mut batch);
         left.from = below;
         note(left, &mut batch);
         engine.pipeline.submit(&mut batch, Durability::Buffered, None)?.wait().await?;
         drop(engine);
         tokio::task::yield_now().await;
     }
-    clear_time_index(engine, left.partition).await?;
+    clear_time_index(engine, partition).await?;
     let Some(engine) = engine.upgrade() else { return Ok(()) };
     let mut batch = Batch::new();
-    batch.delete_meta(&keys::garbage(left.partition));
+    delete_leases(partition, left.from..to, &mut batch);
+    batch.delete_meta(&keys::garbage(partition));
     engine.pipeline.submit(&mut batch, Durability::Buffered, None)?.wait().await
+}
+
+/// The first row of a stretch is enough to know where the work begins.
+const FIRST: Page = Page { entries: 1, bytes: 1 };
+
+fn delete_leases(partition: u64, seqs: Range<u64>, batch: &mut Batch) {
+    for key in [keys::hot, keys::cold] {
+        batch.delete_meta_range(&key(partition, seqs.start), &key(partition, seqs.end));
+    }
 }
 
 /// The time index is ordered by time, so it is cleared by pages of keys instead of stretches of sequences; and with
