@@ -29,6 +29,8 @@ fn mix(mut x: u64) -> u64 {
 /// Half of the 122 free bits of a UUID: what a queue id or a sequence may use.
 const HALF_BITS: u32 = 61;
 const HALF: u64 = (1 << HALF_BITS) - 1;
+/// The largest id of a queue and the largest sequence: far more than can ever be given out.
+pub(crate) const NUMBER_MAX: u64 = HALF;
 const ROUNDS: u64 = 4;
 
 /// The id of a message: a UUID, the same for every delivery of it.

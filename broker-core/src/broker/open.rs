@@ -1,6 +1,6 @@
 //! How a broker is opened: a new store is made, an old one is read.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
@@ -11,7 +11,7 @@ use crate::{
     clock::{Clock, Timeline, TokioClock},
     engine::{Engine, Ids},
     error::{Error, Result},
-    ids::Seed,
+    ids::{NUMBER_MAX, Seed},
     keys,
     limits::{Limits, MemoryBounds},
     pipeline::Pipeline,
@@ -147,11 +147,36 @@ fn load(
     let record = |(_, definition): &(String, Definition)| recovery::read_record(store, definition.id);
     let records = stored.queues.iter().map(record).collect::<Result<Vec<Record>, _>>()?;
     let newest = records.iter().map(|record| record.as_of).max().unwrap_or(0);
+    let leftovers = reclaim::noted(store)?;
+    check_ids(stored, &records, &leftovers)?;
     let timeline = Timeline::new(clock, newest);
     let now = timeline.now();
     let state = |((_, definition), record): (&(String, Definition), &Record)| {
         recovery::load(store, definition.id, definition.settings.clone(), memory, record, now)
     };
     let states = stored.queues.iter().zip(&records).map(state).collect::<Result<_, _>>()?;
-    Ok(Loaded { timeline, states, leftovers: reclaim::noted(store)? })
+    Ok(Loaded { timeline, states, leftovers })
+}
+
+/// Each id is given out once. If it seems otherwise, two queues would write over each other, or the messages of one
+/// would be cleared away as leftovers: better not to open.
+fn check_ids(stored: &Stored, records: &[Record], leftovers: &[Leftover]) -> Result<(), StorageError> {
+    let damaged = |place: String, what: &str| Err(StorageError::corrupt(place, what));
+    if stored.next_id > NUMBER_MAX {
+        return damaged("the next id".into(), "is larger than an id can be");
+    }
+    let mut given_out = HashSet::new();
+    for ((name, definition), record) in stored.queues.iter().zip(records) {
+        for id in [definition.id, record.partition] {
+            if id >= stored.next_id || !given_out.insert(id) {
+                return damaged(format!("the definition of queue {name:?}"), "has an id that is not its own");
+            }
+        }
+    }
+    match leftovers.iter().find(|left| given_out.contains(&left.partition)) {
+        Some(left) => {
+            damaged(format!("the note on partition {}", left.partition), "would clear a queue that exists")
+        }
+        None => Ok(()),
+    }
 }

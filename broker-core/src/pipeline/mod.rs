@@ -49,6 +49,40 @@ struct Forming {
     stopped: Option<Error>,
 }
 
+impl Forming {
+    /// A ticket for everything submitted so far, unless the pipeline has stopped.
+    fn last(&self) -> Result<Ticket> {
+        match &self.stopped {
+            Some(stopped) => Err(stopped.clone()),
+            None if self.members > 0 => Ok(Ticket(Some(self.group.clone()))),
+            None => Ok(Ticket(self.running.clone())),
+        }
+    }
+}
+
+/// The committer's turn on a thread. A runtime that has shut down drops it without running it: then, and if it panics,
+/// those who wait for their commits are told, or they would wait for ever.
+struct CommitterTurn(Option<Arc<Pipeline>>);
+
+impl CommitterTurn {
+    fn take(mut self) {
+        if let Some(pipeline) = &self.0 {
+            pipeline.commit_groups();
+        }
+        self.0 = None;
+    }
+}
+
+impl Drop for CommitterTurn {
+    fn drop(&mut self) {
+        if let Some(pipeline) = self.0.take() {
+            let cause = "no thread commits any more: the runtime that the broker was opened in has shut down";
+            let group = pipeline.forming.lock().group.clone();
+            pipeline.poison(&group, &Arc::new(StorageError::Engine(cause.into())));
+        }
+    }
+}
+
 /// The way from batches to the store. Lock order: an entity's lock first, then `forming`.
 pub(crate) struct Pipeline {
     store: RwLock<Option<Arc<dyn Storage>>>,
@@ -133,43 +167,33 @@ impl Pipeline {
             return Err(stopped.clone());
         }
         if !self.profile.can_block {
-            let committed = self.with_store(|store| store.commit(batch, durability));
+            let committed = self.commit_one(batch, durability);
             batch.clear();
-            return match committed {
-                Ok(()) => Ok(Ticket(None)),
-                Err(Error::Storage(cause)) => {
-                    forming.stopped = Some(Error::Poisoned(cause.clone()));
-                    self.stop.notify_waiters();
-                    Err(Error::Indeterminate(cause))
-                }
-                Err(closed) => Err(closed),
-            };
+            return committed.map(|()| Ticket(None)).map_err(|cause| {
+                forming.stopped = Some(Error::Poisoned(cause.clone()));
+                self.stop.notify_waiters();
+                Error::Indeterminate(cause)
+            });
         }
         forming.batch.append(batch);
         forming.durability = forming.durability.max(durability);
         forming.admitted_bytes += admission.map_or(0, Admission::hand_over);
         forming.members += 1;
         let ticket = Ticket(Some(forming.group.clone()));
-        if !forming.committing {
-            forming.committing = true;
-            let pipeline = self.clone();
+        if !std::mem::replace(&mut forming.committing, true) {
+            // Before the thread is asked for: a runtime that has shut down drops the turn here and now.
+            drop(forming);
+            let turn = CommitterTurn(Some(self.clone()));
             // On a thread that may block. Paused tokio time stands still while it works, which it would not do for a
             // thread of our own.
-            self.runtime.spawn_blocking(move || pipeline.commit_groups());
+            self.runtime.spawn_blocking(move || turn.take());
         }
         Ok(ticket)
     }
 
     /// A ticket for everything submitted so far, without a commit of its own.
     pub(crate) fn barrier(&self) -> Result<Ticket> {
-        let forming = self.forming.lock();
-        if let Some(stopped) = &forming.stopped {
-            return Err(stopped.clone());
-        }
-        if forming.members > 0 {
-            return Ok(Ticket(Some(forming.group.clone())));
-        }
-        Ok(Ticket(forming.running.clone()))
+        self.forming.lock().last()
     }
 
     /// How many batches wait for their commit.
@@ -186,6 +210,12 @@ impl Pipeline {
                 forming.running = None;
                 if forming.members == 0 {
                     forming.committing = false;
+                    let closed = matches!(forming.stopped, Some(Error::Closed));
+                    drop(forming);
+                    if closed {
+                        // The call to `close` may have been dropped.
+                        self.store.write().take();
+                    }
                     return;
                 }
                 forming.members = 0;
@@ -260,10 +290,15 @@ impl Pipeline {
         }
     }
 
-    /// Takes nothing more, waits for what was submitted, and lets go of the store.
+    /// Takes nothing more, waits for what was submitted, and lets go of the store. If dropped, the committer does.
     pub(crate) async fn close(&self) -> Result<()> {
-        let last = self.barrier()?;
-        self.forming.lock().stopped.get_or_insert(Error::Closed);
+        let last = {
+            let mut forming = self.forming.lock();
+            // Under one lock: nothing may be submitted behind what this waits for, or its commit finds no store.
+            let last = forming.last()?;
+            forming.stopped = Some(Error::Closed);
+            last
+        };
         self.stop.notify_waiters();
         let committed = last.wait().await;
         self.store.write().take();

@@ -3,7 +3,10 @@
 
 use bytes::Bytes;
 
-use crate::codec::{Malformed, Reader, write_u64};
+use crate::{
+    codec::{Malformed, Reader, write_u64},
+    ids::NUMBER_MAX,
+};
 
 /// One row of the meta space per queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +39,11 @@ impl Record {
         out
     }
 
+    /// Messages that have no hot lease, as far as that is counted.
+    pub(crate) fn in_storage(&self) -> Option<u64> {
+        self.cold.checked_add(self.delayed)
+    }
+
     pub(crate) fn decode(bytes: &Bytes) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes);
         let record = Self {
@@ -50,6 +58,12 @@ impl Record {
         reader.end()?;
         if record.head > record.tail {
             return Err(Malformed("the head lies behind the tail"));
+        }
+        if record.tail > NUMBER_MAX || record.stored > record.tail {
+            return Err(Malformed("more messages than there can be"));
+        }
+        if record.in_storage().is_none_or(|elsewhere| elsewhere > record.stored) {
+            return Err(Malformed("more cold and delayed messages than there are messages"));
         }
         Ok(record)
     }

@@ -36,6 +36,8 @@ pub(crate) fn load(
     let mut state = QueueState::new(id, settings, bounds, record);
     let partition = record.partition;
     let (mut from, to) = (keys::hot(partition, 0).to_vec(), keys::hot(partition, u64::MAX));
+    // Those with a hot lease are neither cold nor in the time index.
+    let leases_max = record.stored.saturating_sub(record.in_storage().unwrap_or(u64::MAX));
     let mut leases = 0;
     loop {
         let page = store.meta_range(&from, &to, LEASE_PAGE)?;
@@ -44,7 +46,7 @@ pub(crate) fn load(
         for (key, value) in &page {
             let (seq, lease) = (seq_in(key)?, lease_in(key, value)?);
             leases += 1;
-            if seq >= record.tail || leases > record.stored {
+            if seq >= record.tail || leases > leases_max {
                 return Err(StorageError::corrupt(
                     format!("meta key {key:?}"),
                     "a lease without its message",

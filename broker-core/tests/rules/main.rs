@@ -44,6 +44,7 @@ mod attributes;
 mod batches;
 mod cancel;
 mod create;
+mod damage;
 mod far_delays;
 mod limits;
 mod long_poll;

@@ -14,14 +14,14 @@ use parking_lot::Mutex;
 use self::wait::Waiters;
 use super::{
     settings::Settings,
-    state::{Leftover, Need, QueueState},
+    state::{Fetched, Leftover, Need, QueueState},
 };
 use crate::{
     engine::Engine,
     error::{Error, Result},
     pipeline::{Admission, Ticket},
     reclaim,
-    storage::{Batch, Durability},
+    storage::{Batch, Durability, StorageError},
 };
 
 /// A queue of a broker in this process. Cheap to clone; all clones are the same queue.
@@ -44,7 +44,7 @@ pub(crate) struct QueueCell {
     pub(crate) name: String,
     pub(crate) id: u64,
     pub(crate) engine: Arc<Engine>,
-    /// Never held across an await. Locked before the engine's ids and the pipeline.
+    /// Never held across an await. Locked after the engine's ids and before the pipeline.
     pub(crate) inner: Mutex<Inner>,
     waiters: Waiters,
     /// Held by whoever reads pages for this queue, so that they are read once.
@@ -96,8 +96,8 @@ impl QueueCell {
 
     /// One step of the queue: time passes, `step` decides, what both wrote is submitted, whoever waits is told.
     ///
-    /// No durability given: that of the queue. The ticket covers all that the step can have seen. If `step` fails it must have changed nothing; the passage
-    /// of time stays.
+    /// No durability given: that of the queue. The ticket covers all that the step can have seen. If `step` fails it
+    /// must have changed nothing; the passage of time stays.
     pub(crate) fn operate<T>(
         &self,
         durability: impl Into<Option<Durability>>,
@@ -155,10 +155,7 @@ impl QueueCell {
                 })
                 .await?;
             // No answer depends on what this writes: it only moves what is stored already.
-            let _ = self.operate(Durability::Buffered, None, |op| {
-                op.absorb(&need, fetched);
-                Ok(())
-            })?;
+            let _ = self.operate(Durability::Buffered, None, |op| op.absorb(&need, fetched))?;
         }
     }
 
@@ -194,9 +191,12 @@ impl QueueCell {
 }
 
 impl Operation<'_> {
-    fn absorb(&mut self, need: &Need, fetched: super::state::Fetched) {
-        self.state.absorb(need, fetched, self.batch);
+    fn absorb(&mut self, need: &Need, fetched: Fetched) -> Result<()> {
+        self.state.absorb(need, fetched, self.batch).map_err(|what| {
+            StorageError::corrupt(format!("the record of queue {}", self.state.id), what.0)
+        })?;
         self.state.tick(self.now, self.batch);
+        Ok(())
     }
 
     /// Supplies what the state needs at once, from a store that cannot block. Returns whether it could.
@@ -213,7 +213,7 @@ impl Operation<'_> {
                 self.state.take_fence();
             }
             let fetched = pipeline.with_store(|store| need.fetch(store))?;
-            self.absorb(&need, fetched);
+            self.absorb(&need, fetched)?;
         }
         Ok(true)
     }

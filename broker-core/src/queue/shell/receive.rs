@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::{LocalQueue, Operation, QueueCell, wait::HandOn};
 use crate::{
     clock::{Timestamp, millis},
+    codec::Malformed,
     error::{Error, Result},
     ids::{MessageId, ReceiptHandle},
     queue::{fetch::damaged_row, message::Message, options::ReceiveOptions, row::RowContent, state::Leased},
@@ -156,10 +157,40 @@ impl Handout<'_> {
                 }
             }
         }
-        let messages = self.leased.iter().filter_map(|leased| self.cell.message(partition, leased));
-        let messages = messages.collect::<Result<_>>()?;
+        let mut damage = self.lost_row(partition)?;
+        let mut messages = Vec::with_capacity(self.leased.len());
+        let cell = self.cell;
+        self.leased.retain(|leased| match cell.message(partition, leased) {
+            Some(Ok(message)) => {
+                messages.push(message);
+                true
+            }
+            Some(Err(error)) => {
+                damage.get_or_insert(error);
+                false
+            }
+            None => false,
+        });
+        if let Some(damage) = damage {
+            // The others go back. The damaged one stays in flight for its timeout, so that it does not stand before
+            // the others at every receive.
+            return Err(damage);
+        }
         self.leased.clear();
         Ok(messages)
+    }
+
+    /// The error of a message that has no row although it has not gone.
+    fn lost_row(&self, partition: u64) -> Result<Option<Error>> {
+        let missing: Vec<u64> =
+            self.leased.iter().filter(|leased| leased.row.is_none()).map(|leased| leased.seq).collect();
+        if missing.is_empty() {
+            return Ok(None);
+        }
+        let find =
+            |op: &mut Operation<'_>| Ok(missing.into_iter().find(|seq| op.state.has_live(partition, *seq)));
+        let (lost, _) = self.cell.operate(Durability::Buffered, None, find)?;
+        Ok(lost.map(|seq| damaged_row(partition, seq, Malformed("is missing")).into()))
     }
 }
 

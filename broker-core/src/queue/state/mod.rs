@@ -163,7 +163,7 @@ impl QueueState {
             batch.put_meta(&keys::record(self.id), &self.record(now).encode());
         }
         debug_assert_eq!(self.live.len(), self.in_flight + self.delayed + self.ready.len());
-        debug_assert!(self.live.len() as u64 + self.staged.len() as u64 + self.indexed <= self.stored);
+        debug_assert!(self.known() <= self.stored);
     }
 
     /// Takes note of the group that the operation's batch went into: zero if it is committed already.

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::{Phase, QueueState, Staged, earlier};
 use crate::{
+    codec::Malformed,
     keys,
     queue::{lease::Lease, row::RowHead},
     storage::{Batch, Page},
@@ -63,21 +64,33 @@ impl QueueState {
         }
     }
 
-    /// Takes in what was read, unless the queue has changed in a way that makes it useless.
-    pub(crate) fn absorb(&mut self, need: &Need, fetched: Fetched, batch: &mut Batch) {
+    /// Takes in what was read, unless the queue has changed in a way that makes it useless. What cannot be, because
+    /// stored bytes are damaged, is refused and changes nothing.
+    pub(crate) fn absorb(
+        &mut self,
+        need: &Need,
+        fetched: Fetched,
+        batch: &mut Batch,
+    ) -> Result<(), Malformed> {
         match (need, fetched) {
             (Need::Rows { range, now, epoch, .. }, Fetched::Rows { rows, cold }) => {
                 if *epoch == self.epoch && range.start == self.cursor {
-                    self.absorb_rows(range, *now, rows, &cold, batch);
+                    return self.absorb_rows(range, *now, rows, &cold, batch);
                 }
             }
             (Need::Delayed { epoch, .. }, Fetched::Delayed { due, next }) => {
                 if *epoch == self.epoch {
-                    self.absorb_delayed(due, next, batch);
+                    return self.absorb_delayed(due, next, batch);
                 }
             }
             _ => unreachable!("a need fetches its own kind"),
         }
+        Ok(())
+    }
+
+    /// Messages of which memory knows each by itself, and those that the time index counts.
+    pub(super) fn known(&self) -> u64 {
+        self.live.len() as u64 + self.staged.len() as u64 + self.indexed
     }
 
     /// `now` is the time at which the page was asked for: what was delayed then is still in the time index.
@@ -88,17 +101,26 @@ impl QueueState {
         rows: Vec<(u64, RowHead, Bytes)>,
         cold: &[(u64, Lease)],
         batch: &mut Batch,
-    ) {
-        self.cursor = rows.last().map_or(range.end, |(seq, ..)| seq + 1);
-        for (seq, head, row) in rows {
+    ) -> Result<(), Malformed> {
+        let end = rows.last().map_or(range.end, |(seq, ..)| seq + 1);
+        let staged = |(seq, head, row): (u64, RowHead, Bytes)| {
             let known = cold.binary_search_by_key(&seq, |(seq, _)| *seq).ok().map(|at| cold[at].1);
-            if known.is_none() && head.visible_from > now {
-                continue;
-            }
             let lease = known.unwrap_or(Lease::untouched(head.sent_at, head.visible_from));
-            self.stage(Staged { seq, lease, cold: known.is_some(), row });
+            (known.is_some() || head.visible_from <= now).then_some(Staged {
+                seq,
+                lease,
+                cold: known.is_some(),
+                row,
+            })
+        };
+        let page: Vec<_> = rows.into_iter().filter_map(staged).collect();
+        if self.known() + page.len() as u64 > self.stored || cold.len() as u64 > self.cold {
+            return Err(Malformed("counts fewer messages than there are"));
         }
+        self.cursor = end;
+        page.into_iter().for_each(|staged| self.stage(staged));
         self.expire_staged(now, batch);
+        Ok(())
     }
 
     /// Staged messages are in the order of their sequence, which for a queue is the order of sending.
@@ -110,7 +132,17 @@ impl QueueState {
         }
     }
 
-    fn absorb_delayed(&mut self, due: Vec<(u64, u64, Lease)>, next: Option<u64>, batch: &mut Batch) {
+    fn absorb_delayed(
+        &mut self,
+        due: Vec<(u64, u64, Lease)>,
+        next: Option<u64>,
+        batch: &mut Batch,
+    ) -> Result<(), Malformed> {
+        let elsewhere =
+            |seq| seq >= self.tail || self.live.contains_key(&seq) || self.staged_at(seq).is_some();
+        if due.len() as u64 > self.indexed || due.iter().any(|(_, seq, _)| elsewhere(*seq)) {
+            return Err(Malformed("counts other delayed messages than there are"));
+        }
         for (time, seq, lease) in due {
             batch.delete_meta(&keys::delayed(self.partition, time, seq));
             self.indexed -= 1;
@@ -120,6 +152,7 @@ impl QueueState {
         }
         self.indexed_from = next.map_or(self.indexed_since, |time| Some(earlier(self.indexed_since, time)));
         self.fence = true;
+        Ok(())
     }
 
     /// Where the time index begins, found out when the queue is opened.

@@ -53,6 +53,11 @@ impl QueueState {
         }
     }
 
+    /// Whether the message is live in this partition, and so must have a row there.
+    pub(crate) fn has_live(&self, partition: u64, seq: u64) -> bool {
+        partition == self.partition && self.live.contains_key(&seq)
+    }
+
     /// Messages in flight.
     pub(crate) fn in_flight(&self) -> usize {
         self.in_flight

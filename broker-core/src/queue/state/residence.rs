@@ -103,7 +103,7 @@ impl QueueState {
     pub(super) fn forget_cold(&mut self, staged: &Staged, batch: &mut Batch) {
         if staged.cold {
             batch.delete_meta(&keys::cold(self.partition, staged.seq));
-            self.cold -= 1;
+            self.cold = self.cold.saturating_sub(1);
             self.fence = true;
         }
     }

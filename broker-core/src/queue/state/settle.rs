@@ -30,7 +30,9 @@ impl QueueState {
 
     /// Makes a message live again whose lease was read in this epoch.
     pub(crate) fn recall(&mut self, seq: u64, recalled: &Recalled, batch: &mut Batch) {
-        if !self.must_recall(seq) {
+        // A store that counts fewer messages than it has is damaged; the next page read says so.
+        let counted = self.staged_at(seq).is_some() || self.known() < self.stored;
+        if !self.must_recall(seq) || !counted {
             return;
         }
         if let Some(staged) = self.staged_at(seq).and_then(|at| self.staged.remove(at)) {
@@ -38,7 +40,7 @@ impl QueueState {
         }
         if recalled.cold {
             batch.delete_meta(&keys::cold(self.partition, seq));
-            self.cold -= 1;
+            self.cold = self.cold.saturating_sub(1);
         }
         batch.put_meta(&keys::hot(self.partition, seq), &recalled.lease.encode());
         self.put_live(seq, recalled.lease, Phase::Ready);
@@ -46,7 +48,7 @@ impl QueueState {
         self.fence = true;
     }
 
-    fn staged_at(&self, seq: u64) -> Option<usize> {
+    pub(super) fn staged_at(&self, seq: u64) -> Option<usize> {
         self.staged.binary_search_by_key(&seq, |staged| staged.seq).ok()
     }
 
