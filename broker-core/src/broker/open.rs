@@ -40,6 +40,7 @@ pub struct BrokerBuilder {
     store: Arc<dyn Storage>,
     limits: Limits,
     memory: MemoryBounds,
+    release_in_flight: bool,
     clock: Option<Arc<dyn Clock>>,
     seed: Option<u64>,
     bytes_in_flight_max: usize,
@@ -54,6 +55,7 @@ impl BrokerBuilder {
             store,
             limits: Limits::aws(),
             memory: MemoryBounds::default(),
+            release_in_flight: false,
             clock: None,
             seed: None,
             bytes_in_flight_max: BYTES_IN_FLIGHT_MAX,
@@ -68,6 +70,14 @@ impl BrokerBuilder {
     /// How much of each queue stays in memory; the default suits all but tests and the smallest devices.
     pub fn memory(self, memory: MemoryBounds) -> Self {
         Self { memory, ..self }
+    }
+
+    /// Makes visible at once what was in flight when the store was last open. The receive counts stay.
+    ///
+    /// Right where consumers live in this process, and so have died with the last broker. Otherwise a message that was
+    /// in flight is visible again after its visibility timeout, which goes on across a restart.
+    pub fn release_in_flight(self) -> Self {
+        Self { release_in_flight: true, ..self }
     }
 
     /// Where the broker gets its time from; by default a [`TokioClock`].
@@ -97,10 +107,14 @@ impl BrokerBuilder {
             None => create(&pipeline, seed.map_or_else(Seed::random, |seed| Some(Seed(seed)))).await?,
         };
         let clock = self.clock.unwrap_or_else(|| Arc::new(TokioClock::new()));
-        let memory = self.memory;
+        let (memory, release_in_flight) = (self.memory, self.release_in_flight);
         let load =
             move |store: &dyn Storage| load(store, &stored, memory, clock).map(|loaded| (stored, loaded));
-        let (stored, loaded) = pipeline.read(load).await?;
+        let (stored, mut loaded) = pipeline.read(load).await?;
+        if release_in_flight {
+            let now = loaded.timeline.now();
+            loaded.states.iter_mut().for_each(|state| state.release_in_flight(now));
+        }
         let engine = Arc::new(Engine {
             pipeline,
             timeline: loaded.timeline,

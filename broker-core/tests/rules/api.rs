@@ -200,3 +200,27 @@ everywhere! {
     the_stream_of_messages_goes_on_until_an_error,
     after_close_every_call_says_that_the_broker_is_closed,
 }
+
+/// What was in flight when a process died can be released at once, since its consumers died with it.
+#[tokio::test(start_paused = true)]
+async fn in_flight_messages_can_be_released_at_open() {
+    let store = MemStorage::new();
+    let broker = Broker::open(store.clone()).await.unwrap();
+    let queue = broker.queue("orders").await.unwrap();
+    send_all(&queue, &["in flight", "visible"]).await;
+    queue.send(SendMessage::from("delayed").delay(secs(60))).await.unwrap();
+    let first = take(&queue).await;
+    broker.close().await.unwrap();
+
+    let broker = Broker::builder(store.clone()).release_in_flight().open().await.unwrap();
+    let queue = broker.open_queue("orders").await.unwrap();
+    assert_eq!(counts(&queue).await, [2, 0, 1], "what is delayed stays so");
+    let again = take(&queue).await;
+    assert_eq!((again.id, again.receive_count), (first.id, 2), "it keeps its place and its count");
+    assert_eq!(queue.delete(first.receipt).await.unwrap(), Deleted::Stale);
+    broker.close().await.unwrap();
+
+    let broker = Broker::open(store).await.unwrap();
+    let queue = broker.open_queue("orders").await.unwrap();
+    assert_eq!(counts(&queue).await, [1, 1, 1], "without asking, leases go on");
+}

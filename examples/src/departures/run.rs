@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use broker_core::{BodyRule, Broker, Limits, LocalQueue, QueueCounters};
+use broker_core::{BodyRule, Broker, Limits, LocalQueue};
 use broker_sled::SledStorage;
 use parking_lot::Mutex;
 use tokio::{sync::watch, task::JoinSet, time::Instant};
@@ -94,19 +94,12 @@ pub async fn run(options: &Options) -> Result<Verdict> {
     let columns = Columns::find(&survey.header).with_context(|| format!("reading {}", input.name()))?;
     dir.claim(input.name(), &survey.identity)?;
 
-    let broker = Broker::builder(SledStorage::open(dir.store())?).limits(LIMITS).open().await?;
+    let store = SledStorage::open(dir.store())?;
+    // The workers of an earlier run died with it.
+    let broker = Broker::builder(store).limits(LIMITS).release_in_flight().open().await?;
     let shared = Arc::new(open_shared(options, &dir, &broker, columns.clone(), &survey).await?);
     let before = shared.tally.lock().done_count();
     writeln!(out, "input: {} ({}), {before} rows done before", input.name(), survey.identity)?;
-    let QueueCounters { in_flight, .. } = shared.departures.counters().await?;
-    if in_flight > 0 {
-        let wait = VISIBILITY_TIMEOUT.as_secs();
-        writeln!(
-            out,
-            "{in_flight} messages were at work when the last run was killed: back within {wait} s"
-        )?;
-    }
-
     let begin = Instant::now();
     let sending = work(options, &shared, &input, survey.identity.rows).await?;
     let elapsed = begin.elapsed();

@@ -39,6 +39,17 @@ impl QueueState {
         self.put_live(seq, lease, phase);
     }
 
+    /// Makes visible what is in flight, in memory only: should this broker end before the message is received again,
+    /// its stored lease is still there.
+    pub(crate) fn release_in_flight(&mut self, now: u64) {
+        let in_flight = self.live.iter().filter(|(_, live)| live.phase == Phase::InFlight);
+        for seq in in_flight.map(|(seq, _)| *seq).collect::<Vec<_>>() {
+            if let Some(lease) = self.take_live(seq) {
+                self.put_live(seq, Lease { visible_at: now, ..lease }, Phase::Ready);
+            }
+        }
+    }
+
     pub(super) fn put_live(&mut self, seq: u64, lease: Lease, phase: Phase) {
         let live = Live { lease, phase };
         self.due.insert((self.event(&live), seq));
