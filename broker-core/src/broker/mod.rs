@@ -176,13 +176,26 @@ impl Broker {
                 batch.put_meta(&keys::tombstone(name), &value);
                 queues.deleted_at.insert(name.to_owned(), now);
             }
+            self.forget_deleted(&mut queues, &mut batch);
             let (leftover, ticket) = cell.delete(&mut batch)?;
             queues.by_name.remove(name);
             (leftover, ticket)
         };
-        ticket.wait().await?;
+        // At once, so that it happens also if this call is dropped: all its commits come behind the deletion's own.
         reclaim::start(&self.engine, leftover);
-        Ok(())
+        ticket.wait().await
+    }
+
+    /// Removes the tombstones of names that are free again, or they would be kept for ever.
+    fn forget_deleted(&self, queues: &mut Queues, batch: &mut Batch) {
+        let (now, wait) = (self.engine.timeline.now(), millis(self.engine.limits.recreate_wait));
+        queues.deleted_at.retain(|name, deleted_at| {
+            let taken = now < deleted_at.saturating_add(wait);
+            if !taken {
+                batch.delete_meta(&keys::tombstone(name));
+            }
+            taken
+        });
     }
 
     /// The names of the queues that start with `prefix`, in order (rule Q9).

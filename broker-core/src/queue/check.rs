@@ -16,13 +16,16 @@ pub(crate) fn queue_name(name: &str, limits: &Limits) -> Result<()> {
         return Err(Error::invalid("name", name, "the suffix .fifo is for FIFO queues only"));
     }
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-    if name.is_empty() || name.len() > limits.queue_name_chars_max || !name.bytes().all(allowed) {
-        let max = limits.queue_name_chars_max;
+    let max = limits.queue_name_chars_max.min(NAME_CHARS_CEILING);
+    if name.is_empty() || name.len() > max || !name.bytes().all(allowed) {
         let reason = format!("must be 1 to {max} letters, digits, hyphens and underscores");
         return Err(Error::invalid("name", name, reason));
     }
     Ok(())
 }
+
+/// No limit may be raised above this: names are in the keys of the store, which have at most 1,024 bytes.
+const NAME_CHARS_CEILING: usize = 1_000;
 
 /// Refuses more tags than allowed, or a tag without a key (rule Q10).
 pub(crate) fn tags(tags: &BTreeMap<String, String>, limits: &Limits) -> Result<()> {
@@ -38,8 +41,16 @@ pub(crate) fn tags(tags: &BTreeMap<String, String>, limits: &Limits) -> Result<(
             return Err(Error::invalid("tag value", value, format!("at most {TAG_VALUE_BYTES_MAX} bytes")));
         }
     }
+    let stored = serde_json::to_vec(tags).map_or(usize::MAX, |stored| stored.len());
+    if stored > TAGS_STORED_BYTES_MAX {
+        let reason = format!("at most {TAGS_STORED_BYTES_MAX} bytes of JSON are allowed");
+        return Err(Error::invalid("tags", format!("{stored} bytes of JSON"), reason));
+    }
     Ok(())
 }
+
+/// All tags of a queue as they are stored. With the rest of a definition that stays below the 64 KiB of a meta value.
+const TAGS_STORED_BYTES_MAX: usize = 60 * 1024;
 
 const TAG_KEY_BYTES_MAX: usize = 512;
 const TAG_VALUE_BYTES_MAX: usize = 1024;

@@ -72,6 +72,11 @@ impl UnstampedRow {
         Self(out)
     }
 
+    /// How many bytes the store is given.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub(crate) fn stamp(mut self, head: RowHead) -> Bytes {
         self.0[2..10].copy_from_slice(&head.sent_at.to_le_bytes());
         self.0[10..18].copy_from_slice(&head.visible_from.to_le_bytes());

@@ -42,6 +42,7 @@ mod support;
 mod api;
 mod attributes;
 mod batches;
+mod bounds;
 mod cancel;
 mod create;
 mod damage;

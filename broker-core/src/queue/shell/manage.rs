@@ -31,9 +31,9 @@ impl LocalQueue {
     /// dropped call has purged the queue or not.
     pub async fn purge(&self) -> Result<()> {
         let (leftover, ticket) = self.begin_purge()?;
-        ticket.wait().await?;
+        // At once, so that it happens also if this call is dropped: all its commits come behind the purge's own.
         reclaim::start(&self.cell.engine, leftover);
-        Ok(())
+        ticket.wait().await
     }
 
     fn begin_purge(&self) -> Result<(Leftover, Ticket)> {
@@ -110,7 +110,8 @@ impl LocalQueue {
         self.cell.inner.lock().description.tags.clone()
     }
 
-    /// Adds tags, in place of older ones with the same keys. Cancel safe as [`set_attributes`](Self::set_attributes)
+    /// Adds tags, in place of older ones with the same keys: up to 512 bytes a key, 1,024 a value, and 60 KiB of JSON for
+    /// all of them. Cancel safe as [`set_attributes`](Self::set_attributes)
     /// is.
     pub async fn tag<K: Into<String>, V: Into<String>>(
         &self,

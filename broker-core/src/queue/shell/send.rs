@@ -85,7 +85,14 @@ impl LocalQueue {
             return Err(Error::MessageTooLong { bytes: size_bytes, max: limits.message_bytes_max });
         }
         let delay_ms = message.delay.map(crate::clock::millis);
-        Ok(Prepared { size_bytes, delay_ms, row: UnstampedRow::new(message) })
+        let row = UnstampedRow::new(message);
+        // With very many attributes a row can be much larger than what counts as its size. A store that refused it
+        // would stop the broker.
+        let max = self.cell.engine.pipeline.profile().value_bytes_max;
+        if row.len() > max {
+            return Err(Error::MessageTooLong { bytes: row.len(), max });
+        }
+        Ok(Prepared { size_bytes, delay_ms, row })
     }
 
     fn sent(&self, seq: u64) -> Sent {
