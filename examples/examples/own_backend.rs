@@ -40,9 +40,7 @@ impl Storage for TwoMaps {
             match op {
                 Op::PutRow { partition, seq, value } => _ = rows.insert((partition, seq), value.clone()),
                 Op::DeleteRow { partition, seq } => _ = rows.remove(&(partition, seq)),
-                Op::TrimRows { partition, below } => {
-                    rows.retain(|row, _| row.0 != partition || row.1 >= below)
-                }
+                Op::TrimRows { partition, below } => rows.retain(|r, _| r.0 != partition || r.1 >= below),
                 Op::PutMeta { key, value } => _ = meta.insert(key.to_vec().into(), value.to_vec().into()),
                 Op::DeleteMeta { key } => _ = meta.remove(key),
                 Op::DeleteMetaRange { from, to } => meta.retain(|key, _| **key < *from || **key >= *to),
