@@ -118,7 +118,9 @@ impl QueueState {
             return Err(Malformed("counts fewer messages than there are"));
         }
         self.cursor = end;
-        page.into_iter().for_each(|staged| self.stage(staged));
+        for staged in page {
+            self.stage(staged);
+        }
         self.expire_staged(now, batch);
         Ok(())
     }
