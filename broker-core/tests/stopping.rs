@@ -129,7 +129,9 @@ async fn a_close_amid_sends_leaves_none_of_them_in_doubt() {
         let (_store, broker, queue) = opened(true).await;
         let sending = |_| {
             let queue = queue.clone();
-            tokio::spawn(async move { while queue.send("m").await.map_err(is_closed).is_ok() {} })
+            tokio::spawn(
+                async move { while queue.send("m").await.map_err(|error| is_closed(&error)).is_ok() {} },
+            )
         };
         let sends: Vec<_> = (0..6).map(sending).collect();
         tokio::task::yield_now().await;
@@ -137,10 +139,10 @@ async fn a_close_amid_sends_leaves_none_of_them_in_doubt() {
         for send in sends {
             send.await.unwrap();
         }
-        is_closed(queue.send("late").await.unwrap_err());
+        is_closed(&queue.send("late").await.unwrap_err());
     }
 }
 
-fn is_closed(error: Error) {
+fn is_closed(error: &Error) {
     assert!(matches!(error, Error::Closed), "{error:?}");
 }

@@ -49,7 +49,8 @@ use crate::{
 /// ```
 ///
 /// Dropping the last handle is as safe as a crash: what was acknowledged is kept. [`close`](Self::close) also waits for
-/// what was not.
+/// what was not, and is what to call before the store is opened again: background work may hold a store for a moment
+/// after the last handle is gone.
 #[derive(Clone)]
 pub struct Broker {
     engine: Arc<Engine>,
@@ -198,7 +199,8 @@ impl Broker {
         });
     }
 
-    /// The names of the queues that start with `prefix`, in order (rule Q9).
+    /// The names of the queues that start with `prefix`, in order (rule Q9); a creation or deletion that is being
+    /// committed shows already.
     pub fn list_queues(&self, prefix: &str) -> Vec<String> {
         let queues = self.queues.lock();
         let mut names: Vec<_> =

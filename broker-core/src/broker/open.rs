@@ -97,7 +97,10 @@ impl BrokerBuilder {
 
     /// Opens the store and makes a new one of an empty one. Costs a few small reads per queue, whatever its backlog.
     ///
-    /// Must be called inside a tokio runtime with its timer enabled. Cancel safe.
+    /// Must be called inside a tokio runtime with its timer enabled. The broker works on that runtime and ends with it:
+    /// when it has shut down, calls from another one fail, so a broker that tests share needs a runtime of its own.
+    /// Commits and reads of a store that can block take the runtime's blocking threads; if all of those wait for the
+    /// broker (`block_on` inside `spawn_blocking`), none is left to commit. Cancel safe.
     pub async fn open(self) -> Result<Broker> {
         let runtime = Handle::try_current().map_err(|_| Error::NoRuntime)?;
         let pipeline = Pipeline::new(self.store, runtime, self.bytes_in_flight_max);

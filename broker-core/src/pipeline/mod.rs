@@ -11,6 +11,7 @@
 
 mod admission;
 mod group;
+mod turn;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -28,6 +29,7 @@ use tokio::{
     runtime::Handle,
     sync::{Notify, Semaphore, futures::Notified},
 };
+use turn::CommitterTurn;
 
 use crate::{
     error::{Error, Result},
@@ -56,29 +58,6 @@ impl Forming {
             Some(stopped) => Err(stopped.clone()),
             None if self.members > 0 => Ok(Ticket(Some(self.group.clone()))),
             None => Ok(Ticket(self.running.clone())),
-        }
-    }
-}
-
-/// The committer's turn on a thread. A runtime that has shut down drops it without running it: then, and if it panics,
-/// those who wait for their commits are told, or they would wait for ever.
-struct CommitterTurn(Option<Arc<Pipeline>>);
-
-impl CommitterTurn {
-    fn take(mut self) {
-        if let Some(pipeline) = &self.0 {
-            pipeline.commit_groups();
-        }
-        self.0 = None;
-    }
-}
-
-impl Drop for CommitterTurn {
-    fn drop(&mut self) {
-        if let Some(pipeline) = self.0.take() {
-            let cause = "no thread commits any more: the runtime that the broker was opened in has shut down";
-            let group = pipeline.forming.lock().group.clone();
-            pipeline.poison(&group, &Arc::new(StorageError::Engine(cause.into())));
         }
     }
 }

@@ -73,7 +73,11 @@ pub trait QueueExt: Queue + Clone + Sized {
     /// The queue's messages as an endless stream, fetched up to ten at a time.
     ///
     /// It ends only after an error, which it yields. Messages that were fetched and not yielded when it is dropped stay
-    /// invisible for their timeout; use [`recv`](Self::recv) where that matters.
+    /// invisible for their timeout, which also runs while they wait for their turn: with a timeout shorter than ten
+    /// messages take, the last of them come twice. Use [`recv`](Self::recv) where that matters.
+    ///
+    /// Poll the stream or drop it: one that is kept and not polled while it waits can hold the wake-up that another
+    /// receive needs.
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
@@ -125,18 +129,21 @@ impl Deref for Delivery {
 }
 
 impl Delivery {
-    /// Deletes the message: the work is done.
+    /// Deletes the message: the work is done. [`Deleted::Stale`] means that the work took longer than the visibility
+    /// timeout and somebody else has the message now. Returns when that has the queue's durability.
     pub async fn ack(&self) -> Result<Deleted> {
         only(self.queue.delete_batch(Entries::one(self.message.receipt)).await?)
     }
 
-    /// Makes the message visible again after `wait`: the work failed, try again then.
+    /// Makes the message visible again after `wait`: the work failed, try again then. 0 to 12 hours, and at most 12
+    /// hours since the message was received.
     pub async fn retry_in(&self, wait: Duration) -> Result<VisibilityChanged> {
         let change = ChangeVisibility { receipt: self.message.receipt, timeout: wait };
         only(self.queue.change_visibility_batch(Entries::one(change)).await?)
     }
 
-    /// Keeps the message invisible for `timeout` from now: the work needs longer.
+    /// Keeps the message invisible for `timeout` from now: the work needs longer. At most 12 hours since the message
+    /// was received.
     pub async fn extend(&self, timeout: Duration) -> Result<VisibilityChanged> {
         self.retry_in(timeout).await
     }

@@ -62,7 +62,7 @@ impl QueueCounters {
 /// The options of a receive. What is `None` follows the queue's settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReceiveOptions {
-    /// The most messages to return: 1 to 10, by default 1.
+    /// The most messages to return: 1 to 10, by default 1. Fewer may be returned although there are more.
     pub max_messages: usize,
     /// How long to wait if there is none: 0 to 20 seconds. Zero is a *short poll*, more a *long poll*.
     pub wait_time: Option<Duration>,

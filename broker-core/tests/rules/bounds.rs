@@ -107,10 +107,8 @@ async fn a_dropped_purge_or_deletion_gives_the_space_back_too() {
             queue.send("m").await.unwrap();
         }
         gate.hold();
-        let dropped = match delete {
-            true => broker.delete_queue("orders").now_or_never(),
-            false => queue.purge().now_or_never(),
-        };
+        let dropped =
+            if delete { broker.delete_queue("orders").now_or_never() } else { queue.purge().now_or_never() };
         assert!(dropped.is_none());
         gate.open();
         let is_clear =

@@ -17,7 +17,9 @@ const PARTITION: u64 = 2;
 
 fn key(tag: u8, numbers: &[u64]) -> Vec<u8> {
     let mut key = vec![tag];
-    numbers.iter().for_each(|number| key.extend(number.to_be_bytes()));
+    for number in numbers {
+        key.extend(number.to_be_bytes());
+    }
     key
 }
 
@@ -52,9 +54,10 @@ async fn open_with(
     can_block: bool,
     memory: MemoryBounds,
 ) -> Result<(Broker, LocalQueue), Error> {
-    let builder = match can_block {
-        true => Broker::builder(SlowStorage::new(std::sync::Arc::new(store.clone()))),
-        false => Broker::builder(store.clone()),
+    let builder = if can_block {
+        Broker::builder(SlowStorage::new(std::sync::Arc::new(store.clone())))
+    } else {
+        Broker::builder(store.clone())
     };
     let broker = builder.memory(memory).seed(5).open().await?;
     let queue = broker.queue("orders").await?;
@@ -169,10 +172,13 @@ async fn a_lost_or_unreadable_row_is_reported_and_does_not_hide_the_others() {
             send_all(&queue, &["damaged", "b", "c"]).await;
             let got = poll(&queue, 1).await;
             queue.change_visibility(got[0].receipt, Duration::ZERO).await.unwrap();
-            damage(&store, |batch| match lost {
-                true => batch.delete_row(PARTITION, 0),
-                // A flag that no build knows.
-                false => batch.put_row(PARTITION, 0, [&[1, 0x80], [0; 16].as_slice()].concat()),
+            damage(&store, |batch| {
+                if lost {
+                    batch.delete_row(PARTITION, 0);
+                } else {
+                    // A flag that no build knows.
+                    batch.put_row(PARTITION, 0, [&[1, 0x80], [0; 16].as_slice()].concat());
+                }
             });
             let at_once = ReceiveOptions::up_to(10).visibility_timeout(Duration::ZERO);
             assert_corrupt(queue.receive(at_once).await, "row 0 of partition 2");

@@ -63,7 +63,9 @@ impl Run {
             };
             let Some(got) = cut(turns, self.queue.receive(options)).await else { continue };
             let got = got?;
-            got.iter().for_each(|message| self.ledger.delivered(message));
+            for message in &got {
+                self.ledger.delivered(message);
+            }
             for message in got {
                 self.settle(&message, &mut dice).await?;
             }

@@ -68,8 +68,8 @@ async fn look(queue: &LocalQueue, seen: &Seen, turns: usize) -> usize {
     got.len()
 }
 
-async fn consume(queue: LocalQueue, seen: Arc<Seen>, seed: usize) {
-    let mut dice = Dice::new(seed);
+async fn consume(queue: LocalQueue, seen: Arc<Seen>, task: usize) {
+    let mut dice = Dice::new(task);
     while !seen.stop.load(Ordering::SeqCst) {
         let turns = if dice.one_in(4) { usize::MAX } else { dice.below(30) };
         look(&queue, &seen, turns).await;
@@ -97,7 +97,7 @@ async fn a_purge_takes_what_was_there_and_nothing_else(ground: Ground) {
         (0..3).map(|task| tokio::spawn(produce(queue.clone(), seen.clone(), task, count))).collect();
     tasks.push(tokio::spawn(purge(queue.clone(), seen.clone(), ground.scaled(40))));
     let consumers: Vec<_> =
-        (0..3).map(|seed| tokio::spawn(consume(queue.clone(), seen.clone(), seed))).collect();
+        (0..3).map(|task| tokio::spawn(consume(queue.clone(), seen.clone(), task))).collect();
     for task in join_all(tasks).await {
         task.unwrap();
     }

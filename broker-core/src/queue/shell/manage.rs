@@ -25,7 +25,8 @@ impl LocalQueue {
         &self.cell.name
     }
 
-    /// Removes all messages: visible, in flight and delayed ones. What is sent after this returns stays.
+    /// Removes all messages: visible, in flight and delayed ones. What is sent after this returns stays. A receive that
+    /// was under way before may still return what it had leased.
     ///
     /// One small write, whatever the backlog; the space is given back in the background. Cancel safe in this sense: a
     /// dropped call has purged the queue or not.
@@ -105,7 +106,7 @@ impl LocalQueue {
         .await
     }
 
-    /// The queue's tags.
+    /// The queue's tags, as they are in memory: a change that is being committed shows already.
     pub fn tags(&self) -> BTreeMap<String, String> {
         self.cell.inner.lock().description.tags.clone()
     }

@@ -30,7 +30,14 @@ impl LocalQueue {
     /// A long poll returns as soon as there is one message, with what there is then; empty only when its time is up.
     /// The delivery counts survive a killed process before this returns.
     ///
-    /// Cancel safe: whatever a dropped call had leased is visible again at once, its count as before.
+    /// At the in-flight limit ([`Limits::in_flight_max`](crate::Limits)) a short poll fails with [`Error::OverLimit`]; a
+    /// long poll waits for room, and returns nothing when its time is up. If a stored message is damaged, the error
+    /// names it; it stays invisible for its timeout, and the next call returns those behind it.
+    ///
+    /// Cancel safe: whatever a dropped call had leased is visible again at once, its count as before. (If its
+    /// visibility timeout was over by then, the count may stay one higher.) But poll the call or drop it: one that is
+    /// kept and not polled, as in a `select!` whose other branch takes long, can hold the wake-up that another waiting
+    /// receive needs, and what it has leased.
     ///
     /// ```
     /// # use std::time::Duration;

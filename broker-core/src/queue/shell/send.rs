@@ -31,7 +31,8 @@ impl Prepared {
 }
 
 impl LocalQueue {
-    /// Sends one message and returns when it has the queue's durability.
+    /// Sends one message and returns when it has the queue's durability. Waits while too many bytes wait for their
+    /// commit ([`BrokerBuilder::bytes_in_flight_max`](crate::BrokerBuilder::bytes_in_flight_max)).
     ///
     /// Cancel safe in this sense: a dropped call has sent the message or not, and later calls agree on which.
     ///
@@ -53,7 +54,8 @@ impl LocalQueue {
 
     /// Sends several messages in one commit: after a crash all of them are there, or none.
     ///
-    /// An entry that is refused fails alone; the call fails if the batch as a whole is refused. Cancel safe as
+    /// An entry that is refused fails alone, so look at the [`Outcomes`]; the call fails if the batch as a whole is
+    /// refused: no entries, more than 10, ids that are not distinct, more than 1 MiB together. Cancel safe as
     /// [`send`](Self::send) is.
     pub async fn send_batch(&self, entries: Entries<SendMessage>) -> Result<Outcomes<Sent>> {
         let limits = &self.cell.engine.limits;

@@ -49,7 +49,9 @@ impl LocalQueue {
     /// Changes how long a received message stays invisible, counted from now: 0 to 12 hours, and at most 12 hours
     /// since it was received. Zero makes it visible at once.
     ///
-    /// It does not change the timeout of later receives. Cancel safe as [`delete`](Self::delete) is.
+    /// It does not change the timeout of later receives. Survives a killed process, not a power cut; to have more, use
+    /// the batch form with [`Entries::durability`]. A timeout that is too long fails with
+    /// [`Error::InvalidParameter`]; an older receipt, or a message that is gone, is an outcome. Cancel safe as [`delete`](Self::delete) is.
     pub async fn change_visibility(
         &self,
         receipt: ReceiptHandle,
@@ -60,7 +62,8 @@ impl LocalQueue {
         outcomes.into_iter().map(|((), outcome)| outcome).next().expect("one outcome for one change")
     }
 
-    /// Changes the visibility of several messages in one commit; each entry succeeds or fails alone.
+    /// Changes the visibility of several messages in one commit; each entry succeeds or fails alone. Survives a killed
+    /// process unless the entries ask for another durability. Cancel safe as [`delete`](Self::delete) is.
     pub async fn change_visibility_batch(
         &self,
         entries: Entries<ChangeVisibility>,
