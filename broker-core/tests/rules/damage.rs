@@ -148,6 +148,17 @@ async fn an_index_entry_of_a_message_that_is_in_memory_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn two_index_entries_of_one_message_are_refused() {
+    let store = store().await;
+    // The third delayed message waits in storage only.
+    for time in [1, 2] {
+        damage(&store, |batch| batch.put_meta(&key(b't', &[PARTITION, time, 7]), &[0; 36]));
+    }
+    let (_broker, queue) = open(&store, false).await.unwrap();
+    assert_corrupt(queue.receive(ReceiveOptions::up_to(10)).await, "record of queue 1");
+}
+
+#[tokio::test(start_paused = true)]
 async fn ids_that_were_given_out_twice_are_refused() {
     for (at, value) in [(b"i".to_vec(), PARTITION), (b"i".to_vec(), u64::MAX)] {
         let store = store().await;

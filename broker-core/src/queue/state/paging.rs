@@ -1,6 +1,6 @@
 //! What the state needs from storage before it can decide, and how it takes that in.
 
-use std::ops::Range;
+use std::{collections::HashSet, ops::Range};
 
 use bytes::Bytes;
 
@@ -142,7 +142,8 @@ impl QueueState {
     ) -> Result<(), Malformed> {
         let elsewhere =
             |seq| seq >= self.tail || self.live.contains_key(&seq) || self.staged_at(seq).is_some();
-        if due.len() as u64 > self.indexed || due.iter().any(|(_, seq, _)| elsewhere(*seq)) {
+        let distinct = due.iter().map(|(_, seq, _)| *seq).collect::<HashSet<_>>().len() == due.len();
+        if !distinct || due.len() as u64 > self.indexed || due.iter().any(|(_, seq, _)| elsewhere(*seq)) {
             return Err(Malformed("counts other delayed messages than there are"));
         }
         for (time, seq, lease) in due {
