@@ -10,7 +10,8 @@ use std::{
 };
 
 use async_trait::async_trait;
-use futures_util::{Stream, future::BoxFuture};
+use futures_util::Stream;
+use tokio::{runtime::Handle, task::JoinSet};
 
 use super::{
     Queue,
@@ -76,8 +77,7 @@ pub trait QueueExt: Queue + Clone + Sized {
     /// invisible for their timeout, which also runs while they wait for their turn: with a timeout shorter than ten
     /// messages take, the last of them come twice. Use [`recv`](Self::recv) where that matters.
     ///
-    /// Poll the stream or drop it: one that is kept and not polled while it waits can hold the wake-up that another
-    /// receive needs.
+    /// It may be kept and not polled for a while: its one receive goes on in a task, and takes at most ten messages.
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
@@ -94,7 +94,12 @@ pub trait QueueExt: Queue + Clone + Sized {
     /// # Ok::<(), broker_core::Error>(()) }).unwrap();
     /// ```
     fn messages(&self) -> Messages {
-        Messages { queue: Arc::new(self.clone()), fetched: VecDeque::new(), fetching: None, ended: false }
+        Messages {
+            queue: Arc::new(self.clone()),
+            fetched: VecDeque::new(),
+            fetching: JoinSet::new(),
+            ended: false,
+        }
     }
 }
 
@@ -159,8 +164,20 @@ impl Delivery {
 pub struct Messages {
     queue: Arc<dyn Queue>,
     fetched: VecDeque<Message>,
-    fetching: Option<BoxFuture<'static, Result<Vec<Message>>>>,
+    /// At most one receive, in a task of its own: a receive that nobody polls would keep its place among the waiters
+    /// from others, and whoever holds this stream may poll something else for a while. Ends with the stream.
+    fetching: JoinSet<Result<Vec<Message>>>,
     ended: bool,
+}
+
+impl Messages {
+    fn fetch(&mut self) -> Result<()> {
+        let runtime = Handle::try_current().map_err(|_| Error::NoRuntime)?;
+        let queue = self.queue.clone();
+        let receive = async move { queue.receive(long_poll(&*queue, FETCHED)?).await };
+        self.fetching.spawn_on(receive, &runtime);
+        Ok(())
+    }
 }
 
 impl Stream for Messages {
@@ -174,18 +191,20 @@ impl Stream for Messages {
             if self.ended {
                 return Poll::Ready(None);
             }
-            let queue = self.queue.clone();
-            let fetching = self.fetching.get_or_insert_with(|| {
-                Box::pin(async move { queue.receive(long_poll(&*queue, FETCHED)?).await })
-            });
-            match std::task::ready!(fetching.as_mut().poll(cx)) {
+            let outcome = match self.fetching.poll_join_next(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(None) => self.fetch().map(|()| Vec::new()),
+                Poll::Ready(Some(Ok(received))) => received,
+                // Only the end of the runtime cancels the task, and a receive does not panic.
+                Poll::Ready(Some(Err(_))) => Err(Error::NoRuntime),
+            };
+            match outcome {
                 Ok(messages) => self.fetched.extend(messages),
                 Err(error) => {
                     self.ended = true;
                     return Poll::Ready(Some(Err(error)));
                 }
             }
-            self.fetching = None;
         }
     }
 }

@@ -9,7 +9,8 @@ use std::{
 };
 
 use broker_core::{
-    Broker, Clock, Limits, LocalQueue, ManualClock, ReceiveOptions, SendMessage, Sleep, Timestamp, TokioClock,
+    Broker, Clock, Limits, LocalQueue, ManualClock, QueueExt, ReceiveOptions, SendMessage, Sleep, Timestamp,
+    TokioClock,
 };
 use futures_util::future::join_all;
 
@@ -234,4 +235,23 @@ everywhere! {
     the_timekeeper_hands_over_when_it_leaves,
     the_timekeeper_hands_over_when_it_has_a_message,
     room_at_the_in_flight_limit_ends_a_wait,
+}
+
+/// A stream that is kept and not polled must not hold what wakes the others (IQ16).
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_nobody_polls_keeps_no_other_waiter_from_its_message() {
+    let (_broker, queue) = World::in_memory().queue().await;
+    let mut kept = queue.messages();
+    assert!(futures_util::FutureExt::now_or_never(futures_util::StreamExt::next(&mut kept)).is_none());
+    let other = tokio::spawn({
+        let queue = queue.clone();
+        async move { queue.receive(ReceiveOptions::up_to(1).wait_time(secs(20))).await.unwrap() }
+    });
+    settle_down().await;
+    for number in 0..11 {
+        queue.send(SendMessage::from(number.to_string()).delay(secs(5))).await.unwrap();
+    }
+    let begin = tokio::time::Instant::now();
+    assert_eq!(other.await.unwrap().len(), 1, "the stream took ten, and left one");
+    assert_eq!(begin.elapsed(), secs(5));
 }
