@@ -1,0 +1,169 @@
+//! Power cuts, simulated: a traced program commits, and a model of a disk says what a cut at any moment may leave.
+//!
+//! A test that only kills a process cannot see a missing sync: the system still has what was written. Here `strace`
+//! records each change of a file and each sync of a child, `disk.rs` knows what was synced when, and `cuts.rs` opens what
+//! is left: nothing of what was not synced, all of it, or any part of it. Each store must open, twice, with a prefix of
+//! the commits that has all that were acknowledged.
+//!
+//! By default a sample of the moments is tried. All of them, with more random images of each, and on a disk in memory
+//! (`POWER_CUTS_SEED` gives other images):
+//!
+//! ```text
+//! TMPDIR=/dev/shm POWER_CUTS=all cargo test --release -p broker-sled --test power_cut -- --nocapture
+//! ```
+
+#[path = "../common/mod.rs"]
+mod common;
+mod cuts;
+mod disk;
+mod rng;
+mod trace;
+mod workload;
+
+use std::{
+    env,
+    io::Write,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use common::{childs_home, only, tell_home};
+use cuts::{Effort, Run, Tally, restore};
+use disk::{Image, Left, Names};
+use tempfile::TempDir;
+use trace::Event;
+
+const LAST: &str = "BROKER_SLED_TEST_LAST";
+
+/// Not a test by itself: the traced program.
+#[test]
+fn child_that_commits() {
+    let (Some(home), Ok(last)) = (childs_home(), env::var(LAST)) else { return };
+    workload::run(&home, last.parse().expect("a number"));
+}
+
+/// What a child does that commits up to `last` in the store below `root`; `None` if strace is missing or may not trace.
+fn traced(root: &Path, last: u64) -> Option<Vec<Event>> {
+    let root = root.canonicalize().expect("a temporary directory");
+    let elsewhere = TempDir::new().expect("a temporary directory");
+    let trace = elsewhere.path().join("trace");
+    let mut strace = Command::new("strace");
+    strace
+        .args(["-f", "-y", "-xx", "-s", "16777216", "-e", "signal=none", "-e", trace::CALLS, "-o"])
+        .arg(&trace)
+        .arg(env::current_exe().expect("this program has a path"))
+        .args(only("child_that_commits"))
+        .env(LAST, last.to_string())
+        .stdout(Stdio::null());
+    let Ok(ended) = tell_home(&mut strace, &root.join("data")).output() else {
+        return skipped();
+    };
+    let said = String::from_utf8_lossy(&ended.stderr);
+    // Some containers have strace and do not let it trace.
+    if !ended.status.success() && said.contains("ptrace") {
+        return skipped();
+    }
+    assert!(ended.status.success(), "the traced child failed: {said}");
+    Some(trace::read(&trace, &root))
+}
+
+fn skipped<T>() -> Option<T> {
+    say("SKIPPED: strace not found or not allowed to trace");
+    None
+}
+
+/// Shown also without `--nocapture`.
+fn say(line: &str) {
+    writeln!(std::io::stderr(), "{line}").expect("stderr takes it");
+}
+
+/// A store is created, its process ends without closing it, and another one goes on.
+fn two_processes(commits: u64) -> Option<Run> {
+    let root = TempDir::new().expect("a temporary directory");
+    let mut events = traced(root.path(), commits * 2 / 3)?;
+    let first = events.len();
+    for mut event in traced(root.path(), commits)? {
+        if let Event::Sync { began, .. } = &mut event {
+            *began += first;
+        }
+        events.push(event);
+    }
+    Some(Run { before: Image::new(), events, acknowledged: 0, states: workload::states(commits + 1) })
+}
+
+/// How much is tried, and with how many commits.
+fn effort(cuts: usize) -> (Effort, u64) {
+    if env::var_os("POWER_CUTS").is_some_and(|value| value == "all") {
+        (Effort { cuts: usize::MAX, images: 2, seed: seed() }, 150)
+    } else {
+        (Effort { cuts, images: 1, seed: seed() }, 66)
+    }
+}
+
+fn seed() -> u64 {
+    env::var("POWER_CUTS_SEED").map_or(1, |seed| seed.parse().expect("the seed is a number"))
+}
+
+#[test]
+fn a_power_cut_at_any_moment_leaves_every_synced_commit_and_no_part_of_one() {
+    let (effort, commits) = effort(40);
+    let Some(run) = two_processes(commits) else { return };
+    for names in [Names::AtOnce, Names::WhenSynced] {
+        let tally = run.cut(names, effort);
+        say(&format!("names durable {names:?}: {tally}"));
+        assert_eq!(tally.bad(), 0, "{tally}");
+    }
+}
+
+#[test]
+fn a_power_cut_while_recovering_from_a_power_cut_loses_nothing_more() {
+    let (effort, commits) = effort(12);
+    let Some(run) = two_processes(commits) else { return };
+    let mut tally = Tally::default();
+    let rounds = if effort.cuts == usize::MAX { 6 } else { 2 };
+    for round in 1..=rounds {
+        let (before, acknowledged) =
+            run.image_at(run.events.len() * round / rounds - 1, Left::Some, round as u64);
+        let root = TempDir::new().unwrap();
+        restore(&before, root.path());
+        let Some(events) = traced(root.path(), 0) else { return };
+        let recovery = Run { before, events, acknowledged, states: workload::states(commits + 1) };
+        for names in [Names::AtOnce, Names::WhenSynced] {
+            tally.add(recovery.cut(names, effort));
+        }
+    }
+    say(&format!("while recovering: {tally}"));
+    assert_eq!(tally.bad(), 0, "{tally}");
+}
+
+/// The recipe without the sync through our own handle, as if the disk had never heard of it.
+#[test]
+fn the_simulation_sees_a_missing_sync() {
+    let Some(mut run) = two_processes(66) else { return };
+    let count = run.events.len();
+    // Not removed: the numbers of the events count.
+    for event in &mut run.events {
+        let ours =
+            matches!(event, Event::Sync { path, data_only: true, .. } if path.ends_with("/store/sled/db"));
+        if ours {
+            *event = Event::Sync { path: "nowhere".into(), began: 0, data_only: true };
+        }
+    }
+    let tally = run.cut(Names::AtOnce, Effort { cuts: 20, images: 1, seed: 2 });
+    say(&format!("without our sync, of {count} events: {tally}"));
+    assert!(tally.bad() > 0, "a missing sync goes unnoticed: {tally}");
+}
+
+/// The same for the directories: sled and `fs::rename` sync none.
+#[test]
+fn the_simulation_sees_a_missing_sync_of_a_directory() {
+    let Some(mut run) = two_processes(10) else { return };
+    for event in &mut run.events {
+        if matches!(event, Event::Sync { path, .. } if path == "data" || path.is_empty()) {
+            *event = Event::Sync { path: "nowhere".into(), began: 0, data_only: true };
+        }
+    }
+    let tally = run.cut(Names::WhenSynced, Effort { cuts: 20, images: 1, seed: 3 });
+    say(&format!("without syncs of directories: {tally}"));
+    assert!(tally.bad() > 0, "a missing sync goes unnoticed: {tally}");
+}
