@@ -45,6 +45,14 @@ use record::Record;
 /// The largest row. Far above any message; what it bounds is the memory that one read can take.
 const VALUE_BYTES_MAX: usize = 64 << 20;
 
+/// The most that is committed without a sync.
+///
+/// sled believes that what it flushed is durable. When it has gone on to the segment after the next, it no longer looks
+/// for a hole in the log before that, and writes over segments whose content it has moved. After a power cut that
+/// lost such unsynced pages, it fails to open or has half of a batch. So less than a segment may be unsynced; sled writes
+/// a committed byte several times, as it rewrites pages and cleans segments.
+const UNSYNCED_BYTES_MAX: usize = keys::SEGMENT_BYTES / 16;
+
 /// How a store is opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SledOptions {
@@ -80,6 +88,8 @@ struct Committed {
     /// The number of the newest commit.
     number: u64,
     record: Record,
+    /// How much has been committed since the last sync.
+    unsynced_bytes: usize,
 }
 
 impl SledStorage {
@@ -116,9 +126,14 @@ impl SledStorage {
         durability: Durability,
     ) -> Result<(), StorageError> {
         let failed = |action: &str, error| engine_error(action, error, &self.file_path);
-        let mut writes =
+        let (mut writes, bytes) =
             writes::of(batch, tree).map_err(|error| failed("reading what a batch deletes", error))?;
         if !batch.is_empty() {
+            if committed.unsynced_bytes > 0 && committed.unsynced_bytes + bytes > UNSYNCED_BYTES_MAX {
+                tree.flush().map_err(|error| failed("flushing", error))?;
+                self.sync(committed)?;
+            }
+            committed.unsynced_bytes += bytes;
             committed.number += 1;
             writes.insert(&record::KEY, &committed.number.to_be_bytes());
             let _nobody_reads = self.view.write();
@@ -128,10 +143,16 @@ impl SledStorage {
             tree.flush().map_err(|error| failed("flushing", error))?;
         }
         if durability >= Durability::Synced {
-            self.file.sync_data().map_err(|error| directory::io("syncing", &self.file_path, error))?;
-            committed.record.write(committed.number)?;
+            self.sync(committed)?;
         }
         Ok(())
+    }
+
+    /// Makes what sled has written durable, after a flush.
+    fn sync(&self, committed: &mut Committed) -> Result<(), StorageError> {
+        self.file.sync_data().map_err(|error| directory::io("syncing", &self.file_path, error))?;
+        committed.unsynced_bytes = 0;
+        committed.record.write(committed.number)
     }
 
     fn scan<K>(

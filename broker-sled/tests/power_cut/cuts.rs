@@ -1,6 +1,6 @@
 //! Power cuts at many moments of a trace, and whether the store that each leaves opens with all that it must have.
 
-use std::{fmt, fs, path::Path};
+use std::{collections::BTreeMap, fmt, fs, path::Path};
 
 use broker_core::storage::{Durability, Storage};
 use broker_sled::SledStorage;
@@ -10,8 +10,11 @@ use crate::{
     disk::{Disk, Image, Left, Names},
     rng::Rng,
     trace::Event,
-    workload::{self, State},
+    workload::{self, Mix, State},
 };
+
+/// As in `src/keys.rs`.
+const SEGMENT_BYTES: u64 = 4 << 20;
 
 /// How much is tried.
 #[derive(Clone, Copy)]
@@ -25,6 +28,7 @@ pub(crate) struct Effort {
 
 /// A run of the program: what was on the disk, what it then did, and the last commit that the disk must have had.
 pub(crate) struct Run {
+    pub(crate) mix: Mix,
     pub(crate) before: Image,
     pub(crate) events: Vec<Event>,
     pub(crate) acknowledged: u64,
@@ -125,6 +129,21 @@ impl Run {
         found.expect("the moment is in the run")
     }
 
+    /// How often sled began a segment anew that had been in use.
+    pub(crate) fn reused_segments(&self) -> usize {
+        let mut begun = BTreeMap::<u64, usize>::new();
+        for event in &self.events {
+            if let Event::Write { path, offset, data } = event
+                && path.ends_with("/store/sled/db")
+                && offset.is_multiple_of(SEGMENT_BYTES)
+                && data.first().is_some_and(|byte| *byte != 0)
+            {
+                *begun.entry(*offset).or_default() += 1;
+            }
+        }
+        begun.values().map(|times| times - 1).sum()
+    }
+
     /// Shows the disk after each event.
     fn visit(&self, names: Names, mut visit: impl FnMut(usize, &Disk, u64)) {
         let mut disk = Disk::new(&self.before, names);
@@ -170,7 +189,7 @@ impl Run {
             return Err(Bad::Wrong(format!("it ended at commit {found} and then at {again}")));
         }
         if found + 1 < self.states.len() as u64 {
-            let committed = store.commit(&workload::commit(found + 1).0, Durability::Synced);
+            let committed = store.commit(&workload::commit(self.mix, found + 1).0, Durability::Synced);
             committed.map_err(|error| Bad::Unopenable(error.to_string()))?;
             let state = State::of(&store).map_err(|error| Bad::Wrong(error.to_string()))?;
             self.is_known(&state)?;

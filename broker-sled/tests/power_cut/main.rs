@@ -32,18 +32,20 @@ use cuts::{Effort, Run, Tally, restore};
 use disk::{Image, Left, Names};
 use tempfile::TempDir;
 use trace::Event;
+use workload::Mix;
 
 const LAST: &str = "BROKER_SLED_TEST_LAST";
+const MIX: &str = "BROKER_SLED_TEST_MIX";
 
 /// Not a test by itself: the traced program.
 #[test]
 fn child_that_commits() {
-    let (Some(home), Ok(last)) = (childs_home(), env::var(LAST)) else { return };
-    workload::run(&home, last.parse().expect("a number"));
+    let (Some(home), Ok(last), Ok(mix)) = (childs_home(), env::var(LAST), env::var(MIX)) else { return };
+    workload::run(Mix::named(&mix), &home, last.parse().expect("a number"));
 }
 
 /// What a child does that commits up to `last` in the store below `root`; `None` if strace is missing or may not trace.
-fn traced(root: &Path, last: u64) -> Option<Vec<Event>> {
+fn traced(mix: Mix, root: &Path, last: u64) -> Option<Vec<Event>> {
     let root = root.canonicalize().expect("a temporary directory");
     let elsewhere = TempDir::new().expect("a temporary directory");
     let trace = elsewhere.path().join("trace");
@@ -53,6 +55,7 @@ fn traced(root: &Path, last: u64) -> Option<Vec<Event>> {
         .arg(&trace)
         .arg(env::current_exe().expect("this program has a path"))
         .args(only("child_that_commits"))
+        .env(MIX, mix.name())
         .env(LAST, last.to_string())
         .stdout(Stdio::null());
     let Ok(ended) = tell_home(&mut strace, &root.join("data")).output() else {
@@ -78,17 +81,23 @@ fn say(line: &str) {
 }
 
 /// A store is created, its process ends without closing it, and another one goes on.
-fn two_processes(commits: u64) -> Option<Run> {
+fn two_processes(mix: Mix, commits: u64) -> Option<Run> {
     let root = TempDir::new().expect("a temporary directory");
-    let mut events = traced(root.path(), commits * 2 / 3)?;
+    let mut events = traced(mix, root.path(), commits * 2 / 3)?;
     let first = events.len();
-    for mut event in traced(root.path(), commits)? {
+    for mut event in traced(mix, root.path(), commits)? {
         if let Event::Sync { began, .. } = &mut event {
             *began += first;
         }
         events.push(event);
     }
-    Some(Run { before: Image::new(), events, acknowledged: 0, states: workload::states(commits + 1) })
+    Some(Run {
+        mix,
+        before: Image::new(),
+        events,
+        acknowledged: 0,
+        states: workload::states(mix, commits + 1),
+    })
 }
 
 /// How much is tried, and with how many commits.
@@ -104,21 +113,39 @@ fn seed() -> u64 {
     env::var("POWER_CUTS_SEED").map_or(1, |seed| seed.parse().expect("the seed is a number"))
 }
 
-#[test]
-fn a_power_cut_at_any_moment_leaves_every_synced_commit_and_no_part_of_one() {
+/// Cuts the power at the moments of a run, with either way in which names become durable.
+fn cut_at_any_moment(mix: Mix) {
     let (effort, commits) = effort(40);
-    let Some(run) = two_processes(commits) else { return };
+    let commits = if mix == Mix::Large { commits / 5 } else { commits };
+    let Some(run) = two_processes(mix, commits) else { return };
+    let (events, reused) = (run.events.len(), run.reused_segments());
     for names in [Names::AtOnce, Names::WhenSynced] {
         let tally = run.cut(names, effort);
-        say(&format!("names durable {names:?}: {tally}"));
+        say(&format!("{mix:?}, {events} events, {reused} segments reused, names {names:?}: {tally}"));
         assert_eq!(tally.bad(), 0, "{tally}");
     }
 }
 
 #[test]
+fn a_power_cut_at_any_moment_leaves_every_synced_commit_and_no_part_of_one() {
+    cut_at_any_moment(Mix::Queue);
+}
+
+#[test]
+fn a_power_cut_after_many_commits_that_were_not_synced_leaves_a_prefix_of_them() {
+    cut_at_any_moment(Mix::Bursts);
+}
+
+#[test]
+fn a_power_cut_after_batches_of_more_than_a_segment_leaves_each_whole_or_not_at_all() {
+    cut_at_any_moment(Mix::Large);
+}
+
+#[test]
 fn a_power_cut_while_recovering_from_a_power_cut_loses_nothing_more() {
     let (effort, commits) = effort(12);
-    let Some(run) = two_processes(commits) else { return };
+    let mix = Mix::Queue;
+    let Some(run) = two_processes(mix, commits) else { return };
     let mut tally = Tally::default();
     let rounds = if effort.cuts == usize::MAX { 6 } else { 2 };
     for round in 1..=rounds {
@@ -126,8 +153,8 @@ fn a_power_cut_while_recovering_from_a_power_cut_loses_nothing_more() {
             run.image_at(run.events.len() * round / rounds - 1, Left::Some, round as u64);
         let root = TempDir::new().unwrap();
         restore(&before, root.path());
-        let Some(events) = traced(root.path(), 0) else { return };
-        let recovery = Run { before, events, acknowledged, states: workload::states(commits + 1) };
+        let Some(events) = traced(mix, root.path(), 0) else { return };
+        let recovery = Run { mix, before, events, acknowledged, states: workload::states(mix, commits + 1) };
         for names in [Names::AtOnce, Names::WhenSynced] {
             tally.add(recovery.cut(names, effort));
         }
@@ -139,7 +166,7 @@ fn a_power_cut_while_recovering_from_a_power_cut_loses_nothing_more() {
 /// The recipe without the sync through our own handle, as if the disk had never heard of it.
 #[test]
 fn the_simulation_sees_a_missing_sync() {
-    let Some(mut run) = two_processes(66) else { return };
+    let Some(mut run) = two_processes(Mix::Queue, 66) else { return };
     let count = run.events.len();
     // Not removed: the numbers of the events count.
     for event in &mut run.events {
@@ -157,7 +184,7 @@ fn the_simulation_sees_a_missing_sync() {
 /// The same for the directories: sled and `fs::rename` sync none.
 #[test]
 fn the_simulation_sees_a_missing_sync_of_a_directory() {
-    let Some(mut run) = two_processes(10) else { return };
+    let Some(mut run) = two_processes(Mix::Queue, 10) else { return };
     for event in &mut run.events {
         if matches!(event, Event::Sync { path, .. } if path == "data" || path.is_empty()) {
             *event = Event::Sync { path: "nowhere".into(), began: 0, data_only: true };

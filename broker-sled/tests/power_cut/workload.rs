@@ -12,6 +12,51 @@ use crate::rng::Rng;
 const NUMBER: &[u8] = b"number";
 const LARGE: usize = 1 << 20;
 
+/// What is committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mix {
+    /// As a queue does: mostly synced, bodies of all sizes.
+    Queue,
+    /// Rarely synced: several of sled's segments are written in between.
+    Bursts,
+    /// All synced, each with several large bodies.
+    Large,
+}
+
+impl Mix {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Queue => "queue",
+            Self::Bursts => "bursts",
+            Self::Large => "large",
+        }
+    }
+
+    pub(crate) fn named(name: &str) -> Self {
+        let all = [Self::Queue, Self::Bursts, Self::Large];
+        all.into_iter().find(|mix| mix.name() == name).expect("the name of a mix")
+    }
+
+    fn body_bytes(self, number: u64) -> usize {
+        match (self, number % 16) {
+            (_, 5) => LARGE,
+            (Self::Bursts, 1 | 2 | 7 | 8 | 14) => LARGE / 2,
+            (_, 3 | 11) => 100_000,
+            (_, 1 | 9 | 13) => 20_000,
+            _ => 200,
+        }
+    }
+
+    fn durability(self, number: u64) -> Durability {
+        match self {
+            Self::Queue if matches!(number % 5, 1 | 2) => Durability::Buffered,
+            Self::Bursts if number % 7 == 3 => Durability::Memory,
+            Self::Bursts if number % 30 != 10 => Durability::Buffered,
+            _ => Durability::Synced,
+        }
+    }
+}
+
 /// What a store holds.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct State {
@@ -20,16 +65,10 @@ pub(crate) struct State {
 }
 
 /// The commit with a number, counted from one: a short queue of bodies of all sizes, some kept, and their meta entries.
-pub(crate) fn commit(number: u64) -> (Batch, Durability) {
+pub(crate) fn commit(mix: Mix, number: u64) -> (Batch, Durability) {
     let mut batch = Batch::new();
-    let size = match number % 16 {
-        5 => LARGE,
-        3 | 11 => 100_000,
-        1 | 9 | 13 => 20_000,
-        _ => 200,
-    };
     batch.put_meta(NUMBER, &number.to_be_bytes());
-    batch.put_row(1, number, Rng::new(number).bytes(size));
+    batch.put_row(1, number, Rng::new(number).bytes(mix.body_bytes(number)));
     batch.put_row(2, number, number.to_be_bytes().to_vec());
     batch.put_meta(format!("due-{}", number % 23).as_bytes(), &number.to_be_bytes().repeat(8));
     if number > 12 && !number.is_multiple_of(9) {
@@ -42,24 +81,23 @@ pub(crate) fn commit(number: u64) -> (Batch, Durability) {
         batch.trim_rows(2, number - 10);
     }
     // More than a segment in one batch.
-    if number % 40 == 30 {
+    if number % 40 == 30 || mix == Mix::Large {
         for seq in 0..6 {
-            batch.put_row(3, number + seq, Rng::new(number + seq).bytes(LARGE));
+            batch.put_row(3, number * 8 + seq, Rng::new(number * 8 + seq).bytes(LARGE));
         }
     }
-    if number % 40 == 32 {
+    if number % 40 == 32 || (mix == Mix::Large && number % 2 == 0) {
         batch.trim_rows(3, u64::MAX);
     }
-    let buffered = matches!(number % 5, 1 | 2);
-    (batch, if buffered { Durability::Buffered } else { Durability::Synced })
+    (batch, mix.durability(number))
 }
 
 /// The states after no commit, one commit, and so on.
-pub(crate) fn states(commits: u64) -> Vec<State> {
+pub(crate) fn states(mix: Mix, commits: u64) -> Vec<State> {
     let mut states = vec![State::default()];
     for number in 1..=commits {
         let mut state = states[states.len() - 1].clone();
-        state.apply(&commit(number).0);
+        state.apply(&commit(mix, number).0);
         states.push(state);
     }
     states
@@ -104,13 +142,13 @@ impl State {
 }
 
 /// The traced program: goes on where the store ends, up to the commit `last`, and is then killed by nobody but itself.
-pub(crate) fn run(home: &Path, last: u64) {
+pub(crate) fn run(mix: Mix, home: &Path, last: u64) {
     let store = SledStorage::open(home).expect("the store opens");
     let first = State::of(&store).expect("the store reads").number();
     // What an opened store shows must last.
     say(first);
     for number in first + 1..=last {
-        let (batch, durability) = commit(number);
+        let (batch, durability) = commit(mix, number);
         store.commit(&batch, durability).expect("a lawful batch");
         if durability == Durability::Synced {
             say(number);
