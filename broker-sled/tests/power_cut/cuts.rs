@@ -157,18 +157,36 @@ impl Run {
         }
     }
 
-    /// Half of the moments are at or next to a sync or an acknowledgement, where promises begin.
+    /// A third of the moments are at or next to a sync or an acknowledgement, where promises begin, and a third are
+    /// while the most is unsynced.
     fn moments(&self, effort: Effort) -> Vec<usize> {
         let all = self.events.len();
         if effort.cuts >= all {
             return (0..all).collect();
         }
-        let promise = |at: &usize| matches!(self.events[*at], Event::Sync { .. } | Event::Acknowledged(_));
-        let near: Vec<_> = (0..all).filter(promise).flat_map(|at| [at.saturating_sub(1), at]).collect();
+        let (mut near, mut risky, mut unsynced) = (Vec::new(), Vec::new(), 0);
+        for (moment, event) in self.events.iter().enumerate() {
+            match event {
+                Event::Write { data, .. } => unsynced += data.len(),
+                Event::Sync { .. } => unsynced = 0,
+                _ => {}
+            }
+            if matches!(event, Event::Sync { .. } | Event::Acknowledged(_)) {
+                near.extend([moment.saturating_sub(1), moment]);
+            }
+            risky.push((unsynced, moment));
+        }
+        risky.sort_unstable();
+        let risky: Vec<_> =
+            risky.split_off(all - all / 20 - 1).into_iter().map(|(_, moment)| moment).collect();
+        let every: Vec<_> = (0..all).collect();
         let mut rng = Rng::new(effort.seed);
-        let half = effort.cuts / 2;
-        let mut moments: Vec<_> = (0..half).map(|_| near[rng.below(near.len())]).collect();
-        moments.extend((half..effort.cuts).map(|_| rng.below(all)));
+        let mut moments: Vec<_> = [near, risky, every]
+            .into_iter()
+            .cycle()
+            .take(effort.cuts)
+            .map(|from| from[rng.below(from.len())])
+            .collect();
         moments.sort_unstable();
         moments.dedup();
         moments

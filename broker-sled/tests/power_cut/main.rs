@@ -105,7 +105,14 @@ fn effort(cuts: usize) -> (Effort, u64) {
     if env::var_os("POWER_CUTS").is_some_and(|value| value == "all") {
         (Effort { cuts: usize::MAX, images: 2, seed: seed() }, 150)
     } else {
-        (Effort { cuts, images: 1, seed: seed() }, 66)
+        (
+            Effort {
+                cuts,
+                images: env::var("POWER_CUT_IMAGES").map_or(1, |n| n.parse().unwrap()),
+                seed: seed(),
+            },
+            66,
+        )
     }
 }
 
