@@ -8,6 +8,12 @@
 //!   directories once.
 //! - **Pages above a quarter of a segment go to files that sled never syncs** (`blobs/`). Values are cut into chunks and
 //!   segments are large, so that no page gets there (see `keys.rs` for the sum).
+//! - **sled must never have a segment unsynced**: it takes what it flushed for durable. With more than that unsynced, a
+//!   power cut left stores that did not open or had half of a batch. Bursts of `Buffered` commits are therefore synced
+//!   now and then. A single batch cannot be: batches of 6 MiB came through all simulated cuts, batches of 20 MiB lost
+//!   commits. **Keep batches below 6 MiB.**
+//! - **The file system must keep the order of names**, as ext4, XFS and btrfs do: sled does not sync the name of the
+//!   snapshot that it writes when it opens. See `tests/power_cut`, which simulates power cuts and has the numbers.
 //! - **One tree**: sled's batches are atomic per tree. Both spaces share it, told apart by a tag byte.
 //! - **No background flush**: sled can deadlock when anything but the writer flushes. All work is done by the thread
 //!   that commits, one at a time.

@@ -15,7 +15,9 @@ const SECTOR: usize = 512;
 pub(crate) enum Names {
     /// As soon as the call returns.
     AtOnce,
-    /// When its directory has been synced.
+    /// In the order of the calls, at the latest with the next sync of anything: a file system with a journal.
+    Journaled,
+    /// When its directory has been synced, and until then in any order: all that POSIX promises.
     WhenSynced,
 }
 
@@ -92,7 +94,8 @@ impl Disk {
             }
             Event::Sync { path, began, .. } => {
                 if let Some(node) = self.find(path) {
-                    self.sync(node, *began);
+                    self.nodes[node].sync(*began);
+                    self.journal(*began);
                 }
             }
             Event::Acknowledged(_) => {}
@@ -103,7 +106,10 @@ impl Disk {
     /// What is found after a power cut at this moment.
     pub(crate) fn image(&self, left: Left, rng: &mut Rng) -> Image {
         let mut image = Image::new();
-        self.collect(0, "", left, rng, &mut image);
+        let unsynced = self.nodes.iter().filter(|node| node.is_directory).flat_map(|node| &node.pending);
+        let moments: Vec<_> = unsynced.map(|(at, _)| *at).collect();
+        let journaled = moments.get(rng.below(moments.len() + 1)).copied().unwrap_or(self.now);
+        self.collect((0, ""), left, journaled, rng, &mut image);
         image
     }
 
@@ -111,7 +117,15 @@ impl Disk {
         self.nodes.iter().all(|node| node.pending.is_empty())
     }
 
-    fn collect(&self, node: usize, path: &str, left: Left, rng: &mut Rng, image: &mut Image) {
+    /// `journaled` is the moment up to which a journal has the names.
+    fn collect(
+        &self,
+        (node, path): (usize, &str),
+        left: Left,
+        journaled: usize,
+        rng: &mut Rng,
+        image: &mut Image,
+    ) {
         let node = &self.nodes[node];
         if !node.is_directory {
             image.insert(path.to_owned(), Some(node.content(left, rng)));
@@ -121,14 +135,20 @@ impl Disk {
             image.insert(path.to_owned(), None);
         }
         let mut names = node.names.clone();
-        for (_, change) in &node.pending {
-            if left == Left::Everything || (left == Left::Some && rng.below(2) == 0) {
+        for (at, change) in &node.pending {
+            let kept = match left {
+                Left::Nothing => false,
+                Left::Everything => true,
+                Left::Some if self.names == Names::Journaled => *at < journaled,
+                Left::Some => rng.below(2) == 0,
+            };
+            if kept {
                 rename(&mut names, change);
             }
         }
         for (name, child) in names {
             let child_path = if path.is_empty() { name } else { format!("{path}/{name}") };
-            self.collect(child, &child_path, left, rng, image);
+            self.collect((child, &child_path), left, journaled, rng, image);
         }
     }
 
@@ -165,8 +185,11 @@ impl Disk {
         }
     }
 
-    fn sync(&mut self, node: usize, began: usize) {
-        self.nodes[node].sync(began);
+    /// What the journal has written with the sync of a file.
+    fn journal(&mut self, began: usize) {
+        if self.names == Names::Journaled {
+            self.nodes.iter_mut().filter(|node| node.is_directory).for_each(|node| node.sync(began));
+        }
     }
 }
 

