@@ -51,7 +51,7 @@ pub(crate) fn open(path: &Path, options: &SledOptions) -> Result<SledStorage, St
         db: Some(db),
         file,
         file_path,
-        committed: Mutex::new(Committed { number, record }),
+        committed: Mutex::new(Committed { number, record, unsynced_bytes: 0 }),
         view: RwLock::new(()),
         failed: AtomicBool::new(false),
         _lock: lock,

@@ -9,8 +9,12 @@ use broker_core::storage::{Batch, Op};
 
 use crate::{chunks, keys};
 
-pub(crate) fn of(batch: &Batch, tree: &sled::Tree) -> sled::Result<sled::Batch> {
-    let mut writes = Writes { tree, last: BTreeMap::new() };
+/// What sled adds to each operation in its log, about.
+const OVERHEAD_BYTES: usize = 64;
+
+/// The batch, and how much it asks sled to write and to clean up, in bytes.
+pub(crate) fn of(batch: &Batch, tree: &sled::Tree) -> sled::Result<(sled::Batch, usize)> {
+    let mut writes = Writes { tree, last: BTreeMap::new(), removed_bytes: 0 };
     for op in batch.ops() {
         match op {
             Op::PutRow { partition, seq, value } => writes.put(&keys::row(partition, seq).start, value),
@@ -22,19 +26,23 @@ pub(crate) fn of(batch: &Batch, tree: &sled::Tree) -> sled::Result<sled::Batch> 
         }
     }
     let mut applied = sled::Batch::default();
+    let mut bytes = writes.removed_bytes;
     for (key, value) in writes.last {
+        bytes += OVERHEAD_BYTES + key.len() + value.as_ref().map_or(0, Vec::len);
         match value {
             Some(value) => applied.insert(key, value),
             None => applied.remove(key),
         }
     }
-    Ok(applied)
+    Ok((applied, bytes))
 }
 
 struct Writes<'a> {
     tree: &'a sled::Tree,
     /// The last write of each key: a value, or its removal.
     last: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    /// The values that are removed: sled writes the rest of their pages again.
+    removed_bytes: usize,
 }
 
 impl Writes<'_> {
@@ -50,8 +58,10 @@ impl Writes<'_> {
         for (_, value) in self.last.range_mut(range.clone()) {
             *value = None;
         }
-        for key in self.tree.range(range).keys() {
-            self.last.insert(key?.to_vec(), None);
+        for entry in self.tree.range(range) {
+            let (key, value) = entry?;
+            self.removed_bytes += value.len();
+            self.last.insert(key.to_vec(), None);
         }
         Ok(())
     }
