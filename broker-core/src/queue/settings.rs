@@ -34,7 +34,8 @@ pub struct QueueSettings {
     pub max_message_size: Option<usize>,
     /// How long a receive waits for a message if it does not say: 0 to 20 seconds, by default zero.
     pub receive_wait_time: Option<Duration>,
-    /// What a send or delete survives before it is answered, by default [`Durability::Synced`].
+    /// What a send or delete survives before it is answered, by default [`Durability::Synced`]. With less, a power cut
+    /// can undo what was acknowledged, and the ids and receipts of messages that were lost can be given out again.
     pub durability: Option<Durability>,
 }
 
