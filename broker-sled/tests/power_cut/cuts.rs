@@ -144,6 +144,20 @@ impl Run {
         begun.values().map(|times| times - 1).sum()
     }
 
+    /// The most bytes of sled's file that were written and not synced.
+    pub(crate) fn most_unsynced(&self) -> usize {
+        let (mut most, mut unsynced) = (0, 0);
+        for event in &self.events {
+            match event {
+                Event::Write { path, data, .. } if path.ends_with("/store/sled/db") => unsynced += data.len(),
+                Event::Sync { path, .. } if path.ends_with("/store/sled/db") => unsynced = 0,
+                _ => {}
+            }
+            most = most.max(unsynced);
+        }
+        most
+    }
+
     /// Shows the disk after each event.
     fn visit(&self, names: Names, mut visit: impl FnMut(usize, &Disk, u64)) {
         let mut disk = Disk::new(&self.before, names);

@@ -259,10 +259,9 @@ impl Moments {
     fn draw(&self, rng: &mut Rng) -> usize {
         match self.left {
             Left::Everything => self.all,
-            Left::Nothing => 0,
             Left::Some if rng.below(4) == 0 => rng.below(self.all + 1),
             Left::Some if rng.below(16) < self.odds => self.all,
-            Left::Some => 0,
+            Left::Some | Left::Nothing => 0,
         }
     }
 

@@ -81,12 +81,12 @@ pub(crate) fn commit(mix: Mix, number: u64) -> (Batch, Durability) {
         batch.trim_rows(2, number - 10);
     }
     // More than a segment in one batch.
-    if number % 40 == 30 || mix == Mix::Large {
+    if (mix == Mix::Queue && number % 40 == 30) || mix == Mix::Large {
         for seq in 0..6 {
             batch.put_row(3, number * 8 + seq, Rng::new(number * 8 + seq).bytes(LARGE));
         }
     }
-    if number % 40 == 32 || (mix == Mix::Large && number % 2 == 0) {
+    if number % 40 == 32 || (mix == Mix::Large && number.is_multiple_of(2)) {
         batch.trim_rows(3, u64::MAX);
     }
     (batch, mix.durability(number))
