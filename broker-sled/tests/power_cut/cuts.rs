@@ -144,12 +144,16 @@ impl Run {
         begun.values().map(|times| times - 1).sum()
     }
 
-    /// The most bytes of sled's file that were written and not synced.
+    /// The most bytes of sled's file that were written and not synced, but for the zeros that recovery writes.
     pub(crate) fn most_unsynced(&self) -> usize {
         let (mut most, mut unsynced) = (0, 0);
         for event in &self.events {
             match event {
-                Event::Write { path, data, .. } if path.ends_with("/store/sled/db") => unsynced += data.len(),
+                Event::Write { path, data, .. }
+                    if path.ends_with("/store/sled/db") && data.iter().any(|byte| *byte != 0) =>
+                {
+                    unsynced += data.len();
+                }
                 Event::Sync { path, .. } if path.ends_with("/store/sled/db") => unsynced = 0,
                 _ => {}
             }
