@@ -48,7 +48,8 @@ pub(crate) fn start(engine: &Arc<Engine>, leftover: Leftover) {
     let runtime = engine.pipeline.runtime().clone();
     let engine = Arc::downgrade(engine);
     runtime.spawn(async move {
-        // A failure has poisoned the broker, whose users are told; the note is found at the next open.
+        // A failed commit has stopped the broker, whose users are told, and a failed read harms nobody: either way the
+        // note is found at the next open.
         let _ = clear(&engine, leftover).await;
     });
 }
