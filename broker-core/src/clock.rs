@@ -43,6 +43,16 @@ impl fmt::Debug for Timestamp {
     }
 }
 
+/// As RFC 3339, in UTC.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The last moment that RFC 3339 can write.
+        const LAST: u64 = 253_402_300_799_999;
+        let time = SystemTime::UNIX_EPOCH + Duration::from_millis(self.0.min(LAST));
+        fmt::Display::fmt(&humantime::format_rfc3339_millis(time), f)
+    }
+}
+
 /// Whole milliseconds of a duration; what does not fit counts as for ever.
 pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)

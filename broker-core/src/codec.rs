@@ -71,11 +71,9 @@ impl<'a> Reader<'a> {
     }
 
     /// A length-prefixed field that must be UTF-8.
-    pub(crate) fn string(&mut self) -> Result<String, Malformed> {
+    pub(crate) fn str(&mut self) -> Result<&'a str, Malformed> {
         let length = self.u32()? as usize;
-        let text =
-            std::str::from_utf8(self.take(length)?).map_err(|_| Malformed("a text field is not UTF-8"))?;
-        Ok(text.to_owned())
+        std::str::from_utf8(self.take(length)?).map_err(|_| Malformed("a text field is not UTF-8"))
     }
 
     /// All that is left, sharing the record's memory.

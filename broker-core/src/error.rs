@@ -119,6 +119,44 @@ pub enum Error {
         /// The refused handle.
         receipt: String,
     },
+    /// The receipt handle is of a delivery to a FIFO queue whose visibility timeout is over, or that was taken back: the
+    /// message is in the queue and may be delivered again. Nothing happened; do the work again when it is.
+    #[error("the receipt handle {receipt} has expired")]
+    ReceiptHandleExpired {
+        /// The refused handle.
+        receipt: String,
+    },
+    /// The queue has no dead-letter queue to give a message up to, or it was deleted. Set a
+    /// [`RedrivePolicy`](crate::RedrivePolicy), or create the queue that it names; nothing happened.
+    #[error("the queue {name:?} has no dead-letter queue")]
+    NoDeadLetterQueue {
+        /// The queue whose policy names none.
+        name: String,
+    },
+    /// The queue is the dead-letter queue of no other queue, so there is nothing to redrive. Nothing happened.
+    #[error("the queue {name:?} must be configured as a dead-letter queue")]
+    NotADeadLetterQueue {
+        /// The queue that messages were to be moved from.
+        name: String,
+    },
+    /// A move task is running for this source queue. Wait for it or cancel it; nothing happened.
+    #[error("there is already a task running for the queue {name:?}, only one at a time is allowed")]
+    MoveTaskRunning {
+        /// The source queue.
+        name: String,
+    },
+    /// Too many move tasks are running. Wait for one or cancel one; nothing happened.
+    #[error("{max} move tasks are running, no more are allowed")]
+    TooManyMoveTasks {
+        /// The most that may run.
+        max: usize,
+    },
+    /// There is no such move task, or it is not running. Nothing happened.
+    #[error("the move task {task} does not exist or is not running")]
+    MoveTaskDoesNotExist {
+        /// The task's handle.
+        task: String,
+    },
     /// Too many messages are in flight for another short poll. Delete what is done; nothing happened.
     #[error("{in_flight} messages are in flight, at most {max} are allowed")]
     OverLimit {

@@ -48,8 +48,7 @@ impl MessageId {
     }
 
     /// The queue and the sequence that `new` was given.
-    #[cfg(test)]
-    fn origin(self, seed: Seed) -> (u64, u64) {
+    pub(crate) fn origin(self, seed: Seed) -> (u64, u64) {
         let (mut left, mut right) = self.halves();
         for round in (0..ROUNDS).rev() {
             (left, right) = (right ^ (mix(left ^ seed.0.wrapping_add(round)) & HALF), left);
@@ -66,7 +65,6 @@ impl MessageId {
         Self(high << 80 | 4 << 76 | middle << 64 | 0b10 << 62 | low)
     }
 
-    #[cfg(test)]
     fn halves(self) -> (u64, u64) {
         let bits = (self.0 >> 80) << 74 | (self.0 >> 64 & 0xfff) << 62 | self.0 & ((1 << 62) - 1);
         let half = |part: u128| u64::try_from(part & u128::from(HALF)).expect("masked to 61 bits");
@@ -76,6 +74,11 @@ impl MessageId {
     /// The 128 bits of the UUID.
     pub fn as_u128(self) -> u128 {
         self.0
+    }
+
+    /// The id with these bits, as they were stored.
+    pub(crate) fn from_bits(bits: u128) -> Self {
+        Self(bits)
     }
 }
 
@@ -97,6 +100,39 @@ impl fmt::Display for MessageId {
 impl fmt::Debug for MessageId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+/// The place of a message in the order of its FIFO queue: as text, a decimal number of 20 digits. Larger for each later
+/// message of a queue, with gaps; never given out twice.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SequenceNumber(u128);
+
+/// The smallest sequence number: like those of SQS in length. 10^17 of them fit before a 21st digit is needed.
+const FIRST_SEQUENCE_NUMBER: u128 = 18_849_496_460_467_696_128;
+/// Numbers of neighbours differ by this much, so that nobody counts on them being consecutive.
+const SEQUENCE_NUMBER_STEP: u128 = 256;
+
+impl SequenceNumber {
+    pub(crate) fn new(seq: u64) -> Self {
+        Self(FIRST_SEQUENCE_NUMBER + u128::from(seq) * SEQUENCE_NUMBER_STEP)
+    }
+
+    /// The number.
+    pub fn as_u128(self) -> u128 {
+        self.0
+    }
+}
+
+impl fmt::Display for SequenceNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Debug for SequenceNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
     }
 }
 

@@ -132,13 +132,18 @@ pub mod storage;
 pub use broker::{Broker, BrokerBuilder, Flushed, QueueBuilder};
 pub use clock::{Clock, ManualClock, Sleep, Timestamp, TokioClock};
 pub use error::{Certainty, Error, Result};
-pub use ids::{MessageId, ParseReceiptError, ReceiptHandle};
+pub use ids::{MessageId, ParseReceiptError, ReceiptHandle, SequenceNumber};
 pub use limits::{BodyRule, Limits, MemoryBounds};
 pub use queue::{
     Delivery, LocalQueue, Messages, Queue, QueueExt,
     attributes::{AttributeValue, MessageAttributes},
     entries::{Entries, EntryId, Outcomes},
+    inspect::{Explanation, Peeked, QueueStats, WhyEmpty},
     message::{Message, SendMessage, Sent},
-    options::{ChangeVisibility, Deleted, QueueAttributes, QueueCounters, ReceiveOptions, VisibilityChanged},
-    settings::QueueSettings,
+    options::{
+        ChangeVisibility, DeadLettered, Deleted, FifoAttributes, QueueAttributes, QueueCounters,
+        ReceiveOptions, VisibilityChanged,
+    },
+    redrive::{DeadLetter, RedriveAllowPolicy, RedrivePolicy},
+    settings::{DeduplicationScope, FifoThroughputLimit, QueueSettings},
 };

@@ -56,6 +56,8 @@ pub struct Limits {
     pub retention_max: Duration,
     /// The most messages of a queue in flight at once.
     pub in_flight_max: usize,
+    /// The most move tasks that run at once, in the whole broker.
+    pub move_tasks_max: usize,
     /// How long a name is taken after its queue was deleted. SQS: 60 seconds.
     pub recreate_wait: Duration,
     /// How long after a purge another one is refused. SQS: 60 seconds.
@@ -85,6 +87,7 @@ impl Limits {
             retention_min: Duration::from_secs(60),
             retention_max: Duration::from_secs(1_209_600),
             in_flight_max: 120_000,
+            move_tasks_max: 100,
             recreate_wait: Duration::ZERO,
             purge_wait: Duration::ZERO,
         }
@@ -116,6 +119,7 @@ impl Limits {
             retention_min: Duration::from_millis(1),
             retention_max: LONG,
             in_flight_max: usize::MAX,
+            move_tasks_max: 10_000,
             recreate_wait: Duration::ZERO,
             purge_wait: Duration::ZERO,
         }
@@ -142,11 +146,14 @@ pub struct MemoryBounds {
     pub staged: usize,
     /// The bytes of those bodies; the one that crosses this is kept too.
     pub staged_bytes: usize,
+    /// Messages with a group that wait in memory, without their bodies, while free groups are looked for behind them.
+    /// Beyond these the queue is not searched (rule F36). About 150 bytes each.
+    pub searched: usize,
 }
 
 impl Default for MemoryBounds {
     /// Room for a few thousand messages: one or two megabytes in the worst case.
     fn default() -> Self {
-        Self { ready: 8_192, delayed: 10_000, staged: 256, staged_bytes: 256 * 1024 }
+        Self { ready: 8_192, delayed: 10_000, staged: 256, staged_bytes: 256 * 1024, searched: 120_000 }
     }
 }

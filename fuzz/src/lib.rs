@@ -17,6 +17,6 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
 
 /// A broker with a seed, a clock and bounds that are the same in every run.
 pub fn builder(store: &MemStorage, clock: &ManualClock) -> BrokerBuilder {
-    let tiny = MemoryBounds { ready: 3, delayed: 2, staged: 3, staged_bytes: 64 };
+    let tiny = MemoryBounds { ready: 3, delayed: 2, staged: 3, staged_bytes: 64, searched: 6 };
     Broker::builder(store.clone()).clock(clock.clone()).memory(tiny).seed(7)
 }

@@ -106,7 +106,6 @@ impl Broker {
         tags: &BTreeMap<String, String>,
     ) -> Result<LocalQueue> {
         let Engine { pipeline, limits, .. } = &*self.engine;
-        check::queue_name(name, limits)?;
         let value_bytes_max = pipeline.profile().value_bytes_max.saturating_sub(ROW_OVERHEAD_MAX);
         settings.check(limits, value_bytes_max)?;
         check::tags(tags, limits)?;
@@ -118,7 +117,8 @@ impl Broker {
                 }
                 (cell, pipeline.barrier()?)
             } else {
-                let settings = Settings::defaults(limits, value_bytes_max).with(settings);
+                check::queue_name(name, settings.fifo == Some(true), limits)?;
+                let settings = Settings::new(limits, value_bytes_max, settings)?;
                 self.add_queue(&mut queues, name, settings, tags.clone())?
             }
         };

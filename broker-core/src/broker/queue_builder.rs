@@ -10,7 +10,11 @@ use std::{
 use super::Broker;
 use crate::{
     error::Result,
-    queue::{LocalQueue, settings::QueueSettings},
+    queue::{
+        LocalQueue,
+        redrive::{RedriveAllowPolicy, RedrivePolicy},
+        settings::{DeduplicationScope, QueueSettings},
+    },
     storage::Durability,
 };
 
@@ -70,6 +74,32 @@ impl QueueBuilder {
     /// What a send or delete survives before it is answered, by default [`Durability::Synced`].
     pub fn durability(self, durability: Durability) -> Self {
         Self { settings: self.settings.durability(durability), ..self }
+    }
+
+    /// A FIFO queue, whose name must end with `.fifo`.
+    pub fn fifo(self) -> Self {
+        Self { settings: self.settings.fifo(true), ..self }
+    }
+
+    /// FIFO: the SHA-256 of the body is the deduplication id of a message that has none.
+    pub fn dedup_by_content(self) -> Self {
+        Self { settings: self.settings.content_based_deduplication(true), ..self }
+    }
+
+    /// FIFO: among which messages a deduplication id counts as the same, by default among all.
+    pub fn deduplication_scope(self, scope: DeduplicationScope) -> Self {
+        Self { settings: self.settings.deduplication_scope(scope), ..self }
+    }
+
+    /// Messages go to `queue`, which must exist, after they were received `max_receive_count` times: 1 to 1,000.
+    pub fn dead_letter(self, queue: impl Into<String>, max_receive_count: u32) -> Self {
+        let policy = RedrivePolicy::to(queue, max_receive_count);
+        Self { settings: self.settings.redrive_policy(policy), ..self }
+    }
+
+    /// Which queues may have this one as their dead-letter queue, by default all.
+    pub fn redrive_allow_policy(self, policy: RedriveAllowPolicy) -> Self {
+        Self { settings: self.settings.redrive_allow_policy(policy), ..self }
     }
 
     /// A tag, set if the queue is new.

@@ -9,15 +9,20 @@ use crate::{
     limits::{BodyRule, Limits},
 };
 
-/// Refuses a queue name that is not 1 to 80 letters, digits, hyphens and underscores (rule Q5).
-pub(crate) fn queue_name(name: &str, limits: &Limits) -> Result<()> {
-    let stem = name.strip_suffix(".fifo");
-    if stem.is_some() {
-        return Err(Error::invalid("name", name, "the suffix .fifo is for FIFO queues only"));
-    }
+/// Refuses a queue name that is not 1 to 80 letters, digits, hyphens and underscores; that of a FIFO queue ends with
+/// `.fifo`, which counts (rule Q5).
+pub(crate) fn queue_name(name: &str, fifo: bool, limits: &Limits) -> Result<()> {
+    let stem = match (name.strip_suffix(".fifo"), fifo) {
+        (Some(stem), true) => stem,
+        (Some(_), false) => {
+            return Err(Error::invalid("name", name, "the suffix .fifo is for FIFO queues only"));
+        }
+        (None, true) => return Err(Error::invalid("name", name, "that of a FIFO queue must end with .fifo")),
+        (None, false) => name,
+    };
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
     let max = limits.queue_name_chars_max.min(NAME_CHARS_CEILING);
-    if name.is_empty() || name.len() > max || !name.bytes().all(allowed) {
+    if stem.is_empty() || name.len() > max || !stem.bytes().all(allowed) {
         let reason = format!("must be 1 to {max} letters, digits, hyphens and underscores");
         return Err(Error::invalid("name", name, reason));
     }
@@ -56,7 +61,7 @@ const TAG_KEY_BYTES_MAX: usize = 512;
 const TAG_VALUE_BYTES_MAX: usize = 1024;
 
 /// Everything about a message that does not depend on its queue's state. Its size is checked by the queue.
-pub(crate) fn message(message: &SendMessage, limits: &Limits) -> Result<()> {
+pub(crate) fn message(message: &SendMessage, fifo: bool, limits: &Limits) -> Result<()> {
     body(&message.body, limits)?;
     check_duration("delay", message.delay, std::time::Duration::ZERO, limits.delay_max)?;
     if message.attributes.len() > limits.attributes_max {
@@ -70,8 +75,17 @@ pub(crate) fn message(message: &SendMessage, limits: &Limits) -> Result<()> {
     if let Some(group_id) = &message.group_id {
         id_of_128("group_id", group_id)?;
     }
-    if let Some(id) = &message.deduplication_id {
-        return Err(Error::invalid("deduplication_id", id, "is not valid for this queue type"));
+    match (&message.deduplication_id, message.delay) {
+        (Some(id), _) if fifo => id_of_128("deduplication_id", id)?,
+        (Some(id), _) => {
+            return Err(Error::invalid("deduplication_id", id, "is not valid for this queue type"));
+        }
+        // Rule F12. Zero is taken, and the queue's delay holds all the same.
+        (None, Some(delay)) if fifo && !delay.is_zero() => {
+            let reason = "a FIFO queue has one delay for all its messages";
+            return Err(Error::invalid("delay", format!("{delay:?}"), reason));
+        }
+        _ => {}
     }
     if let Some(trace_header) = &message.trace_header
         && (trace_header.is_empty() || trace_header.len() > TRACE_HEADER_BYTES_MAX)
@@ -218,7 +232,7 @@ fn number_is_allowed(text: &str) -> bool {
 }
 
 /// Rule Q25: group ids and the like.
-fn id_of_128(field: &'static str, id: &str) -> Result<()> {
+pub(crate) fn id_of_128(field: &'static str, id: &str) -> Result<()> {
     if id.is_empty() || id.len() > 128 || !id.bytes().all(|b| b.is_ascii_graphic()) {
         return Err(Error::invalid(field, id, "must be 1 to 128 letters, digits and ASCII punctuation"));
     }

@@ -17,7 +17,7 @@ use super::{
     Queue,
     entries::{Entries, Outcomes},
     message::{Message, SendMessage, Sent},
-    options::{ChangeVisibility, Deleted, ReceiveOptions, VisibilityChanged},
+    options::{ChangeVisibility, DeadLettered, Deleted, ReceiveOptions, VisibilityChanged},
 };
 use crate::error::{Error, Result};
 
@@ -151,6 +151,12 @@ impl Delivery {
     /// was received.
     pub async fn extend(&self, timeout: Duration) -> Result<VisibilityChanged> {
         self.retry_in(timeout).await
+    }
+
+    /// Gives the message up to the queue's dead-letter queue, with the reason that is kept there: trying again would not
+    /// help. See [`LocalQueue::dead_letter`](super::LocalQueue::dead_letter).
+    pub async fn dead(&self, reason: impl Into<String>) -> Result<DeadLettered> {
+        self.queue.dead_letter(self.message.receipt, reason.into()).await
     }
 
     /// The message without its queue.

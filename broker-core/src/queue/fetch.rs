@@ -80,7 +80,7 @@ pub(crate) fn seq_in(key: &Bytes) -> Result<u64, StorageError> {
 }
 
 pub(crate) fn lease_in(key: &Bytes, value: &Bytes) -> Result<Lease, StorageError> {
-    Lease::decode(value).map_err(|what| damaged_key(key, what))
+    Lease::decode(value).map(|(lease, _)| lease).map_err(|what| damaged_key(key, what))
 }
 
 fn damaged_key(key: &Bytes, what: Malformed) -> StorageError {
@@ -106,9 +106,8 @@ impl Recalled {
             return Ok(Some(Self { lease, cold: true }));
         }
         let Some(row) = store.row(partition, seq)? else { return Ok(None) };
-        let RowHead { sent_at, visible_from } =
-            RowHead::read(&row).map_err(|what| damaged_row(partition, seq, what))?;
-        let lease = Lease::untouched(sent_at, visible_from);
-        Ok((visible_from <= now).then_some(Self { lease, cold: false }))
+        let lease =
+            Lease::untouched(RowHead::read(&row).map_err(|what| damaged_row(partition, seq, what))?);
+        Ok((lease.visible_at <= now).then_some(Self { lease, cold: false }))
     }
 }

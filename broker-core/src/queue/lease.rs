@@ -2,13 +2,16 @@
 
 use bytes::Bytes;
 
-use crate::codec::{Malformed, Reader, write_u32, write_u64};
+use super::row::RowHead;
+use crate::codec::{Malformed, Reader};
 
 /// The mutable part of a message. Times are milliseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Lease {
     /// When the message was sent: retention counts from here.
     pub(crate) sent_at: u64,
+    /// When it came into this queue: later, if it was moved from another one.
+    pub(crate) queued_at: u64,
     /// When the message can be received (again).
     pub(crate) visible_at: u64,
     /// When it was received for the first time; zero if never.
@@ -19,12 +22,15 @@ pub(crate) struct Lease {
     pub(crate) deliveries: u32,
 }
 
-const ENCODED_BYTES: usize = 4 * 8 + 4;
+const ENCODED_BYTES: usize = 5 * 8 + 4;
+/// The longest group id.
+const GROUP_BYTES_MAX: usize = 128;
 
 impl Lease {
     /// A message that nobody has received yet.
-    pub(crate) fn untouched(sent_at: u64, visible_at: u64) -> Self {
-        Self { sent_at, visible_at, first_received_at: 0, received_at: 0, deliveries: 0 }
+    pub(crate) fn untouched(head: RowHead) -> Self {
+        let RowHead { sent_at, queued_at, visible_from: visible_at } = head;
+        Self { sent_at, queued_at, visible_at, first_received_at: 0, received_at: 0, deliveries: 0 }
     }
 
     /// The lease after one more hand-out.
@@ -54,26 +60,50 @@ impl Lease {
         Self { deliveries: delivery, first_received_at, received_at: now, ..self }
     }
 
-    pub(crate) fn encode(&self) -> [u8; ENCODED_BYTES] {
-        let mut out = Vec::with_capacity(ENCODED_BYTES);
-        for time in [self.sent_at, self.visible_at, self.first_received_at, self.received_at] {
-            write_u64(&mut out, time);
+    /// The stored form: the lease, and the message's group behind it.
+    pub(crate) fn encode(&self, group: Option<&str>) -> EncodedLease {
+        let mut bytes = [0; ENCODED_BYTES + GROUP_BYTES_MAX];
+        let times = [self.sent_at, self.queued_at, self.visible_at, self.first_received_at, self.received_at];
+        for (place, time) in bytes.chunks_exact_mut(8).zip(times) {
+            place.copy_from_slice(&time.to_le_bytes());
         }
-        write_u32(&mut out, self.deliveries);
-        out.try_into().expect("four times and a count")
+        bytes[ENCODED_BYTES - 4..ENCODED_BYTES].copy_from_slice(&self.deliveries.to_le_bytes());
+        let group = group.unwrap_or_default().as_bytes();
+        bytes[ENCODED_BYTES..][..group.len()].copy_from_slice(group);
+        EncodedLease { bytes, length: ENCODED_BYTES + group.len() }
     }
 
-    pub(crate) fn decode(bytes: &Bytes) -> Result<Self, Malformed> {
+    /// The lease and the group; no group has no name.
+    pub(crate) fn decode(bytes: &Bytes) -> Result<(Self, Option<&str>), Malformed> {
         let mut reader = Reader::new(bytes);
         let lease = Self {
             sent_at: reader.u64()?,
+            queued_at: reader.u64()?,
             visible_at: reader.u64()?,
             first_received_at: reader.u64()?,
             received_at: reader.u64()?,
             deliveries: reader.u32()?,
         };
-        reader.end()?;
-        Ok(lease)
+        let group = bytes.get(ENCODED_BYTES..).unwrap_or_default();
+        if group.len() > GROUP_BYTES_MAX {
+            return Err(Malformed("the group of a lease is too long"));
+        }
+        let group = std::str::from_utf8(group).map_err(|_| Malformed("the group of a lease is not UTF-8"))?;
+        Ok((lease, (!group.is_empty()).then_some(group)))
+    }
+}
+
+/// A lease in its stored form, without an allocation: one is written at every receive.
+pub(crate) struct EncodedLease {
+    bytes: [u8; ENCODED_BYTES + GROUP_BYTES_MAX],
+    length: usize,
+}
+
+impl std::ops::Deref for EncodedLease {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes[..self.length]
     }
 }
 
@@ -86,12 +116,13 @@ mod tests {
     proptest! {
         #[test]
         fn a_lease_comes_back_as_it_was_stored(
-            sent_at: u64, visible_at: u64, first_received_at: u64, received_at: u64, deliveries: u32,
+            sent_at: u64, queued_at: u64, visible_at: u64, first_received_at: u64, received_at: u64, deliveries: u32,
+            group in proptest::option::of("[!-~]{1,128}"),
         ) {
-            let lease = Lease { sent_at, visible_at, first_received_at, received_at, deliveries };
-            let stored = Bytes::copy_from_slice(&lease.encode());
-            prop_assert_eq!(Lease::decode(&stored), Ok(lease));
-            prop_assert!(Lease::decode(&stored.slice(1..)).is_err());
+            let lease = Lease { sent_at, queued_at, visible_at, first_received_at, received_at, deliveries };
+            let stored = Bytes::copy_from_slice(&lease.encode(group.as_deref()));
+            prop_assert_eq!(Lease::decode(&stored), Ok((lease, group.as_deref())));
+            prop_assert!(Lease::decode(&stored.slice(..ENCODED_BYTES - 1)).is_err());
         }
     }
 }

@@ -5,10 +5,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::attributes::{AttributeValue, MessageAttributes};
+use super::{
+    attributes::{AttributeValue, MessageAttributes},
+    redrive::DeadLetter,
+};
 use crate::{
     clock::Timestamp,
-    ids::{MessageId, ReceiptHandle},
+    ids::{MessageId, ReceiptHandle, SequenceNumber},
 };
 
 /// A message to be sent: a body and, if wanted, a delay, attributes and more.
@@ -33,9 +36,11 @@ pub struct SendMessage {
     pub delay: Option<Duration>,
     /// Attributes beside the body.
     pub attributes: MessageAttributes,
-    /// The message group. On a standard queue a group is a tenant of a fair queue: it implies no order.
+    /// The message group, which a FIFO queue needs: messages of a group are received in the order of sending. On a
+    /// standard queue a group is a tenant of a fair queue: it implies no order.
     pub group_id: Option<String>,
-    /// The deduplication id, which only FIFO queues take.
+    /// The deduplication id, which only FIFO queues take: a message with an id that was sent in the last five minutes is
+    /// accepted and not enqueued.
     pub deduplication_id: Option<String>,
     /// The system attribute `AWSTraceHeader`.
     pub trace_header: Option<String>,
@@ -66,6 +71,11 @@ impl SendMessage {
     /// Belongs to a message group: 1 to 128 letters, digits and ASCII punctuation.
     pub fn group_id(self, group_id: impl Into<String>) -> Self {
         Self { group_id: Some(group_id.into()), ..self }
+    }
+
+    /// Has a deduplication id, on a FIFO queue: 1 to 128 letters, digits and ASCII punctuation.
+    pub fn deduplication_id(self, id: impl Into<String>) -> Self {
+        Self { deduplication_id: Some(id.into()), ..self }
     }
 
     /// Carries the system attribute `AWSTraceHeader`.
@@ -107,8 +117,12 @@ impl From<Vec<u8>> for SendMessage {
 /// A message that the queue has accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sent {
-    /// The id that every delivery of the message carries.
+    /// The id that every delivery of the message carries. That of the original if this was a duplicate.
     pub id: MessageId,
+    /// On a FIFO queue, the message's place in the order; that of the original if this was a duplicate.
+    pub sequence_number: Option<SequenceNumber>,
+    /// A message with this deduplication id was accepted in the last five minutes, so this one was not enqueued.
+    pub duplicate: bool,
 }
 
 /// A received message.
@@ -130,8 +144,14 @@ pub struct Message {
     pub sent_at: Timestamp,
     /// When it was received for the first time.
     pub first_received_at: Timestamp,
-    /// How often it was received, this time included.
+    /// How often it was received, this time included; in a dead-letter queue, those before the move too.
     pub receive_count: u32,
+    /// On a FIFO queue, the message's place in the order.
+    pub sequence_number: Option<SequenceNumber>,
+    /// On a FIFO queue, the deduplication id, given or computed. In a dead-letter queue it is the message's id.
+    pub deduplication_id: Option<String>,
+    /// In a dead-letter queue, why the message is there.
+    pub dead_letter: Option<DeadLetter>,
 }
 
 impl Message {

@@ -15,11 +15,13 @@ pub(crate) mod check;
 pub(crate) mod entries;
 mod ext;
 mod fetch;
+pub(crate) mod inspect;
 pub(crate) mod lease;
 pub(crate) mod message;
 pub(crate) mod options;
 pub(crate) mod record;
 pub(crate) mod recovery;
+pub(crate) mod redrive;
 mod row;
 pub(crate) mod settings;
 pub(crate) mod shell;
@@ -32,7 +34,9 @@ pub use shell::LocalQueue;
 use self::{
     entries::{Entries, Outcomes},
     message::{Message, SendMessage, Sent},
-    options::{ChangeVisibility, Deleted, QueueAttributes, ReceiveOptions, VisibilityChanged},
+    options::{
+        ChangeVisibility, DeadLettered, Deleted, QueueAttributes, ReceiveOptions, VisibilityChanged,
+    },
     settings::QueueSettings,
 };
 use crate::{error::Result, ids::ReceiptHandle};
@@ -67,6 +71,9 @@ pub trait Queue: Send + Sync + 'static {
         &self,
         entries: Entries<ChangeVisibility>,
     ) -> Result<Outcomes<VisibilityChanged>>;
+
+    /// Gives a message up to the dead-letter queue: see [`LocalQueue::dead_letter`].
+    async fn dead_letter(&self, receipt: ReceiptHandle, reason: String) -> Result<DeadLettered>;
 
     /// Removes all messages: see [`LocalQueue::purge`].
     async fn purge(&self) -> Result<()>;
@@ -106,6 +113,10 @@ impl Queue for LocalQueue {
         entries: Entries<ChangeVisibility>,
     ) -> Result<Outcomes<VisibilityChanged>> {
         LocalQueue::change_visibility_batch(self, entries).await
+    }
+
+    async fn dead_letter(&self, receipt: ReceiptHandle, reason: String) -> Result<DeadLettered> {
+        LocalQueue::dead_letter(self, receipt, reason).await
     }
 
     async fn purge(&self) -> Result<()> {

@@ -2,7 +2,11 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::settings::check_duration;
+use super::{
+    check,
+    redrive::{RedriveAllowPolicy, RedrivePolicy},
+    settings::{DeduplicationScope, Fifo, FifoThroughputLimit, check_duration},
+};
 use crate::{
     clock::Timestamp,
     error::{Error, Result},
@@ -36,6 +40,38 @@ pub struct QueueAttributes {
     pub tags: BTreeMap<String, String>,
     /// How many messages there are.
     pub counters: QueueCounters,
+    /// Where messages go that were received too often.
+    pub redrive_policy: RedrivePolicy,
+    /// Which queues may have this one as their dead-letter queue.
+    pub redrive_allow_policy: RedriveAllowPolicy,
+    /// What only FIFO queues have; `None` on a standard queue.
+    pub fifo: Option<FifoAttributes>,
+}
+
+/// What only a FIFO queue has (rule F1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FifoAttributes {
+    /// Whether the SHA-256 of the body is the deduplication id of a message that has none.
+    pub content_based_deduplication: bool,
+    /// The deduplication scope, as it was set last; in force is the one at creation (rule F24).
+    pub deduplication_scope: DeduplicationScope,
+    /// What SQS would count its throughput quota by.
+    pub throughput_limit: FifoThroughputLimit,
+}
+
+impl From<Fifo> for FifoAttributes {
+    fn from(fifo: Fifo) -> Self {
+        let Fifo { content_based_deduplication, deduplication_scope, throughput_limit, .. } = fifo;
+        Self { content_based_deduplication, deduplication_scope, throughput_limit }
+    }
+}
+
+impl FifoAttributes {
+    /// Whether SQS would run the queue in its high-throughput mode (rule F2).
+    pub fn high_throughput(&self) -> bool {
+        self.deduplication_scope == DeduplicationScope::MessageGroup
+            && self.throughput_limit == FifoThroughputLimit::PerMessageGroupId
+    }
 }
 
 /// How many messages a queue holds. Exact at the moment of the call.
@@ -68,11 +104,16 @@ pub struct ReceiveOptions {
     pub wait_time: Option<Duration>,
     /// How long the returned messages stay invisible: 0 to 12 hours.
     pub visibility_timeout: Option<Duration>,
+    /// On a FIFO queue, names this attempt: another receive with the same id within five minutes returns the same
+    /// messages with the same receipts, and starts their visibility timeout again (rule F39). It does so only while
+    /// all of them are in flight as they were, and in the life of the broker that received them: after reopening a
+    /// store the id means nothing. 1 to 128 letters, digits and ASCII punctuation.
+    pub attempt_id: Option<String>,
 }
 
 impl Default for ReceiveOptions {
     fn default() -> Self {
-        Self { max_messages: 1, wait_time: None, visibility_timeout: None }
+        Self { max_messages: 1, wait_time: None, visibility_timeout: None, attempt_id: None }
     }
 }
 
@@ -92,7 +133,13 @@ impl ReceiveOptions {
         Self { visibility_timeout: Some(timeout), ..self }
     }
 
+    /// Names this attempt: see [`attempt_id`](Self::attempt_id).
+    pub fn attempt_id(self, id: impl Into<String>) -> Self {
+        Self { attempt_id: Some(id.into()), ..self }
+    }
+
     pub(crate) fn check(&self, limits: &Limits) -> Result<()> {
+        self.attempt_id.as_ref().map_or(Ok(()), |id| check::id_of_128("attempt_id", id))?;
         if !(1..=limits.receive_max).contains(&self.max_messages) {
             let reason = format!("must be between 1 and {}", limits.receive_max);
             return Err(Error::invalid("max_messages", self.max_messages, reason));
@@ -110,6 +157,20 @@ pub enum Deleted {
     Gone,
     /// It has been received again since this receipt was given out, and stays for its new receiver.
     Stale,
+}
+
+/// What became of a message that its consumer gave up on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeadLettered {
+    /// It is in this dead-letter queue now.
+    Moved {
+        /// The dead-letter queue.
+        queue: String,
+    },
+    /// It has been received again since this receipt was given out, and stays for its new receiver.
+    Stale,
+    /// It is no longer in the queue: deleted, expired, purged or moved before.
+    Gone,
 }
 
 /// What became of a message whose visibility timeout was to be changed.

@@ -5,8 +5,9 @@
 //! | 1 | version |
 //! | 1 | flags: which optional fields follow |
 //! | 8 | sent at |
-//! | 8 | visible from: later than sent at if the message was delayed |
-//! | … | trace header, group id, attributes, each if its flag is set |
+//! | 8 | queued at: later than sent at if the message was moved here |
+//! | 8 | visible from: later than queued at if the message was delayed |
+//! | … | group id, trace header, deduplication id, attributes, origin, each if its flag is set |
 //! | rest | body |
 
 use bytes::Bytes;
@@ -14,15 +15,23 @@ use bytes::Bytes;
 use super::{
     attributes::{AttributeValue, MessageAttributes},
     message::SendMessage,
+    redrive::{DeadLetter, Origin},
 };
-use crate::codec::{Malformed, Reader, write_bytes, write_u32};
+use crate::{
+    clock::Timestamp,
+    codec::{Malformed, Reader, write_bytes, write_u32, write_u64},
+    ids::MessageId,
+};
 
 const VERSION: u8 = 1;
-const HEAD_BYTES: usize = 18;
+const HEAD_BYTES: usize = 26;
 
 const HAS_TRACE_HEADER: u8 = 1;
 const HAS_GROUP_ID: u8 = 2;
 const HAS_ATTRIBUTES: u8 = 4;
+const HAS_DEDUPLICATION_ID: u8 = 8;
+const HAS_ORIGIN: u8 = 16;
+const ALL_FLAGS: u8 = HAS_TRACE_HEADER | HAS_GROUP_ID | HAS_ATTRIBUTES | HAS_DEDUPLICATION_ID | HAS_ORIGIN;
 
 const VALUE_TEXT: u8 = 1;
 const VALUE_BINARY: u8 = 2;
@@ -31,10 +40,16 @@ const VALUE_BINARY: u8 = 2;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RowHead {
     pub(crate) sent_at: u64,
+    pub(crate) queued_at: u64,
     pub(crate) visible_from: u64,
 }
 
 impl RowHead {
+    /// A message sent now, and visible after the delay.
+    pub(crate) fn sent(now: u64, delay_ms: u64) -> Self {
+        Self { sent_at: now, queued_at: now, visible_from: now.saturating_add(delay_ms) }
+    }
+
     pub(crate) fn read(row: &[u8]) -> Result<Self, Malformed> {
         let head = row.first_chunk::<HEAD_BYTES>().ok_or(Malformed("the row ends inside its head"))?;
         if head[0] != VERSION {
@@ -43,30 +58,45 @@ impl RowHead {
         let number = |at: usize| {
             u64::from_le_bytes(head[at..at + 8].try_into().expect("eight bytes of the fixed head"))
         };
-        Ok(Self { sent_at: number(2), visible_from: number(10) })
+        Ok(Self { sent_at: number(2), queued_at: number(10), visible_from: number(18) })
     }
+}
+
+/// The group of a row, which is its first field.
+pub(crate) fn group_in(row: &Bytes) -> Result<Option<&str>, Malformed> {
+    if row.get(1).is_none_or(|flags| flags & HAS_GROUP_ID == 0) {
+        return Ok(None);
+    }
+    Reader::behind(row, HEAD_BYTES).str().map(Some)
 }
 
 /// A row whose times are not filled in yet: made outside the queue's lock, stamped inside.
 pub(crate) struct UnstampedRow(Vec<u8>);
 
 impl UnstampedRow {
-    /// Encodes a message that has passed the checks.
-    pub(crate) fn new(message: &SendMessage) -> Self {
+    /// Encodes a message that has passed the checks. A moved one has an origin.
+    pub(crate) fn new(message: &SendMessage, origin: Option<&Origin>) -> Self {
         let mut out = Vec::with_capacity(encoded_bytes(message));
         out.extend_from_slice(&[0; HEAD_BYTES]);
         out[0] = VERSION;
-        if let Some(trace_header) = &message.trace_header {
-            out[1] |= HAS_TRACE_HEADER;
-            write_bytes(&mut out, trace_header.as_bytes());
-        }
-        if let Some(group_id) = &message.group_id {
-            out[1] |= HAS_GROUP_ID;
-            write_bytes(&mut out, group_id.as_bytes());
+        let texts = [
+            (HAS_GROUP_ID, &message.group_id),
+            (HAS_TRACE_HEADER, &message.trace_header),
+            (HAS_DEDUPLICATION_ID, &message.deduplication_id),
+        ];
+        for (flag, text) in texts {
+            if let Some(text) = text {
+                out[1] |= flag;
+                write_bytes(&mut out, text.as_bytes());
+            }
         }
         if !message.attributes.is_empty() {
             out[1] |= HAS_ATTRIBUTES;
             write_attributes(&mut out, &message.attributes);
+        }
+        if let Some(origin) = origin {
+            out[1] |= HAS_ORIGIN;
+            write_origin(&mut out, origin);
         }
         out.extend_from_slice(&message.body);
         Self(out)
@@ -79,15 +109,40 @@ impl UnstampedRow {
 
     pub(crate) fn stamp(mut self, head: RowHead) -> Bytes {
         self.0[2..10].copy_from_slice(&head.sent_at.to_le_bytes());
-        self.0[10..18].copy_from_slice(&head.visible_from.to_le_bytes());
+        self.0[10..18].copy_from_slice(&head.queued_at.to_le_bytes());
+        self.0[18..26].copy_from_slice(&head.visible_from.to_le_bytes());
         Bytes::from(self.0)
     }
 }
 
 fn encoded_bytes(message: &SendMessage) -> usize {
     let text = |field: &Option<String>| field.as_ref().map_or(0, |text| 4 + text.len());
+    let texts = text(&message.trace_header) + text(&message.group_id) + text(&message.deduplication_id);
     let attributes: usize = message.attributes.iter().map(|(name, value)| 13 + value.size_bytes(name)).sum();
-    HEAD_BYTES + text(&message.trace_header) + text(&message.group_id) + 4 + attributes + message.body.len()
+    HEAD_BYTES + texts + 4 + attributes + message.body.len()
+}
+
+fn write_origin(out: &mut Vec<u8>, origin: &Origin) {
+    let Origin { id, why } = origin;
+    out.extend_from_slice(&id.as_u128().to_le_bytes());
+    write_bytes(out, why.source.as_bytes());
+    write_u32(out, why.receive_count);
+    for time in [why.first_received_at, why.last_received_at, why.moved_at] {
+        write_u64(out, time.as_millis());
+    }
+    // A reason that is there is not empty.
+    write_bytes(out, why.reason.as_deref().unwrap_or_default().as_bytes());
+}
+
+fn read_origin(reader: &mut Reader<'_>) -> Result<Origin, Malformed> {
+    let id = MessageId::from_bits(u128::from(reader.u64()?) | u128::from(reader.u64()?) << 64);
+    let (source, receive_count) = (reader.str()?.to_owned(), reader.u32()?);
+    let mut time = || reader.u64().map(Timestamp::from_millis);
+    let (first_received_at, last_received_at, moved_at) = (time()?, time()?, time()?);
+    let reason = reader.str()?;
+    let reason = (!reason.is_empty()).then(|| reason.to_owned());
+    let why = DeadLetter { source, receive_count, first_received_at, last_received_at, moved_at, reason };
+    Ok(Origin { id, why })
 }
 
 fn write_attributes(out: &mut Vec<u8>, attributes: &MessageAttributes) {
@@ -104,9 +159,11 @@ fn write_attributes(out: &mut Vec<u8>, attributes: &MessageAttributes) {
 /// What a row holds besides its head.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct RowContent {
-    pub(crate) trace_header: Option<String>,
     pub(crate) group_id: Option<String>,
+    pub(crate) trace_header: Option<String>,
+    pub(crate) deduplication_id: Option<String>,
     pub(crate) attributes: MessageAttributes,
+    pub(crate) origin: Option<Origin>,
     pub(crate) body: Bytes,
 }
 
@@ -115,17 +172,30 @@ impl RowContent {
     pub(crate) fn read(row: &Bytes) -> Result<Self, Malformed> {
         RowHead::read(row)?;
         let flags = row[1];
-        if flags & !(HAS_TRACE_HEADER | HAS_GROUP_ID | HAS_ATTRIBUTES) != 0 {
+        if flags & !ALL_FLAGS != 0 {
             return Err(Malformed("the row has a flag that this build does not know"));
         }
         let mut reader = Reader::behind(row, HEAD_BYTES);
-        let trace_header = if flags & HAS_TRACE_HEADER == 0 { None } else { Some(reader.string()?) };
-        let group_id = if flags & HAS_GROUP_ID == 0 { None } else { Some(reader.string()?) };
+        let mut text = |flag| match flags & flag {
+            0 => Ok(None),
+            _ => reader.str().map(|text| Some(text.to_owned())),
+        };
+        let group_id = text(HAS_GROUP_ID)?;
+        let trace_header = text(HAS_TRACE_HEADER)?;
+        let deduplication_id = text(HAS_DEDUPLICATION_ID)?;
         let attributes = match flags & HAS_ATTRIBUTES {
             0 => MessageAttributes::new(),
             _ => read_attributes(&mut reader)?,
         };
-        Ok(Self { trace_header, group_id, attributes, body: reader.rest() })
+        let origin = if flags & HAS_ORIGIN == 0 { None } else { Some(read_origin(&mut reader)?) };
+        Ok(Self { group_id, trace_header, deduplication_id, attributes, origin, body: reader.rest() })
+    }
+
+    /// The message as it could be sent again, and where it had come from.
+    pub(crate) fn into_message(self) -> (SendMessage, Option<Origin>) {
+        let Self { group_id, trace_header, deduplication_id, attributes, origin, body } = self;
+        let message = SendMessage { body, delay: None, attributes, group_id, deduplication_id, trace_header };
+        (message, origin)
     }
 }
 
@@ -133,10 +203,10 @@ fn read_attributes(reader: &mut Reader<'_>) -> Result<MessageAttributes, Malform
     let mut attributes = MessageAttributes::new();
     // Bounded by the record: each turn takes at least one byte of it or fails.
     for _ in 0..reader.u32()? {
-        let name = reader.string()?;
-        let data_type = reader.string()?;
+        let name = reader.str()?.to_owned();
+        let data_type = reader.str()?.to_owned();
         let value = match reader.u8()? {
-            VALUE_TEXT => AttributeValue::from_text(data_type, reader.string()?),
+            VALUE_TEXT => AttributeValue::from_text(data_type, reader.str()?.to_owned()),
             VALUE_BINARY => AttributeValue::from_binary(data_type, reader.bytes()?),
             _ => return Err(Malformed("an attribute value of an unknown kind")),
         };
@@ -160,7 +230,7 @@ mod tests {
         fn a_row_gives_back_the_message(
             body: Vec<u8>, trace in proptest::option::of(".{1,20}"), group in proptest::option::of("[a-z]{1,20}"),
             names in proptest::collection::btree_set("[a-z]{1,9}", 0..5), text: String, binary: Vec<u8>,
-            sent_at: u64, visible_from: u64,
+            sent_at: u64, queued_at: u64, visible_from: u64, why in proptest::option::of((".{1,9}", ".{0,9}")),
         ) {
             let mut message = SendMessage::new(body.clone());
             message.trace_header.clone_from(&trace);
@@ -172,14 +242,24 @@ mod tests {
                 };
                 message.attributes.insert(name.clone(), value);
             }
-            let head = RowHead { sent_at, visible_from };
-            let row = UnstampedRow::new(&message).stamp(head);
+            message.deduplication_id.clone_from(&trace);
+            let origin = why.map(|(source, reason)| Origin {
+                id: MessageId::from_bits(u128::from(sent_at) << 64 | u128::from(queued_at)),
+                why: DeadLetter {
+                    source,
+                    receive_count: 7,
+                    first_received_at: Timestamp::from_millis(sent_at),
+                    last_received_at: Timestamp::from_millis(queued_at),
+                    moved_at: Timestamp::from_millis(visible_from),
+                    reason: (!reason.is_empty()).then_some(reason),
+                },
+            });
+            let head = RowHead { sent_at, queued_at, visible_from };
+            let row = UnstampedRow::new(&message, origin.as_ref()).stamp(head);
             prop_assert_eq!(RowHead::read(&row), Ok(head));
+            prop_assert_eq!(group_in(&row), Ok(group.as_deref()));
             let content = content_of(&row);
-            prop_assert_eq!(&content.body[..], &body[..]);
-            prop_assert_eq!(content.trace_header, trace);
-            prop_assert_eq!(content.group_id, group);
-            prop_assert_eq!(content.attributes, message.attributes);
+            prop_assert_eq!(content.into_message(), (message, origin));
         }
 
         #[test]
@@ -189,6 +269,7 @@ mod tests {
             }
             let row = Bytes::from(bytes);
             let _ = RowHead::read(&row);
+            let _ = group_in(&row);
             let _ = RowContent::read(&row);
         }
     }

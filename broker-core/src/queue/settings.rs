@@ -1,15 +1,40 @@
-//! What a queue is told once: its settings, as users give them and as the catalog stores them.
+//! What a queue is told once: its settings, as users give them; `stored` has them as the catalog keeps them.
+
+mod stored;
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+pub(crate) use stored::{Fifo, Settings};
 
+use super::redrive::{RedriveAllowPolicy, RedrivePolicy};
 use crate::{
-    clock::millis,
     error::{Error, Result},
     limits::Limits,
     storage::Durability,
 };
+
+/// Among which messages of a FIFO queue a deduplication id counts as the same.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeduplicationScope {
+    /// Among all.
+    #[default]
+    Queue,
+    /// Among those of one message group.
+    MessageGroup,
+}
+
+/// What SQS counts its throughput quota of a FIFO queue by. Kept and checked; this broker has no such quota.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FifoThroughputLimit {
+    /// The queue.
+    #[default]
+    PerQueue,
+    /// Each message group; only with [`DeduplicationScope::MessageGroup`].
+    PerMessageGroupId,
+}
 
 /// Settings to create a queue with, or to change on one. What is `None` stays as it is, or takes its default.
 ///
@@ -37,6 +62,20 @@ pub struct QueueSettings {
     /// What a send or delete survives before it is answered, by default [`Durability::Synced`]. With less, a power cut
     /// can undo what was acknowledged, and the ids and receipts of messages that were lost can be given out again.
     pub durability: Option<Durability>,
+    /// Whether the queue is FIFO, by default not. Settled when it is created; its name ends with `.fifo` exactly if
+    /// it is.
+    pub fifo: Option<bool>,
+    /// FIFO: whether the SHA-256 of the body is the deduplication id of a message that has none; by default not.
+    pub content_based_deduplication: Option<bool>,
+    /// FIFO: among which messages an id counts as the same. A later change is shown and has no effect: the scope at
+    /// creation stays in force, as on SQS.
+    pub deduplication_scope: Option<DeduplicationScope>,
+    /// FIFO: kept and checked as SQS does, without an effect.
+    pub fifo_throughput_limit: Option<FifoThroughputLimit>,
+    /// Where messages go that were received too often; by default nowhere.
+    pub redrive_policy: Option<RedrivePolicy>,
+    /// Which queues may have this one as their dead-letter queue; by default all.
+    pub redrive_allow_policy: Option<RedriveAllowPolicy>,
 }
 
 impl QueueSettings {
@@ -75,6 +114,36 @@ impl QueueSettings {
         Self { durability: Some(durability), ..self }
     }
 
+    /// Sets [`fifo`](Self::fifo).
+    pub fn fifo(self, fifo: bool) -> Self {
+        Self { fifo: Some(fifo), ..self }
+    }
+
+    /// Sets [`content_based_deduplication`](Self::content_based_deduplication).
+    pub fn content_based_deduplication(self, on: bool) -> Self {
+        Self { content_based_deduplication: Some(on), ..self }
+    }
+
+    /// Sets [`deduplication_scope`](Self::deduplication_scope).
+    pub fn deduplication_scope(self, scope: DeduplicationScope) -> Self {
+        Self { deduplication_scope: Some(scope), ..self }
+    }
+
+    /// Sets [`fifo_throughput_limit`](Self::fifo_throughput_limit).
+    pub fn fifo_throughput_limit(self, limit: FifoThroughputLimit) -> Self {
+        Self { fifo_throughput_limit: Some(limit), ..self }
+    }
+
+    /// Sets [`redrive_policy`](Self::redrive_policy).
+    pub fn redrive_policy(self, policy: RedrivePolicy) -> Self {
+        Self { redrive_policy: Some(policy), ..self }
+    }
+
+    /// Sets [`redrive_allow_policy`](Self::redrive_allow_policy).
+    pub fn redrive_allow_policy(self, policy: RedriveAllowPolicy) -> Self {
+        Self { redrive_allow_policy: Some(policy), ..self }
+    }
+
     /// Refuses what the limits do not allow.
     pub(crate) fn check(&self, limits: &Limits, value_bytes_max: usize) -> Result<()> {
         let max = limits.visibility_timeout_max;
@@ -89,7 +158,24 @@ impl QueueSettings {
                 return Err(Error::invalid("max_message_size", bytes, reason));
             }
         }
-        Ok(())
+        self.redrive_policy.as_ref().map_or(Ok(()), RedrivePolicy::check)?;
+        self.redrive_allow_policy.as_ref().map_or(Ok(()), RedriveAllowPolicy::check)
+    }
+
+    /// Refuses settings that only a queue of the other type has, and a change of the type (rules of section B1).
+    pub(crate) fn check_type(&self, fifo: bool) -> Result<()> {
+        if self.fifo.is_some_and(|wanted| wanted != fifo) {
+            return Err(Error::invalid("fifo", !fifo, "the type of a queue cannot be changed"));
+        }
+        let only_fifo = [
+            ("content_based_deduplication", self.content_based_deduplication.is_some()),
+            ("deduplication_scope", self.deduplication_scope.is_some()),
+            ("fifo_throughput_limit", self.fifo_throughput_limit.is_some()),
+        ];
+        match only_fifo.iter().find(|(_, given)| *given && !fifo) {
+            Some((field, _)) => Err(Error::invalid(field, "given", "is a setting of FIFO queues only")),
+            None => Ok(()),
+        }
     }
 }
 
@@ -106,88 +192,5 @@ pub(crate) fn check_duration(
             Err(Error::invalid(field, format!("{value:?}"), reason))
         }
         _ => Ok(()),
-    }
-}
-
-/// The settings in force, in the form that the queue's state works with and the catalog stores.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Settings {
-    pub(crate) visibility_timeout_ms: u64,
-    pub(crate) delay_ms: u64,
-    pub(crate) retention_ms: u64,
-    pub(crate) max_message_size: usize,
-    pub(crate) receive_wait_time_ms: u64,
-    pub(crate) durability: StoredDurability,
-}
-
-/// [`Durability`] as the catalog spells it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum StoredDurability {
-    Memory,
-    Buffered,
-    Synced,
-}
-
-impl From<Durability> for StoredDurability {
-    fn from(durability: Durability) -> Self {
-        match durability {
-            Durability::Memory => Self::Memory,
-            Durability::Buffered => Self::Buffered,
-            Durability::Synced => Self::Synced,
-        }
-    }
-}
-
-impl From<StoredDurability> for Durability {
-    fn from(durability: StoredDurability) -> Self {
-        match durability {
-            StoredDurability::Memory => Self::Memory,
-            StoredDurability::Buffered => Self::Buffered,
-            StoredDurability::Synced => Self::Synced,
-        }
-    }
-}
-
-impl Settings {
-    /// The defaults of SQS, as far as the limits allow them.
-    pub(crate) fn defaults(limits: &Limits, value_bytes_max: usize) -> Self {
-        Self {
-            visibility_timeout_ms: 30_000.min(millis(limits.visibility_timeout_max)),
-            delay_ms: 0,
-            // Not `clamp`, which panics if somebody sets the minimum above the maximum.
-            retention_ms: 345_600_000.min(millis(limits.retention_max)).max(millis(limits.retention_min)),
-            max_message_size: limits.message_bytes_max.min(value_bytes_max),
-            receive_wait_time_ms: 0,
-            durability: StoredDurability::Synced,
-        }
-    }
-
-    /// The settings with the given ones changed.
-    pub(crate) fn with(&self, change: &QueueSettings) -> Self {
-        let ms = |given: Option<Duration>, old| given.map_or(old, millis);
-        Self {
-            visibility_timeout_ms: ms(change.visibility_timeout, self.visibility_timeout_ms),
-            delay_ms: ms(change.delay, self.delay_ms),
-            retention_ms: ms(change.retention, self.retention_ms),
-            max_message_size: change.max_message_size.unwrap_or(self.max_message_size),
-            receive_wait_time_ms: ms(change.receive_wait_time, self.receive_wait_time_ms),
-            durability: change.durability.map_or(self.durability, Into::into),
-        }
-    }
-
-    /// The first of the given settings that differs from these (rule Q6).
-    pub(crate) fn first_difference(&self, given: &QueueSettings) -> Option<&'static str> {
-        let wanted = self.with(given);
-        [
-            ("visibility_timeout", self.visibility_timeout_ms == wanted.visibility_timeout_ms),
-            ("delay", self.delay_ms == wanted.delay_ms),
-            ("retention", self.retention_ms == wanted.retention_ms),
-            ("max_message_size", self.max_message_size == wanted.max_message_size),
-            ("receive_wait_time", self.receive_wait_time_ms == wanted.receive_wait_time_ms),
-            ("durability", self.durability == wanted.durability),
-        ]
-        .into_iter()
-        .find_map(|(name, same)| (!same).then_some(name))
     }
 }

@@ -11,7 +11,7 @@ use broker_sled::SledStorage;
 use tempfile::TempDir;
 
 /// Bounds so small that paging, the time index and cold leases are part of every run.
-const TINY: MemoryBounds = MemoryBounds { ready: 3, delayed: 2, staged: 2, staged_bytes: 64 };
+const TINY: MemoryBounds = MemoryBounds { ready: 3, delayed: 2, staged: 2, staged_bytes: 64, searched: 6 };
 
 /// Longer than any run moves the clock: no lease ends by itself.
 pub(crate) const LEASE: Duration = Duration::from_secs(3_600);

@@ -74,6 +74,9 @@ impl LocalQueue {
                 last_modified_at: Timestamp::from_millis(op.description.last_modified_at),
                 tags: op.description.tags.clone(),
                 counters: op.state.counters(),
+                redrive_policy: settings.redrive_policy.clone(),
+                redrive_allow_policy: settings.redrive_allow_policy.clone(),
+                fifo: settings.fifo.map(Into::into),
             }
         })
         .await
@@ -99,7 +102,7 @@ impl LocalQueue {
         let value_bytes_max = engine.pipeline.profile().value_bytes_max.saturating_sub(ROW_OVERHEAD_MAX);
         change.check(&engine.limits, value_bytes_max)?;
         self.redefine(|op| {
-            op.state.set_settings(op.state.settings.with(&change));
+            op.state.set_settings(op.state.settings.changed(&change)?);
             op.description.last_modified_at = op.now;
             Ok(())
         })

@@ -235,6 +235,9 @@ impl QueueCell {
             sent_at: Timestamp::from_millis(lease.sent_at),
             first_received_at: Timestamp::from_millis(lease.first_received_at),
             receive_count: lease.deliveries,
+            sequence_number: None,
+            deduplication_id: content.deduplication_id,
+            dead_letter: content.origin.map(|origin| origin.why),
         }))
     }
 }

@@ -81,13 +81,13 @@ impl LocalQueue {
     /// The checks and the encoding, which need no lock.
     fn prepare(&self, message: &SendMessage) -> Result<Prepared> {
         let limits = &self.cell.engine.limits;
-        check::message(message, limits)?;
+        check::message(message, false, limits)?;
         let size_bytes = message.size_bytes();
         if size_bytes > limits.message_bytes_max {
             return Err(Error::MessageTooLong { bytes: size_bytes, max: limits.message_bytes_max });
         }
         let delay_ms = message.delay.map(crate::clock::millis);
-        let row = UnstampedRow::new(message);
+        let row = UnstampedRow::new(message, None);
         // With very many attributes a row can be much larger than what counts as its size. A store that refused it
         // would stop the broker.
         let max = self.cell.engine.pipeline.profile().value_bytes_max;
@@ -98,6 +98,10 @@ impl LocalQueue {
     }
 
     fn sent(&self, seq: u64) -> Sent {
-        Sent { id: MessageId::new(self.cell.engine.seed, self.cell.id, seq) }
+        Sent {
+            id: MessageId::new(self.cell.engine.seed, self.cell.id, seq),
+            sequence_number: None,
+            duplicate: false,
+        }
     }
 }

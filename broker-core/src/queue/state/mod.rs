@@ -217,12 +217,12 @@ impl QueueState {
     /// Adds a message to the end of the queue and returns its sequence.
     pub(crate) fn append(&mut self, now: u64, delay_ms: u64, row: UnstampedRow, batch: &mut Batch) -> u64 {
         let seq = self.tail;
-        let head = RowHead { sent_at: now, visible_from: now.saturating_add(delay_ms) };
+        let head = RowHead::sent(now, delay_ms);
         let row = row.stamp(head);
         batch.put_row(self.partition, seq, row.clone());
         self.tail += 1;
         self.stored += 1;
-        let lease = Lease::untouched(head.sent_at, head.visible_from);
+        let lease = Lease::untouched(head);
         let keeping_up = self.cursor == seq;
         if delay_ms > 0 {
             self.delay(seq, lease, batch);

@@ -105,7 +105,7 @@ impl QueueState {
         let end = rows.last().map_or(range.end, |(seq, ..)| seq + 1);
         let staged = |(seq, head, row): (u64, RowHead, Bytes)| {
             let known = cold.binary_search_by_key(&seq, |(seq, _)| *seq).ok().map(|at| cold[at].1);
-            let lease = known.unwrap_or(Lease::untouched(head.sent_at, head.visible_from));
+            let lease = known.unwrap_or(Lease::untouched(head));
             (known.is_some() || head.visible_from <= now).then_some(Staged {
                 seq,
                 lease,
@@ -149,7 +149,7 @@ impl QueueState {
         for (time, seq, lease) in due {
             batch.delete_meta(&keys::delayed(self.partition, time, seq));
             self.indexed -= 1;
-            batch.put_meta(&keys::hot(self.partition, seq), &lease.encode());
+            batch.put_meta(&keys::hot(self.partition, seq), &lease.encode(None));
             // Whatever is due by now is made ready, or expires, by the tick that follows.
             self.put_live(seq, lease, Phase::Delayed);
         }

@@ -30,7 +30,7 @@ impl QueueState {
             && let Some((seq, lease, row)) = self.take_next(batch)
         {
             let lease = lease.handed_out(now, visibility_timeout_ms);
-            batch.put_meta(&keys::hot(self.partition, seq), &lease.encode());
+            batch.put_meta(&keys::hot(self.partition, seq), &lease.encode(None));
             self.put_live(seq, lease, Phase::InFlight);
             leased.push(Leased { seq, lease, row });
         }
@@ -70,7 +70,7 @@ impl QueueState {
             && let Some(lease) = self.take_live(seq)
         {
             let lease = lease.taken_back(now);
-            batch.put_meta(&keys::hot(self.partition, seq), &lease.encode());
+            batch.put_meta(&keys::hot(self.partition, seq), &lease.encode(None));
             self.put_live(seq, lease, Phase::Ready);
         }
     }

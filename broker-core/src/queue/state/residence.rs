@@ -7,12 +7,12 @@ impl QueueState {
     /// Keeps a delayed message in memory, or if there are many, in the time index.
     pub(super) fn delay(&mut self, seq: u64, lease: Lease, batch: &mut Batch) {
         if self.delayed < self.bounds.delayed {
-            batch.put_meta(&keys::hot(self.partition, seq), &lease.encode());
+            batch.put_meta(&keys::hot(self.partition, seq), &lease.encode(None));
             self.put_live(seq, lease, Phase::Delayed);
             return;
         }
         let time = lease.visible_at.min(self.expiry(lease.sent_at));
-        batch.put_meta(&keys::delayed(self.partition, time, seq), &lease.encode());
+        batch.put_meta(&keys::delayed(self.partition, time, seq), &lease.encode(None));
         self.indexed += 1;
         self.indexed_from = Some(earlier(self.indexed_from, time));
         self.indexed_since = Some(earlier(self.indexed_since, time));
@@ -127,7 +127,7 @@ impl QueueState {
         {
             let lease = self.take_live(seq).expect("a ready message is live");
             batch.delete_meta(&keys::hot(self.partition, seq));
-            batch.put_meta(&keys::cold(self.partition, seq), &lease.encode());
+            batch.put_meta(&keys::cold(self.partition, seq), &lease.encode(None));
             self.cold += 1;
             lowest = lowest.min(seq);
         }

@@ -42,7 +42,7 @@ impl QueueState {
             batch.delete_meta(&keys::cold(self.partition, seq));
             self.cold = self.cold.saturating_sub(1);
         }
-        batch.put_meta(&keys::hot(self.partition, seq), &recalled.lease.encode());
+        batch.put_meta(&keys::hot(self.partition, seq), &recalled.lease.encode(None));
         self.put_live(seq, recalled.lease, Phase::Ready);
         self.epoch += 1;
         self.fence = true;
@@ -89,7 +89,7 @@ impl QueueState {
         let lease = Lease { visible_at, ..lease };
         let phase = if timeout_ms == 0 { Phase::Ready } else { Phase::InFlight };
         self.take_live(seq);
-        batch.put_meta(&keys::hot(self.partition, seq), &lease.encode());
+        batch.put_meta(&keys::hot(self.partition, seq), &lease.encode(None));
         self.put_live(seq, lease, phase);
         Ok(VisibilityChanged::Until(Timestamp::from_millis(visible_at)))
     }
