@@ -8,12 +8,10 @@ use super::{LocalQueue, Operation, QueueCell};
 use crate::{
     error::{Error, Result},
     ids::{MessageId, SequenceNumber},
-    keys,
     pipeline::{Admission, Ticket},
     queue::{
         check,
         entries::{Entries, EntryId, Outcomes},
-        fetch::damaged_key,
         message::{SendMessage, Sent},
         row::{ORIGIN_BYTES_MAX, UnstampedRow},
         settings::DeduplicationScope,
@@ -152,7 +150,7 @@ impl LocalQueue {
             while let Err((partition, ids)) = step {
                 let find = move |store: &dyn Storage| {
                     let find = |(id, generations): (ScopedId, Vec<u64>)| {
-                        let found = find_original(store, partition, &id, &generations)?;
+                        let found = Original::find(store, partition, &id, &generations)?;
                         Ok((id, (generations, found)))
                     };
                     ids.into_iter().map(find).collect::<Result<LookedUp, StorageError>>()
@@ -167,30 +165,19 @@ impl LocalQueue {
     }
 }
 
+pub(super) fn no_deduplication_id() -> Error {
+    let reason = "must be given, or the queue must have content-based deduplication";
+    Error::invalid("deduplication_id", "missing", reason)
+}
+
 /// Lower-case hex of the body's SHA-256 (rule F11).
-fn content_id(body: &[u8]) -> String {
+pub(super) fn content_id(body: &[u8]) -> String {
     use std::fmt::Write;
     let mut id = String::with_capacity(64);
     for byte in Sha256::digest(body) {
         let _ = write!(id, "{byte:02x}");
     }
     id
-}
-
-/// The message that an id was accepted with last, if it is stored in one of these generations.
-fn find_original(
-    store: &dyn Storage,
-    partition: u64,
-    id: &ScopedId,
-    generations: &[u64],
-) -> Result<Option<Original>, StorageError> {
-    for generation in generations.iter().rev() {
-        let key = keys::deduplication(partition, *generation, id.as_bytes());
-        if let Some(value) = store.meta(&key)? {
-            return Original::decode(&value).map(Some).map_err(|what| damaged_key(&key.into(), what));
-        }
-    }
-    Ok(None)
 }
 
 impl QueueCell {
@@ -210,8 +197,7 @@ impl QueueCell {
                 && passed()
                     .any(|prepared| prepared.deduplication.as_ref().is_some_and(|(_, computed)| *computed))
             {
-                let reason = "must be given, or the queue must have content-based deduplication";
-                return Err(Error::invalid("deduplication_id", "missing", reason));
+                return Err(no_deduplication_id());
             }
             let by_group = fifo.scope_in_force == DeduplicationScope::MessageGroup;
             let ids: Vec<ScopedId> = passed().map(|prepared| prepared.scoped_id(by_group)).collect();
@@ -274,7 +260,9 @@ impl QueueCell {
             }
             Known::Perhaps(generations) => {
                 let partition = op.state.partition();
-                self.engine.pipeline.with_store(|store| find_original(store, partition, &id, &generations))?
+                self.engine
+                    .pipeline
+                    .with_store(|store| Original::find(store, partition, &id, &generations))?
             }
         };
         if let Some(original) = known.filter(|original| original.forgotten_at() > op.now) {

@@ -4,6 +4,8 @@
 //! that can deliver take turns (F33). On a standard queue a group is a tenant of a fair queue: its messages are received
 //! in the order of sending among all others, unless the tenant is noisy (Q101).
 
+mod look;
+
 use std::{
     collections::{BTreeMap, HashMap},
     num::NonZeroU32,
@@ -29,6 +31,8 @@ struct Group {
     in_flight: usize,
     /// Its key among the turns, if it can deliver and is not noisy.
     turn: Option<u64>,
+    /// FIFO: it has visible messages and can deliver none.
+    blocked: bool,
     tenant: Tenant,
 }
 
@@ -44,6 +48,8 @@ pub(super) struct Groups {
     /// FIFO: in the order of becoming able to deliver. Standard: by the first visible message.
     turns: BTreeMap<u64, GroupSlot>,
     turns_given: u64,
+    /// How many groups are blocked.
+    blocked: usize,
     noisy: Vec<GroupSlot>,
     pub(super) fairness: Fairness,
 }
@@ -58,6 +64,7 @@ impl Groups {
             emptied: Vec::new(),
             turns: BTreeMap::new(),
             turns_given: 0,
+            blocked: 0,
             noisy: Vec::new(),
             fairness: Fairness::default(),
         }
@@ -75,6 +82,7 @@ impl Groups {
             hidden: Ordered::default(),
             in_flight: 0,
             turn: None,
+            blocked: false,
             tenant: Tenant::default(),
         };
         let slot = if let Some(slot) = self.free.pop() {
@@ -149,16 +157,6 @@ impl Groups {
                 self.free.push(slot);
             }
         }
-    }
-
-    /// FIFO: how many groups have messages in memory and can deliver none.
-    pub(super) fn blocked(&self) -> usize {
-        if self.fifo { self.by_name.len() - self.turns.len() } else { 0 }
-    }
-
-    /// FIFO: the group's first message in memory that is in flight.
-    pub(super) fn blocker(&self, name: &str) -> Option<u64> {
-        self.slots[at(*self.by_name.get(name)?)].hidden.first()
     }
 
     /// Whether some group can deliver.
@@ -260,6 +258,10 @@ impl Groups {
         } else {
             group.visible.first().filter(|_| !group.tenant.noisy)
         };
+        let blocked = self.fifo && turn.is_none() && !group.visible.is_empty();
+        if blocked != std::mem::replace(&mut group.blocked, blocked) {
+            self.blocked = if blocked { self.blocked + 1 } else { self.blocked - 1 };
+        }
         if turn == group.turn {
             return;
         }

@@ -128,7 +128,7 @@ impl QueueState {
         self.fence = true;
     }
 
-    fn is_spent(&self, lease: &Lease) -> bool {
+    pub(super) fn is_spent(&self, lease: &Lease) -> bool {
         matches!(&self.settings.redrive_policy,
             RedrivePolicy::DeadLetter { max_receive_count, .. } if lease.deliveries >= *max_receive_count)
     }
