@@ -144,13 +144,14 @@ impl Original {
     pub(crate) fn find(
         store: &dyn Storage,
         partition: u64,
-        id: &ScopedId,
+        id: &mut ScopedId,
         generations: &[u64],
     ) -> Result<Option<Self>, StorageError> {
         for generation in generations.iter().rev() {
-            let key = keys::deduplication(partition, *generation, id.as_bytes());
-            if let Some(value) = store.meta(&key)? {
-                return Self::decode(&value).map(Some).map_err(|what| damaged_key(&key.into(), what));
+            let key = id.key(partition, *generation);
+            if let Some(value) = store.meta(key)? {
+                let damaged = |what| damaged_key(&Bytes::copy_from_slice(key), what);
+                return Self::decode(&value).map(Some).map_err(damaged);
             }
         }
         Ok(None)

@@ -2,23 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{
-    LocalQueue, Operation, QueueCell,
-    send::{content_id, no_deduplication_id},
-};
+use super::{LocalQueue, Operation, QueueCell};
 use crate::{
     clock::Timestamp,
     error::{Error, Result},
-    ids::{MessageId, SequenceNumber},
+    ids::MessageId,
     queue::{
-        check,
         fetch::damaged_row,
-        inspect::{DuplicateOf, EmptyReason, Explanation, QueueStats, WhyEmpty},
-        message::SendMessage,
+        inspect::{EmptyReason, Explanation, QueueStats, WhyEmpty},
         redrive::DeadLetter,
         row::{RowHead, origin_in},
-        settings::DeduplicationScope,
-        state::{Blocked, Known, Original, Prospect, QueueState, Rows, ScopedId, Sight, Stored, Want},
+        state::{Blocked, Prospect, QueueState, Rows, Sight, Stored, Want},
     },
     storage::{Durability, Page, Storage, StorageError},
 };
@@ -115,48 +109,6 @@ impl LocalQueue {
             sight => Explanation::new(sight, |seq| ids[&seq]),
         };
         Ok(sights.into_iter().map(explain).collect())
-    }
-
-    /// The message that this one would be a duplicate of if it were sent now to this FIFO queue, and until when. Sends
-    /// nothing. Cancel safe.
-    pub async fn duplicate_of(&self, message: &SendMessage) -> Result<Option<DuplicateOf>> {
-        let cell = &*self.cell;
-        if !cell.fifo {
-            return Err(Error::invalid(
-                "name",
-                &cell.name,
-                "must be a FIFO queue, others know no duplicates",
-            ));
-        }
-        let group = message.group_id.as_deref().ok_or(Error::MissingParameter { field: "group_id" })?;
-        check::id_of_128("group_id", group)?;
-        let given = message.deduplication_id.clone();
-        given.as_ref().map_or(Ok(()), |id| check::id_of_128("deduplication_id", id))?;
-        let computed = given.is_none();
-        let id = given.unwrap_or_else(|| content_id(&message.body));
-        let look = |state: &QueueState, now| {
-            let fifo = state.settings.fifo.unwrap_or_default();
-            if computed && !fifo.content_based_deduplication {
-                return Err(no_deduplication_id());
-            }
-            let by_group = fifo.scope_in_force == DeduplicationScope::MessageGroup;
-            let id = ScopedId::new(Some(group).filter(|_| by_group), &id);
-            Ok((state.partition(), state.look_up_id(&id, now), id, now))
-        };
-        let (partition, known, id, now) = cell.look_inside(look).await??;
-        let original = match known {
-            Known::New => None,
-            Known::Duplicate(original) => Some(original),
-            Known::Perhaps(generations) => {
-                let find = move |store: &dyn Storage| Original::find(store, partition, &id, &generations);
-                cell.engine.pipeline.read(find).await?
-            }
-        };
-        Ok(original.filter(|original| original.forgotten_at() > now).map(|original| DuplicateOf {
-            id: MessageId::new(cell.engine.seed, cell.id, original.seq),
-            sequence_number: SequenceNumber::new(original.seq),
-            until: Timestamp::from_millis(original.forgotten_at()),
-        }))
     }
 
     /// Why a receive finds nothing, or that it would find something: what a short poll for one message would come to

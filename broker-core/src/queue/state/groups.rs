@@ -7,7 +7,7 @@
 mod look;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, VecDeque},
     num::NonZeroU32,
     sync::Arc,
 };
@@ -16,6 +16,9 @@ use super::{
     fairness::{Fairness, Tenant},
     ordered::Ordered,
 };
+
+/// So many groups without messages stay known.
+const EMPTY_KEPT: usize = 1_024;
 
 /// A group that has messages in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +36,8 @@ struct Group {
     turn: Option<u64>,
     /// FIFO: it has visible messages and can deliver none.
     blocked: bool,
+    /// Whether it is among the emptied groups.
+    emptied: bool,
     tenant: Tenant,
 }
 
@@ -44,7 +49,7 @@ pub(super) struct Groups {
     slots: Vec<Group>,
     free: Vec<GroupSlot>,
     /// Groups that have lost their last message and may have got another since.
-    emptied: Vec<GroupSlot>,
+    emptied: VecDeque<GroupSlot>,
     /// FIFO: in the order of becoming able to deliver. Standard: by the first visible message.
     turns: BTreeMap<u64, GroupSlot>,
     turns_given: u64,
@@ -61,7 +66,7 @@ impl Groups {
             by_name: HashMap::new(),
             slots: Vec::new(),
             free: Vec::new(),
-            emptied: Vec::new(),
+            emptied: VecDeque::new(),
             turns: BTreeMap::new(),
             turns_given: 0,
             blocked: 0,
@@ -83,6 +88,7 @@ impl Groups {
             in_flight: 0,
             turn: None,
             blocked: false,
+            emptied: true,
             tenant: Tenant::default(),
         };
         let slot = if let Some(slot) = self.free.pop() {
@@ -94,12 +100,8 @@ impl Groups {
             GroupSlot(number.expect("memory holds far fewer groups than 4 billion"))
         };
         self.by_name.insert(name, slot);
-        self.emptied.push(slot);
+        self.emptied.push_back(slot);
         slot
-    }
-
-    pub(super) fn name(&self, slot: GroupSlot) -> &str {
-        &self.slots[at(slot)].name
     }
 
     /// Adds a message that can be received.
@@ -119,6 +121,7 @@ impl Groups {
     /// Removes a message that can be received.
     pub(super) fn remove_shown(&mut self, slot: GroupSlot, seq: u64) {
         self.slots[at(slot)].visible.remove(seq);
+        self.note_emptied(slot);
         self.refresh(slot);
     }
 
@@ -127,6 +130,7 @@ impl Groups {
         let group = &mut self.slots[at(slot)];
         group.hidden.remove(seq);
         group.in_flight -= usize::from(in_flight);
+        self.note_emptied(slot);
         self.refresh(slot);
     }
 
@@ -143,25 +147,28 @@ impl Groups {
         }
     }
 
-    /// Forgets the groups that have no messages.
+    fn note_emptied(&mut self, slot: GroupSlot) {
+        let group = &mut self.slots[at(slot)];
+        if group.is_empty() && !std::mem::replace(&mut group.emptied, true) {
+            self.emptied.push_back(slot);
+        }
+    }
+
+    /// Forgets the groups that have no messages, all but the last ones: those are soon needed again.
     pub(super) fn forget_empty(&mut self) {
-        while let Some(slot) = self.emptied.pop() {
+        while self.emptied.len() > EMPTY_KEPT
+            && let Some(slot) = self.emptied.pop_front()
+        {
             let group = &mut self.slots[at(slot)];
-            if group.visible.is_empty()
-                && group.hidden.is_empty()
-                && self.by_name.remove(&group.name).is_some()
-            {
+            group.emptied = false;
+            if group.is_empty() {
+                self.by_name.remove(&group.name);
                 if std::mem::take(&mut group.tenant.noisy) {
                     self.noisy.retain(|noisy| *noisy != slot);
                 }
                 self.free.push(slot);
             }
         }
-    }
-
-    /// Whether some group can deliver.
-    pub(super) fn can_deliver(&self) -> bool {
-        !self.turns.is_empty() || self.noisy.iter().any(|slot| !self.slots[at(*slot)].visible.is_empty())
     }
 
     /// How many messages the groups can deliver, those of noisy tenants left out; does not count beyond `enough`.
@@ -192,8 +199,7 @@ impl Groups {
         match (first, other) {
             (Some((_, slot)), _) if self.fifo => {
                 let group = &self.slots[at(slot)];
-                let prefix = group.prefix(true);
-                run.extend(group.visible.0.iter().take(prefix.min(want)));
+                group.visible.extend_first(group.prefix(true).min(want), run);
             }
             (Some((first, _)), Some(other)) => run.push(first.min(other)),
             (Some((only, _)), None) | (None, Some(only)) => run.push(only),
@@ -250,9 +256,6 @@ impl Groups {
     /// Gives the group its turn, or takes it away.
     fn refresh(&mut self, slot: GroupSlot) {
         let group = &mut self.slots[at(slot)];
-        if group.visible.is_empty() && group.hidden.is_empty() {
-            self.emptied.push(slot);
-        }
         let turn = if self.fifo {
             (group.prefix(true) > 0).then(|| group.turn.unwrap_or(self.turns_given))
         } else {
@@ -277,16 +280,14 @@ impl Groups {
 }
 
 impl Group {
+    fn is_empty(&self) -> bool {
+        self.visible.is_empty() && self.hidden.is_empty()
+    }
+
     /// How many messages the group can deliver now.
     fn prefix(&self, fifo: bool) -> usize {
         match self.hidden.first() {
-            Some(hidden) if fifo => {
-                // Mostly nothing or everything.
-                if self.visible.first().is_none_or(|first| first > hidden) {
-                    return 0;
-                }
-                self.visible.0.partition_point(|seq| *seq < hidden)
-            }
+            Some(hidden) if fifo => self.visible.count_below(hidden),
             _ => self.visible.len(),
         }
     }

@@ -35,6 +35,7 @@ mod groups;
 mod inside;
 mod leftover;
 mod ordered;
+mod outlook;
 mod paging;
 mod past;
 mod receive;
@@ -49,8 +50,9 @@ use attempts::Attempts;
 use deduplication::Deduplication;
 pub(crate) use deduplication::{Known, Original, ScopedId};
 use groups::{GroupSlot, Groups};
-pub(crate) use inside::{Blocked, Glance, Prospect, Rows, Sight, Stored};
+pub(crate) use inside::{Blocked, Rows, Sight, Stored};
 pub(crate) use leftover::Leftover;
+pub(crate) use outlook::{Glance, Prospect};
 pub(crate) use paging::{DelaySearch, DelayedFrom};
 pub(crate) use paging::{Due, Fetched, Need, PagedRow, Want};
 pub(crate) use past::End;
@@ -287,25 +289,6 @@ impl QueueState {
     /// The partition in which the queue's rows are.
     pub(crate) fn partition(&self) -> u64 {
         self.partition
-    }
-}
-
-impl QueueState {
-    /// The first staged message, of either kind.
-    fn first_staged(&self) -> Option<u64> {
-        [self.plain.front(), self.grouped.front()].into_iter().flatten().map(|staged| staged.seq).min()
-    }
-
-    fn staged_len(&self) -> usize {
-        self.plain.len() + self.grouped.len()
-    }
-
-    fn ready_count(&self) -> usize {
-        self.ready.len() + self.ready_grouped.len()
-    }
-
-    fn group_name(&self, group: Option<GroupSlot>) -> Option<&str> {
-        group.map(|slot| self.groups.name(slot))
     }
 }
 

@@ -1,8 +1,17 @@
 //! Looking at groups without changing them.
 
-use super::{Groups, at};
+use super::{GroupSlot, Groups, at};
 
 impl Groups {
+    pub(in crate::queue::state) fn name(&self, slot: GroupSlot) -> &str {
+        &self.slots[at(slot)].name
+    }
+
+    /// Whether some group can deliver.
+    pub(in crate::queue::state) fn can_deliver(&self) -> bool {
+        !self.turns.is_empty() || self.noisy.iter().any(|slot| !self.slots[at(*slot)].visible.is_empty())
+    }
+
     /// FIFO: how many groups have visible messages in memory and can deliver none, because one before them is in flight.
     pub(in crate::queue::state) fn blocked(&self) -> usize {
         self.blocked
@@ -21,6 +30,6 @@ impl Groups {
     /// All messages that the groups can deliver, in no particular order.
     pub(in crate::queue::state) fn free(&self) -> impl Iterator<Item = u64> {
         let groups = self.turns.values().chain(&self.noisy).map(|slot| &self.slots[at(*slot)]);
-        groups.flat_map(|group| group.visible.0.iter().take(group.prefix(self.fifo)).copied())
+        groups.flat_map(|group| group.visible.iter().take(group.prefix(self.fifo)))
     }
 }
