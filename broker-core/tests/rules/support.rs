@@ -3,7 +3,8 @@
 use std::{fmt::Debug, future::Future, sync::Arc, time::Duration};
 
 use broker_core::{
-    Broker, Certainty, Error, Limits, LocalQueue, Message, QueueCounters, ReceiveOptions, Result, TokioClock,
+    Broker, Certainty, Clock, Error, Limits, LocalQueue, MemoryBounds, Message, QueueCounters,
+    ReceiveOptions, Result, Timestamp, TokioClock,
     storage::{Durability, Storage, faults::SlowStorage},
 };
 use broker_mem::MemStorage;
@@ -27,11 +28,13 @@ pub(crate) struct World {
     memory: MemStorage,
     clock: TokioClock,
     pub(crate) limits: Limits,
+    bounds: MemoryBounds,
 }
 
 impl World {
     fn new(kind: Kind) -> Self {
-        Self { kind, memory: MemStorage::new(), clock: TokioClock::new(), limits: Limits::aws() }
+        let (clock, bounds) = (TokioClock::new(), MemoryBounds::default());
+        Self { kind, memory: MemStorage::new(), clock, limits: Limits::aws(), bounds }
     }
 
     pub(crate) fn in_memory() -> Self {
@@ -51,6 +54,17 @@ impl World {
         Self { limits, ..self }
     }
 
+    /// The same world with so little memory that nearly everything waits in storage.
+    pub(crate) fn with_little_memory(self) -> Self {
+        let bounds = MemoryBounds { ready: 2, delayed: 1, staged: 4, staged_bytes: 512, searched: 40 };
+        Self { bounds, ..self }
+    }
+
+    /// The time of its brokers.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// The store, opened once more: all its data, whoever wrote them.
     fn store(&self) -> Arc<dyn Storage> {
         match &self.kind {
@@ -63,7 +77,8 @@ impl World {
     /// A broker on the world's store. One at a time.
     pub(crate) async fn broker(&self) -> Broker {
         let builder = Broker::builder_on(self.store());
-        builder.clock(self.clock.clone()).limits(self.limits.clone()).seed(7).open().await.unwrap()
+        let builder = builder.clock(self.clock.clone()).limits(self.limits.clone()).memory(self.bounds);
+        builder.seed(7).open().await.unwrap()
     }
 
     /// A broker and a queue with the defaults.
@@ -89,6 +104,11 @@ pub(crate) const fn secs(seconds: u64) -> Duration {
 
 pub(crate) const fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
+}
+
+/// So much later.
+pub(crate) fn later(time: Timestamp, seconds: u64) -> Timestamp {
+    Timestamp::from_millis(time.as_millis() + 1_000 * seconds)
 }
 
 /// Moves virtual time.
