@@ -2,7 +2,7 @@
 
 use broker_core::{
     Broker, DeduplicationScope, DuplicateOf, Error, Explanation, LocalQueue, MessageId, QueueSettings,
-    RedrivePolicy, SendMessage, Timestamp,
+    RedrivePolicy, SendMessage,
 };
 
 use crate::support::{World, advance, assert_invalid, later, ms, poll, poll_for, secs, send_all, take};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use broker_core::{
     EmptyReason, Error, Limits, LocalQueue, QueueCounters, QueueSettings, ReceiveOptions, SendMessage,
-    Timestamp, WhyEmpty,
+    WhyEmpty,
 };
 
 use crate::support::{World, advance, counts, later, ms, poll, poll_for, secs, send_all, take};
@@ -127,9 +127,8 @@ async fn live(world: &World, queue: &LocalQueue, fifo: bool, mut dice: Dice) {
                 let message = SendMessage::from(step.to_string());
                 let group = dice.roll(4).to_string();
                 let message = match (fifo, dice.roll(4)) {
-                    (true, _) => message.group_id(group),
-                    (false, 0) => message.delay(secs(dice.roll(30))),
-                    (false, 1) => message.group_id(group),
+                    (true, _) | (false, 0) => message.group_id(group),
+                    (false, 1) => message.delay(secs(dice.roll(30))),
                     (false, _) => message,
                 };
                 queue.send(message).await.unwrap();
