@@ -190,7 +190,7 @@ impl QueueCell {
             reason,
         };
         let id = origin.map_or_else(|| MessageId::new(self.engine.seed, self.id, seq), |origin| origin.id);
-        let row = UnstampedRow::new(&message, Some(&Origin { id, why }));
+        let row = UnstampedRow::new(&message, Some(&Origin { id, why: Box::new(why) }));
         let group = message.group_id.as_deref();
         target.state.append_moved(lease.sent_at, target.now, group, row, target.batch);
     }
