@@ -10,7 +10,7 @@ use broker_mem::MemStorage;
 use futures_util::FutureExt;
 
 use crate::{
-    fifo_support::{NAME, attempt, delete, fifo, give_back, send},
+    fifo_support::{NAME, attempt, delete, give_back, send},
     support::{World, advance, assert_invalid, counts, ms, poll, refusal, secs, texts},
 };
 
@@ -248,21 +248,48 @@ everywhere! {
     a_repeated_long_poll_returns_at_once,
 }
 
-/// F39, IQ18: an attempt whose future was dropped has given its messages back, and there is nothing to repeat.
-#[tokio::test(start_paused = true)]
-async fn an_attempt_that_was_dropped_is_not_repeated() {
+/// A queue with `a1` and `a2`, whose commits can be held.
+async fn gated() -> (Gate, LocalQueue) {
     let gate = Gate::new();
     let store = SlowStorage::new(Arc::new(MemStorage::new())).gated(&gate);
     let queue = Broker::open(store).await.unwrap().queue(NAME).fifo().await.unwrap();
-    queue.send(fifo("a1")).await.unwrap();
+    send(&queue, &["a1", "a2"]).await;
+    (gate, queue)
+}
+
+/// Makes an attempt and drops it while its commit waits.
+async fn drop_attempt(gate: &Gate, queue: &LocalQueue, id: &str) {
     gate.hold();
-    let mut dropped = Box::pin(queue.receive(ReceiveOptions::up_to(10).attempt_id("try")));
+    let mut dropped = Box::pin(queue.receive(ReceiveOptions::up_to(10).attempt_id(id)));
     assert!(dropped.as_mut().now_or_never().is_none());
     gate.until_waiting(1);
     drop(dropped);
     gate.open();
-    assert_eq!(counts(&queue).await, [1, 0, 0]);
+}
+
+/// F39, IQ18: an attempt whose future was dropped has given its messages back, and there is nothing to repeat.
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_was_dropped_is_not_repeated() {
+    let (gate, queue) = gated().await;
+    drop_attempt(&gate, &queue, "try").await;
+    assert_eq!(counts(&queue).await, [2, 0, 0]);
     let first = attempt(&queue, "try", 10).await;
-    assert_eq!((texts(&first), first[0].receive_count), (vec!["a1"], 1));
+    assert_eq!((texts(&first), first[0].receive_count), (vec!["a1", "a2"], 1));
     assert_eq!(attempt(&queue, "try", 10).await, first);
+}
+
+/// F39, IQ18, IQ6: a repeat has leased nothing, so a dropped one gives nothing back: who has the messages keeps them.
+#[tokio::test(start_paused = true)]
+async fn a_repeat_that_was_dropped_leaves_its_messages_in_flight() {
+    let (gate, queue) = gated().await;
+    let first = attempt(&queue, "try", 10).await;
+    advance(secs(1)).await;
+    drop_attempt(&gate, &queue, "try").await;
+    assert_eq!(counts(&queue).await, [0, 2, 0]);
+    assert!(poll(&queue, 10).await.is_empty());
+    delete(&queue, &first[..1]).await;
+    advance(secs(30)).await;
+    let [again] = &poll(&queue, 10).await[..] else { panic!("a2 is visible again") };
+    assert_eq!((again.text(), again.receive_count), (Ok("a2"), 2));
+    assert_ne!(again.receipt, first[1].receipt);
 }

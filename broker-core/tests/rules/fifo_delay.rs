@@ -103,6 +103,19 @@ async fn a_changed_delay_ends_a_wait_at_its_new_end(world: World) {
     assert_eq!((texts(&received), waited), (vec!["c1"], secs(7)), "it had been visible, and is not any more");
 }
 
+/// Q53: a wait that began before the send ends with the delay, and so does one that finds the delayed message.
+async fn the_end_of_the_delay_of_a_fifo_queue_ends_a_wait(world: World) {
+    let (broker, queue) = delayed(&world, secs(5)).await;
+    let waiting = waiter(&queue, secs(20)).await;
+    send(&queue, &["a1", "a2"]).await;
+    let (received, waited) = waiting.await.unwrap();
+    assert_eq!((texts(&received.unwrap()), waited), (vec!["a1"], secs(5) + ms(1)));
+    send(&queue, &["b1"]).await;
+    let (_broker, queue) = world.fifo_reopened(broker).await;
+    let (received, waited) = long_poll(&queue, 10).await;
+    assert_eq!((texts(&received), waited), (vec!["b1"], secs(5)));
+}
+
 /// F3: what has been received has its delay behind it.
 async fn a_changed_delay_leaves_received_messages_alone(world: World) {
     let (_broker, queue) = delayed(&world, Duration::ZERO).await;
@@ -162,6 +175,7 @@ everywhere! {
     a_lengthened_delay_reaches_the_messages_in_the_queue,
     a_delay_set_to_zero_ends_every_delay,
     a_changed_delay_ends_a_wait_at_its_new_end,
+    the_end_of_the_delay_of_a_fifo_queue_ends_a_wait,
     a_changed_delay_leaves_received_messages_alone,
     a_delayed_head_blocks_its_group,
     many_delayed_messages_come_in_the_order_of_their_groups,
