@@ -50,6 +50,7 @@ mod far_delays;
 mod limits;
 mod long_poll;
 mod message_attributes;
+mod moves;
 mod purge_delete;
 mod put_out;
 mod receipts;
