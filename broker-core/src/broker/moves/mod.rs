@@ -198,7 +198,7 @@ impl Queues {
         if destination.id == source.id {
             return Err(Error::invalid("destination", name, "must be another queue than the source"));
         }
-        if destination.fifo != source.fifo {
+        if destination.is_fifo() != source.is_fifo() {
             return Err(Error::invalid("destination", name, "must be FIFO exactly if the source queue is"));
         }
         Ok(source)

@@ -72,7 +72,7 @@ impl Reader<'_> {
             (None, None) => return Target::Nowhere(NO_SOURCE),
         };
         let cell = self.broker.cell(name);
-        match cell.filter(|cell| cell.fifo == self.source.fifo && cell.id != self.source.id) {
+        match cell.filter(|cell| cell.is_fifo() == self.source.is_fifo() && cell.id != self.source.id) {
             Some(cell) => Target::Queue(cell, content),
             None => Target::Nowhere(NO_QUEUE),
         }
