@@ -129,7 +129,10 @@ mod queue;
 mod reclaim;
 pub mod storage;
 
-pub use broker::{Broker, BrokerBuilder, Flushed, QueueBuilder};
+pub use broker::{
+    Broker, BrokerBuilder, Flushed, MoveFilter, MovePlan, MoveTask, MoveTaskHandle, MoveTaskInfo,
+    MoveTaskStatus, ParseMoveTaskHandleError, QueueBuilder,
+};
 pub use clock::{Clock, ManualClock, Sleep, Timestamp, TokioClock};
 pub use error::{Certainty, Error, Result};
 pub use ids::{MessageId, ParseReceiptError, ReceiptHandle, SequenceNumber};

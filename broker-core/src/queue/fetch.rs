@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{
     lease::Lease,
     row::{RowHead, group_in},
-    state::{DelaySearch, Due, Fetched, Need, PagedRow, Recalled},
+    state::{DelaySearch, Due, Fetched, Need, PagedRow, Recalled, Scan, ScanPage},
 };
 use crate::{
     codec::Malformed,
@@ -36,6 +36,16 @@ impl Need {
                 Ok(Fetched::Rows { rows, cold })
             }
             Self::Delayed { partition, now, .. } => fetch_delayed(store, *partition, *now),
+        }
+    }
+}
+
+impl Scan {
+    /// Reads a page of the stretch.
+    pub(crate) fn run(self, store: &dyn Storage) -> Result<ScanPage, StorageError> {
+        match self.need.fetch(store)? {
+            Fetched::Rows { rows, cold } => Ok(self.with(rows, cold)),
+            Fetched::Delayed { .. } => unreachable!("a scan needs rows"),
         }
     }
 }

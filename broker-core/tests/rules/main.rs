@@ -64,6 +64,7 @@ mod groups;
 mod limits;
 mod long_poll;
 mod message_attributes;
+mod moves;
 mod purge_delete;
 mod put_out;
 mod receipts;
