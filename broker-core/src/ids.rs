@@ -124,6 +124,11 @@ impl SequenceNumber {
         Self(seq)
     }
 
+    /// The sequence that `new` was given.
+    pub(crate) fn seq(self) -> u64 {
+        u64::try_from((self.0 - FIRST_SEQUENCE_NUMBER) / SEQUENCE_NUMBER_STEP).expect("made by `new`")
+    }
+
     /// The number.
     pub fn as_u128(self) -> u128 {
         FIRST_SEQUENCE_NUMBER + u128::from(self.0) * SEQUENCE_NUMBER_STEP

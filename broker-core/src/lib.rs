@@ -141,7 +141,7 @@ pub use queue::{
     Delivery, LocalQueue, Messages, Queue, QueueExt,
     attributes::{AttributeValue, MessageAttributes},
     entries::{Entries, EntryId, Outcomes},
-    inspect::{Explanation, Peeked, QueueStats, WhyEmpty},
+    inspect::{DuplicateOf, EmptyReason, Explanation, PeekOptions, Peeked, QueueStats, WhyEmpty},
     message::{Message, SendMessage, Sent},
     options::{
         ChangeVisibility, DeadLettered, Deleted, FifoAttributes, QueueAttributes, QueueCounters,

@@ -126,7 +126,7 @@ impl BrokerBuilder {
         }
         let engine = Arc::new(Engine {
             pipeline,
-            timeline: loaded.timeline,
+            timeline: Arc::new(loaded.timeline),
             limits: self.limits,
             memory,
             seed: stored.seed,

@@ -1,8 +1,6 @@
 //! Move tasks: what starts one, what it moves, and what became of it (Q85 to Q90, F54).
 
-use broker_core::{
-    Broker, LocalQueue, MoveTask, MoveTaskInfo, MoveTaskStatus,
-};
+use broker_core::{Broker, LocalQueue, MoveTask, MoveTaskInfo, MoveTaskStatus};
 
 use crate::support::{World, advance, counts, poll, poll_for, secs, send_all, settle_down, take, texts};
 
