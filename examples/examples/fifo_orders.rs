@@ -19,7 +19,9 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
-use broker_core::{ChangeVisibility, Entries, LocalQueue, Message, ReceiveOptions, SendMessage};
+use broker_core::{
+    AttributeValue, ChangeVisibility, Entries, LocalQueue, Message, ReceiveOptions, SendMessage,
+};
 use broker_examples::flights::{self, Flight};
 use clap::Parser;
 use parking_lot::Mutex;
@@ -50,6 +52,10 @@ struct Options {
     /// Lets workers fail at random: one message in 20 is given back, and after one in 1,000 the worker dies.
     #[arg(long, value_name = "SEED")]
     fail: Option<u64>,
+
+    /// Takes a standard queue instead, which keeps no order: the program notices and exits with 1.
+    #[arg(long)]
+    standard: bool,
 }
 
 /// What was written about an aircraft.
@@ -70,6 +76,7 @@ struct Shared {
     places: Vec<usize>,
     queue: LocalQueue,
     fail: Option<u64>,
+    standard: bool,
     all_sent: AtomicBool,
     logbooks: Mutex<HashMap<String, Logbook>>,
     received: AtomicU64,
@@ -82,11 +89,13 @@ struct Shared {
 async fn main() -> Result<()> {
     let options = Options::parse();
     let broker = flights::open(options.dir.as_deref()).await?;
-    let queue = broker.queue("aircraft.fifo").fifo().visibility_timeout(VISIBILITY_TIMEOUT).await?;
+    let queue =
+        if options.standard { broker.queue("aircraft") } else { broker.queue("aircraft.fifo").fifo() };
+    let queue = queue.visibility_timeout(VISIBILITY_TIMEOUT).await?;
     // What an earlier run has left, and the deduplication ids that it used.
     queue.purge().await?;
 
-    let shared = Arc::new(Shared::new(flights::shipped()?.1, queue, options.fail));
+    let shared = Arc::new(Shared::new(flights::shipped()?.1, queue, &options));
     let begin = Instant::now();
     let mut tasks = JoinSet::new();
     for number in 0..WORKERS {
@@ -114,9 +123,11 @@ async fn send(number: usize, shared: Arc<Shared>) -> Result<()> {
     let ours = |tail: &str| crc32fast::hash(tail.as_bytes()) as usize % SENDERS == number;
     let mut batch = Entries::new();
     for (row, flight) in shared.flights.iter().enumerate().filter(|(_, flight)| ours(&flight.tail)) {
-        let message = SendMessage::from(flight.line.clone()).group_id(&flight.tail);
-        // If this program sent a row twice within five minutes, the queue would take it once.
-        batch.push(message.deduplication_id(row.to_string()));
+        let message = SendMessage::from(flight.line.clone()).attribute("row", AttributeValue::number(row));
+        let message = message.group_id(&flight.tail);
+        // A row that were sent twice within five minutes would come once.
+        let id = (!shared.standard).then(|| row.to_string());
+        batch.push(SendMessage { deduplication_id: id, ..message });
         if batch.len() == 10 {
             shared.queue.send_batch(std::mem::take(&mut batch)).await?.all()?;
         }
@@ -163,7 +174,7 @@ fn fate(seed: u64, row: usize, delivery: u32) -> Fate {
 }
 
 impl Shared {
-    fn new(flights: Vec<Flight>, queue: LocalQueue, fail: Option<u64>) -> Self {
+    fn new(flights: Vec<Flight>, queue: LocalQueue, options: &Options) -> Self {
         let mut counts: HashMap<&str, usize> = HashMap::new();
         let mut place = |flight| {
             let count = counts.entry(flight).or_default();
@@ -175,7 +186,8 @@ impl Shared {
             places,
             flights,
             queue,
-            fail,
+            fail: options.fail,
+            standard: options.standard,
             all_sent: AtomicBool::new(false),
             logbooks: Mutex::default(),
             received: AtomicU64::new(0),
@@ -283,8 +295,8 @@ impl Shared {
     }
 }
 
-/// The row that a message is about, which is its deduplication id.
+/// The row that a message is about.
 fn row_of(message: &Message) -> Result<usize> {
-    let row = message.deduplication_id.as_deref().and_then(|id| id.parse().ok());
-    row.with_context(|| format!("message {} does not say which row it is", message.id))
+    let row = message.attributes.get("row").and_then(AttributeValue::text);
+    row.and_then(|row| row.parse().ok()).with_context(|| format!("message {} names no row", message.id))
 }
