@@ -151,17 +151,14 @@ async fn work(number: usize, shared: Arc<Shared>) -> Result<()> {
         } else if shared.all_sent.load(Ordering::Acquire) && shared.queue.counters().await?.total() == 0 {
             return Ok(());
         } else if idle_since.elapsed() > STUCK {
-            bail!("nothing came for {STUCK:?}: {}", shared.queue.why_empty().await?);
+            bail!("nothing came for {STUCK:?}: {:?}", shared.queue.counters().await?);
         }
     }
 }
 
 /// What happens to a worker at a message.
-enum Fate {
-    Works,
-    Fails,
-    Dies,
-}
+#[rustfmt::skip]
+enum Fate { Works, Fails, Dies }
 
 /// By the seed, the row and the delivery alone, so that a retry may have another fate.
 fn fate(seed: u64, row: usize, delivery: u32) -> Fate {
@@ -255,8 +252,7 @@ impl Shared {
 
     fn report(&self, took: Duration) {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let (received, again) = (count(&self.received), count(&self.again));
-        let seconds = took.as_secs_f64();
+        let (received, again, seconds) = (count(&self.received), count(&self.again), took.as_secs_f64());
         println!(
             "{WORKERS} workers received {received} messages in {seconds:.2} s, {again} not for the first time"
         );
