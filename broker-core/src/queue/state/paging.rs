@@ -216,7 +216,8 @@ impl QueueState {
     /// Removes what has expired of the staged messages.
     pub(super) fn expire_staged(&mut self, now: u64, batch: &mut Batch) {
         // At the end of time everything has expired, as it has for `expiry`.
-        let sent_until = if now == u64::MAX { Some(now) } else { now.checked_sub(self.settings.retention_ms) };
+        let sent_until =
+            if now == u64::MAX { Some(now) } else { now.checked_sub(self.settings.retention_ms) };
         let Some(sent_until) = sent_until else { return };
         while let Some(seq) =
             self.plain.sent_until(sent_until).or_else(|| self.grouped.sent_until(sent_until))
