@@ -10,7 +10,8 @@ use broker_core::{
 use crate::ledger::Ledger;
 
 /// Bounds so small that paging, the time index and cold leases are part of every run.
-pub(crate) const TINY: MemoryBounds = MemoryBounds { ready: 3, delayed: 2, staged: 2, staged_bytes: 64, searched: 6 };
+pub(crate) const TINY: MemoryBounds =
+    MemoryBounds { ready: 3, delayed: 2, staged: 2, staged_bytes: 64, searched: 6 };
 
 /// A small generator of numbers, seeded, so that a script can be run again.
 #[derive(Debug, Clone)]

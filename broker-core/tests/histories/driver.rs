@@ -84,7 +84,8 @@ const VISIBILITY_MS: u64 = 10_000;
 const RETENTION_MS: u64 = 120_000;
 
 /// Bounds so small that every history crosses them.
-pub(crate) const TINY: MemoryBounds = MemoryBounds { ready: 3, delayed: 2, staged: 2, staged_bytes: 64, searched: 6 };
+pub(crate) const TINY: MemoryBounds =
+    MemoryBounds { ready: 3, delayed: 2, staged: 2, staged_bytes: 64, searched: 6 };
 
 pub(crate) struct Run<G> {
     ground: G,

@@ -10,6 +10,7 @@ mod driver;
 mod found;
 mod grounds;
 mod model;
+mod pairs;
 
 use broker_core::MemoryBounds;
 use driver::{Run, Step, TINY, step};

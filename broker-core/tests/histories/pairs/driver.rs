@@ -1,0 +1,149 @@
+//! Runs a history of a queue and its dead-letter queue against the broker and the model side by side.
+
+use std::time::Duration;
+
+use broker_core::{Clock, ManualClock, MemoryBounds, QueueSettings};
+
+use super::{
+    pair::{Pair, Setup, Side},
+    steps::Step,
+    world::{World, policy},
+};
+use crate::driver::{Ground, TINY};
+
+const VISIBILITY_MS: u64 = 10_000;
+
+pub(crate) struct Run<G> {
+    ground: G,
+    pub(super) bounds: MemoryBounds,
+    clock: ManualClock,
+    pub(super) world: World,
+    pub(super) model: Pair,
+    /// The model after each step, with the number of commits that it stands for.
+    past: Vec<(usize, Pair)>,
+    pub(super) sent: usize,
+}
+
+impl<G: Ground> Run<G> {
+    pub(crate) async fn new(ground: G, bounds: MemoryBounds, setup: &Setup) -> Self {
+        let clock = ManualClock::new(1_000_000);
+        let model = Pair::new(setup, VISIBILITY_MS);
+        let broker = World::broker(ground.store(), &clock, bounds).await;
+        let world = World::create(broker, setup, &model).await;
+        let past = vec![(ground.commits(), model.clone())];
+        Self { ground, bounds, clock, world, model, past, sent: 0 }
+    }
+
+    pub(crate) async fn run(mut self, steps: &[Step]) {
+        for step in steps {
+            self.step(step).await;
+            // Lets the background take its turn.
+            tokio::task::yield_now().await;
+            assert_eq!(self.world.shown().await, self.model.shown(self.now()), "after {step:?}");
+            self.past.push((self.ground.commits(), self.model.clone()));
+        }
+        self.drain().await;
+    }
+
+    /// Everything that is left can be received, and nothing else. No group is stuck.
+    async fn drain(&mut self) {
+        loop {
+            self.clock.advance(Duration::from_secs(7));
+            for side in [Side::Main, Side::Dead] {
+                let receipts = self.model.receipts.len();
+                self.receive(side, 10, None).await;
+                for receipt in self.model.receipts.split_off(receipts) {
+                    self.delete(receipt).await;
+                }
+            }
+            let shown = self.model.shown(self.now());
+            assert_eq!(self.world.shown().await, shown);
+            if shown.counters.iter().all(|counters| counters.total() == 0) {
+                return;
+            }
+        }
+    }
+
+    pub(super) fn now(&self) -> u64 {
+        self.clock.now().as_millis()
+    }
+
+    async fn step(&mut self, step: &Step) {
+        match step {
+            Step::Send { to, letter, delay_s } => self.send(*to, *letter, *delay_s).await,
+            Step::SendBatch { to, letters } => self.send_batch(*to, letters).await,
+            Step::Receive { from, max, timeout_s } => self.receive(*from, *max, *timeout_s).await,
+            Step::Delete { nth } => {
+                if let Some(receipt) = self.receipt(*nth) {
+                    self.delete(receipt).await;
+                }
+            }
+            Step::DeleteBatch { count } => self.delete_batch(*count).await,
+            Step::Change { nth, timeout_s } => self.change(*nth, *timeout_s).await,
+            Step::GiveUp { nth } => self.give_up(*nth).await,
+            Step::Advance { ms } => self.clock.advance(Duration::from_millis(*ms)),
+            Step::SetDelay { .. } | Step::SetRetention { .. } | Step::SetLimit { .. } => self.set(step).await,
+            Step::Purge { of } => {
+                self.world.queue(*of).purge().await.unwrap();
+                self.model.line(*of).purge();
+            }
+            Step::Crash { unsynced } if self.ground.can_crash() => self.crash(*unsynced).await,
+            Step::Reopen | Step::Crash { .. } => {
+                self.world.broker.close().await.unwrap();
+                self.ground.reopen();
+                self.open().await;
+            }
+        }
+    }
+
+    async fn open(&mut self) {
+        let broker = World::broker(self.ground.store(), &self.clock, self.bounds).await;
+        self.world = World::reopen(broker, &self.model).await;
+    }
+
+    /// Changes a setting of the main queue, or the retention of either.
+    async fn set(&mut self, step: &Step) {
+        let now = self.now();
+        let mut of = Side::Main;
+        let change = match *step {
+            Step::SetDelay { s } => {
+                self.model.main.set_delay(now, s * 1_000);
+                QueueSettings::new().delay(Duration::from_secs(s))
+            }
+            Step::SetRetention { of: side, s } => {
+                of = side;
+                let line = self.model.line(side);
+                // A lowered retention reaches delayed messages in the time index late: a documented lag of counters.
+                let least = if self.bounds == TINY { line.retention_ms / 1_000 } else { 0 };
+                let s = s.max(least);
+                line.set_retention(now, s * 1_000);
+                QueueSettings::new().retention(Duration::from_secs(s))
+            }
+            Step::SetLimit { limit } => {
+                self.model.limit = limit;
+                QueueSettings::new().redrive_policy(policy(&self.model, limit))
+            }
+            _ => unreachable!("other steps change no setting"),
+        };
+        self.world.queue(of).set_attributes(change).await.unwrap();
+    }
+
+    /// After a crash both queues are where they were after some earlier step: the last one whose commits all survived.
+    async fn crash(&mut self, unsynced: usize) {
+        let survived = self.ground.crash(unsynced);
+        let at = self.past.iter().rposition(|(commits, _)| *commits <= survived).unwrap();
+        let next = self.past.get(at + 1).map(|(_, model)| model.clone());
+        let receipts = std::mem::take(&mut self.model.receipts);
+        self.model = self.past[at].1.clone();
+        self.open().await;
+        // A step may make more than one commit, of which the first decides: then the next step has happened.
+        let found = self.world.shown().await;
+        if found != self.model.shown(self.now()) {
+            self.model = next.expect("the state after some step");
+        }
+        // Receipts from a future that did not happen stay around: they must be told apart by their delivery.
+        self.model.receipts = receipts;
+        self.past.truncate(at + 1);
+        self.past.push((self.ground.commits(), self.model.clone()));
+    }
+}
