@@ -10,6 +10,7 @@
 //! | `s` | partition, sequence | lease of a message that is in memory ([`Lease`](crate::queue::lease::Lease)) |
 //! | `c` | partition, sequence | lease of a received message that waits in storage only |
 //! | `t` | partition, time, sequence | a delayed message that waits in storage only |
+//! | `u` | partition, generation, group and id | the message that a deduplication id was accepted with |
 //! | `g` | partition | a partition whose rows are no longer needed, and how far they reach |
 //!
 //! Numbers are big-endian, so that byte order is number order. Tags are never reused for another meaning.
@@ -32,6 +33,7 @@ pub(crate) const GARBAGE: u8 = b'g';
 const HOT: u8 = b's';
 const COLD: u8 = b'c';
 const DELAYED: u8 = b't';
+const DEDUPLICATION: u8 = b'u';
 
 pub(crate) fn definition(name: &str) -> Vec<u8> {
     named(DEFINITION, name)
@@ -84,6 +86,11 @@ pub(crate) fn delayed(partition: u64, time: u64, seq: u64) -> [u8; 25] {
     key[..17].copy_from_slice(&two(DELAYED, partition, time));
     key[17..].copy_from_slice(&seq.to_be_bytes());
     key
+}
+
+/// A deduplication id, accepted in this generation; without an id, the start of the generation.
+pub(crate) fn deduplication(partition: u64, generation: u64, id: &[u8]) -> Vec<u8> {
+    [two(DEDUPLICATION, partition, generation).as_slice(), id].concat()
 }
 
 /// Time and sequence in a delayed key.

@@ -73,11 +73,29 @@ async fn clear(engine: &Weak<Engine>, mut left: Leftover) -> Result<()> {
         tokio::task::yield_now().await;
     }
     clear_time_index(engine, partition).await?;
+    clear_ids(engine, partition, u64::MAX).await?;
     let Some(engine) = engine.upgrade() else { return Ok(()) };
     let mut batch = Batch::new();
     delete_leases(partition, left.from..to, &mut batch);
     batch.delete_meta(&keys::garbage(partition));
     engine.pipeline.submit(&mut batch, Durability::Buffered, None)?.wait().await
+}
+
+/// Clears the deduplication ids of generations that are forgotten, in the background. Stops with the broker; what is
+/// left is found when the next generation ends.
+pub(crate) fn start_ids(engine: &Arc<Engine>, partition: u64, below: u64) {
+    let runtime = engine.pipeline.runtime().clone();
+    let engine = Arc::downgrade(engine);
+    runtime.spawn(async move {
+        // As above: a failure harms nobody here.
+        let _ = clear_ids(&engine, partition, below).await;
+    });
+}
+
+async fn clear_ids(engine: &Weak<Engine>, partition: u64, below: u64) -> Result<()> {
+    let from = keys::deduplication(partition, 0, &[]);
+    let to = keys::deduplication(partition, below, &[]);
+    clear_meta(engine, (&from, &to), |_, _| {}).await
 }
 
 /// The first row of a stretch is enough to know where the work begins.
@@ -93,19 +111,32 @@ fn delete_leases(partition: u64, seqs: Range<u64>, batch: &mut Batch) {
 /// it the rows that it stands for, which may lie before everything else that was left.
 async fn clear_time_index(engine: &Weak<Engine>, partition: u64) -> Result<()> {
     let (from, to) = (keys::delayed(partition, 0, 0), keys::delayed(partition, u64::MAX, u64::MAX));
+    let row = |key: &[u8], batch: &mut Batch| {
+        if let Some((_, seq)) = keys::time_and_seq_of(key) {
+            batch.delete_row(partition, seq);
+        }
+    };
+    clear_meta(engine, (&from, &to), row).await
+}
+
+/// Deletes the keys of a range, page by page, each with what it stands for.
+async fn clear_meta(
+    engine: &Weak<Engine>,
+    (from, to): (&[u8], &[u8]),
+    also: impl Fn(&[u8], &mut Batch),
+) -> Result<()> {
     let page = Page { entries: 1_024, bytes: usize::MAX };
     loop {
         let Some(engine) = engine.upgrade() else { return Ok(()) };
-        let found = engine.pipeline.read(move |store| store.meta_range(&from, &to, page)).await?;
+        let (first, last) = (from.to_vec(), to.to_vec());
+        let found = engine.pipeline.read(move |store| store.meta_range(&first, &last, page)).await?;
         if found.is_empty() {
             return Ok(());
         }
         let mut batch = Batch::new();
         for (key, _) in &found {
             batch.delete_meta(key);
-            if let Some((_, seq)) = keys::time_and_seq_of(key) {
-                batch.delete_row(partition, seq);
-            }
+            also(key, &mut batch);
         }
         engine.pipeline.submit(&mut batch, Durability::Buffered, None)?.wait().await?;
         drop(engine);

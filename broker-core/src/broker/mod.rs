@@ -2,6 +2,7 @@
 
 mod open;
 mod queue_builder;
+mod redrive;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -88,12 +89,17 @@ impl Broker {
         QueueBuilder::new(self.clone(), name.into())
     }
 
+    /// The queue of this name, if there is one.
+    pub(crate) fn cell(&self, name: &str) -> Option<Arc<QueueCell>> {
+        self.queues.lock().by_name.get(name).cloned()
+    }
+
     /// The queue of this name, which must exist. Cancel safe.
     pub async fn open_queue(&self, name: &str) -> Result<LocalQueue> {
         let cell = self.queues.lock().by_name.get(name).cloned();
         let cell = cell.ok_or_else(|| Error::QueueDoesNotExist { name: name.to_owned() })?;
         self.engine.pipeline.barrier()?.wait().await?;
-        Ok(LocalQueue { cell })
+        Ok(LocalQueue { cell, broker: self.clone() })
     }
 
     /// Creates a queue, or opens it if it exists with these settings (rule Q6). Tags are set on a new queue only.
@@ -119,11 +125,12 @@ impl Broker {
             } else {
                 check::queue_name(name, settings.fifo == Some(true), limits)?;
                 let settings = Settings::new(limits, value_bytes_max, settings)?;
+                queues.check_redrive(name, settings.fifo.is_some(), &settings.redrive_policy)?;
                 self.add_queue(&mut queues, name, settings, tags.clone())?
             }
         };
         ticket.wait().await?;
-        Ok(LocalQueue { cell })
+        Ok(LocalQueue { cell, broker: self.clone() })
     }
 
     fn add_queue(

@@ -6,8 +6,8 @@ use bytes::Bytes;
 
 use super::{
     lease::Lease,
-    row::RowHead,
-    state::{Fetched, Need, Recalled},
+    row::{RowHead, group_in},
+    state::{DelaySearch, Due, Fetched, Need, PagedRow, Recalled},
 };
 use crate::{
     codec::Malformed,
@@ -27,15 +27,36 @@ impl Need {
                 let covered = rows.last().map_or(range.start, |(seq, _)| seq + 1);
                 let cold =
                     if *cold { fetch_cold(store, *partition, range.start..covered)? } else { Vec::new() };
-                let head = |(seq, row): (u64, Bytes)| {
-                    let head = RowHead::read(&row).map_err(|what| damaged_row(*partition, seq, what))?;
-                    Ok((seq, head, row))
+                let read = |(seq, row): (u64, Bytes)| {
+                    let head = RowHead::read(&row).and_then(|head| group_in(&row).map(|_| head));
+                    let head = head.map_err(|what| damaged_row(*partition, seq, what))?;
+                    Ok(PagedRow { seq, head, row })
                 };
-                let rows = rows.into_iter().map(head).collect::<Result<_, StorageError>>()?;
+                let rows = rows.into_iter().map(read).collect::<Result<_, StorageError>>()?;
                 Ok(Fetched::Rows { rows, cold })
             }
             Self::Delayed { partition, now, .. } => fetch_delayed(store, *partition, *now),
         }
+    }
+}
+
+impl DelaySearch {
+    /// The first sequence of the range that was queued too late; the end of the range if none was.
+    pub(crate) fn run(&self, store: &dyn Storage) -> Result<u64, StorageError> {
+        let Range { mut start, mut end } = self.range;
+        // Halves the range each time. Sequences that are gone make it look at the next one that is there.
+        while start < end {
+            let middle = start + (end - start) / 2;
+            let page = store.rows(self.partition, middle..end, Page { entries: 1, bytes: 1 })?;
+            match page.first() {
+                Some((seq, row)) => {
+                    let head = RowHead::read(row).map_err(|what| damaged_row(self.partition, *seq, what))?;
+                    if head.queued_at > self.queued_until { end = middle } else { start = seq + 1 }
+                }
+                None => end = middle,
+            }
+        }
+        Ok(start)
     }
 }
 
@@ -53,7 +74,7 @@ fn fetch_cold(
         let Some((last, _)) = entries.last() else { return Ok(found) };
         from = [last, [0].as_slice()].concat();
         for (key, value) in &entries {
-            found.push((seq_in(key)?, lease_in(key, value)?));
+            found.push((seq_in(key)?, lease_in(key, value)?.0));
         }
     }
 }
@@ -68,7 +89,8 @@ fn fetch_delayed(store: &dyn Storage, partition: u64, now: u64) -> Result<Fetche
         if time > now {
             return Ok(Fetched::Delayed { due, next: Some(time) });
         }
-        due.push((time, seq, lease_in(key, value)?));
+        let (lease, group) = lease_in(key, value)?;
+        due.push(Due { time, seq, lease, group: group.map(Into::into) });
     }
     // A full page: there may be more, so look again at once. No full page: that was all.
     let next = (entries.len() >= INDEX_PAGE).then_some(now);
@@ -79,11 +101,12 @@ pub(crate) fn seq_in(key: &Bytes) -> Result<u64, StorageError> {
     keys::seq_of(key).ok_or_else(|| damaged_key(key, Malformed("a lease key with the wrong length")))
 }
 
-pub(crate) fn lease_in(key: &Bytes, value: &Bytes) -> Result<Lease, StorageError> {
-    Lease::decode(value).map(|(lease, _)| lease).map_err(|what| damaged_key(key, what))
+/// The lease and the group in an entry of the meta space.
+pub(crate) fn lease_in<'v>(key: &Bytes, value: &'v Bytes) -> Result<(Lease, Option<&'v str>), StorageError> {
+    Lease::decode(value).map_err(|what| damaged_key(key, what))
 }
 
-fn damaged_key(key: &Bytes, what: Malformed) -> StorageError {
+pub(crate) fn damaged_key(key: &Bytes, what: Malformed) -> StorageError {
     StorageError::corrupt(format!("meta key {key:?}"), what.0)
 }
 
@@ -92,7 +115,7 @@ pub(crate) fn damaged_row(partition: u64, seq: u64, what: Malformed) -> StorageE
 }
 
 impl Recalled {
-    /// Reads the lease of a message that is in storage only: its cold one, or that of an untouched message. One that is
+    /// Reads the lease and the group of a message that is in storage only: its cold one, or that of an untouched message. One that is
     /// delayed beyond `now` is in the time index and cannot have been received.
     pub(crate) fn read(
         store: &dyn Storage,
@@ -102,12 +125,13 @@ impl Recalled {
     ) -> Result<Option<Self>, StorageError> {
         let key = keys::cold(partition, seq);
         if let Some(value) = store.meta(&key)? {
-            let lease = lease_in(&Bytes::copy_from_slice(&key), &value)?;
-            return Ok(Some(Self { lease, cold: true }));
+            let key = Bytes::copy_from_slice(&key);
+            let (lease, group) = lease_in(&key, &value)?;
+            return Ok(Some(Self { lease, group: group.map(Into::into), cold: true }));
         }
         let Some(row) = store.row(partition, seq)? else { return Ok(None) };
-        let lease =
-            Lease::untouched(RowHead::read(&row).map_err(|what| damaged_row(partition, seq, what))?);
-        Ok((lease.visible_at <= now).then_some(Self { lease, cold: false }))
+        let lease = Lease::untouched(RowHead::read(&row).map_err(|what| damaged_row(partition, seq, what))?);
+        let group = group_in(&row).map_err(|what| damaged_row(partition, seq, what))?;
+        Ok((lease.visible_at <= now).then(|| Self { lease, group: group.map(Into::into), cold: false }))
     }
 }

@@ -110,7 +110,9 @@ impl fmt::Display for Explanation {
             Self::Blocked { behind, group_id, until } => {
                 write!(f, "blocked behind message {behind} of group {group_id:?}, at most until {until}")
             }
-            Self::Moved { queue, receives } => write!(f, "moved to queue {queue:?} after {receives} receives"),
+            Self::Moved { queue, receives } => {
+                write!(f, "moved to queue {queue:?} after {receives} receives")
+            }
             Self::Expired { at } => write!(f, "expired at {at}"),
             Self::Deleted { at } => write!(f, "deleted at {at}"),
             Self::Gone => write!(f, "no longer in the queue: deleted, expired or purged"),

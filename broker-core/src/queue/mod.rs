@@ -34,9 +34,7 @@ pub use shell::LocalQueue;
 use self::{
     entries::{Entries, Outcomes},
     message::{Message, SendMessage, Sent},
-    options::{
-        ChangeVisibility, DeadLettered, Deleted, QueueAttributes, ReceiveOptions, VisibilityChanged,
-    },
+    options::{ChangeVisibility, DeadLettered, Deleted, QueueAttributes, ReceiveOptions, VisibilityChanged},
     settings::QueueSettings,
 };
 use crate::{error::Result, ids::ReceiptHandle};

@@ -34,6 +34,7 @@ pub(crate) fn load(
     now: u64,
 ) -> Result<QueueState, StorageError> {
     let mut state = QueueState::new(id, settings, bounds, record);
+    state.reopened(now);
     let partition = record.partition;
     let (mut from, to) = (keys::hot(partition, 0).to_vec(), keys::hot(partition, u64::MAX));
     // Those with a hot lease are neither cold nor in the time index.
@@ -44,7 +45,7 @@ pub(crate) fn load(
         let Some((last, _)) = page.last() else { break };
         from = [last, [0].as_slice()].concat();
         for (key, value) in &page {
-            let (seq, lease) = (seq_in(key)?, lease_in(key, value)?);
+            let (seq, (lease, group)) = (seq_in(key)?, lease_in(key, value)?);
             leases += 1;
             if seq >= record.tail || leases > leases_max {
                 return Err(StorageError::corrupt(
@@ -52,7 +53,7 @@ pub(crate) fn load(
                     "a lease without its message",
                 ));
             }
-            state.restore(seq, lease, now);
+            state.restore(seq, lease, group);
         }
     }
     if record.delayed > 0 {

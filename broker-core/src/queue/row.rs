@@ -33,6 +33,9 @@ const HAS_DEDUPLICATION_ID: u8 = 8;
 const HAS_ORIGIN: u8 = 16;
 const ALL_FLAGS: u8 = HAS_TRACE_HEADER | HAS_GROUP_ID | HAS_ATTRIBUTES | HAS_DEDUPLICATION_ID | HAS_ORIGIN;
 
+/// What a move can add to a row: ids, times and a count, the name of the source, the reason.
+pub(crate) const ORIGIN_BYTES_MAX: usize = 4096;
+
 const VALUE_TEXT: u8 = 1;
 const VALUE_BINARY: u8 = 2;
 

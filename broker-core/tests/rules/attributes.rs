@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use broker_core::{Error, QueueAttributes, QueueCounters, QueueSettings, storage::Durability};
+use broker_core::{
+    Error, QueueAttributes, QueueCounters, QueueSettings, RedriveAllowPolicy, RedrivePolicy,
+    storage::Durability,
+};
 
 use crate::support::{World, advance, assert_invalid, counts, ms, poll, refusal, secs, take};
 
@@ -22,6 +25,9 @@ async fn a_fresh_queue_has_the_defaults_of_sqs(world: World) {
         last_modified_at: described.created_at,
         tags: std::collections::BTreeMap::new(),
         counters: QueueCounters { visible: 0, in_flight: 0, delayed: 0 },
+        redrive_policy: RedrivePolicy::None,
+        redrive_allow_policy: RedriveAllowPolicy::AllowAll,
+        fifo: None,
     };
     assert_eq!(described, expected);
     assert!(described.created_at.as_millis() > 1_600_000_000_000);

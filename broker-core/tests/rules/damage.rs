@@ -43,7 +43,8 @@ fn change_record(store: &MemStorage, change: impl FnOnce(&mut [u64; 7])) {
     damage(store, |batch| batch.put_meta(&place, &bytes));
 }
 
-const ONE_OF_EACH: MemoryBounds = MemoryBounds { ready: 1, delayed: 1, staged: 1, staged_bytes: 1, searched: 1 };
+const ONE_OF_EACH: MemoryBounds =
+    MemoryBounds { ready: 1, delayed: 1, staged: 1, staged_bytes: 1, searched: 1 };
 
 async fn open(store: &MemStorage, can_block: bool) -> Result<(Broker, LocalQueue), Error> {
     open_with(store, can_block, ONE_OF_EACH).await

@@ -52,7 +52,7 @@ impl Fifo {
     }
 
     /// The one combination that SQS refuses.
-    fn check(&self) -> Result<()> {
+    fn check(self) -> Result<()> {
         if self.throughput_limit == FifoThroughputLimit::PerMessageGroupId
             && self.deduplication_scope == DeduplicationScope::Queue
         {
@@ -122,7 +122,7 @@ impl Settings {
     pub(crate) fn changed(&self, change: &QueueSettings) -> Result<Self> {
         change.check_type(self.fifo.is_some())?;
         let changed = self.with(change);
-        changed.fifo.map_or(Ok(()), |fifo| fifo.check())?;
+        changed.fifo.map_or(Ok(()), Fifo::check)?;
         Ok(changed)
     }
 

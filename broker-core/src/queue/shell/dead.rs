@@ -1,13 +1,191 @@
-//! Giving messages up to the dead-letter queue.
+//! Dead letters: moving messages to another queue, because they were received too often or because their consumer gave
+//! them up.
 
-use super::LocalQueue;
-use crate::{error::Result, ids::ReceiptHandle, queue::options::DeadLettered};
+use std::{collections::HashMap, sync::Arc};
+
+use bytes::Bytes;
+
+use super::{LocalQueue, Operation, QueueCell, receive::Look};
+use crate::{
+    clock::Timestamp,
+    error::{Error, Result},
+    ids::{MessageId, ReceiptHandle},
+    pipeline::Ticket,
+    queue::{
+        fetch::damaged_row,
+        lease::Lease,
+        options::{DeadLettered, Deleted, ReceiveOptions},
+        redrive::{DeadLetter, Origin, REASON_BYTES_MAX},
+        row::{RowContent, UnstampedRow},
+        state::SpentRule,
+    },
+    storage::{Durability, Storage, StorageError},
+};
+
+type Rows = HashMap<u64, Bytes>;
+
+/// What a look at a queue with spent messages came to.
+enum SpentLook {
+    Done(Look),
+    /// These rows are needed to move their messages.
+    Rows(u64, Vec<u64>),
+    /// Spent messages were moved, and nothing was left to return: there may be more.
+    OnlyMoved,
+}
 
 impl LocalQueue {
-    /// Gives the message of this receipt up to the queue's dead-letter queue, at once and however often it was received;
-    /// `reason` (1 to 1,024 bytes) is kept with it there.
-    pub async fn dead_letter(&self, receipt: ReceiptHandle, reason: impl Into<String>) -> Result<DeadLettered> {
-        let _ = (receipt, reason.into());
-        todo!()
+    /// The queue that this one's dead letters go to, if it has one and that exists.
+    pub(super) fn dead_letter_queue(&self) -> Option<Arc<QueueCell>> {
+        let policy = self.cell.settings().redrive_policy;
+        let (name, _) = policy.target()?;
+        // Another type of queue may have got the name since.
+        self.broker.cell(name).filter(|cell| cell.fifo == self.cell.fifo && cell.id != self.cell.id)
+    }
+
+    /// A look at a queue in which messages wait that were received as often as they may be (rule Q80): those that the
+    /// receive comes to go to the dead-letter queue in its commit.
+    pub(super) async fn look_and_move(&self, options: &ReceiveOptions) -> Result<(Look, Ticket)> {
+        let cell = &*self.cell;
+        let mut rows = Rows::new();
+        loop {
+            let Some(target) = self.dead_letter_queue() else {
+                let look = |op: &mut Operation<'_>| cell.look(op, options, Some(&mut SpentRule::HandOut));
+                return cell.operate(Durability::Buffered, None, look);
+            };
+            let step = |op: &mut Operation<'_>, other: &mut Operation<'_>| {
+                let missing = op.state.spent_without_row(&rows);
+                if !missing.is_empty() {
+                    return Ok(SpentLook::Rows(op.state.partition(), missing));
+                }
+                let mut rule = SpentRule::TakeOut { rows: &rows, taken: Vec::new() };
+                let look = cell.look(op, options, Some(&mut rule))?;
+                let SpentRule::TakeOut { taken, .. } = rule else { return Ok(SpentLook::Done(look)) };
+                let moved = taken.len();
+                for spent in taken {
+                    cell.put_dead(spent.seq, &spent.lease, spent.content, None, other);
+                }
+                Ok(match look {
+                    Look::Leased(_, leased) if leased.is_empty() && moved > 0 => SpentLook::OnlyMoved,
+                    look => SpentLook::Done(look),
+                })
+            };
+            let looked = match cell.operate_both(&target, Durability::Synced, step) {
+                // The dead-letter queue was deleted in between.
+                Err(Error::QueueDoesNotExist { name }) if name == target.name => continue,
+                looked => looked?,
+            };
+            match looked {
+                (SpentLook::Done(look), ticket) => return Ok((look, ticket)),
+                (SpentLook::OnlyMoved, ticket) => ticket.wait().await?,
+                (SpentLook::Rows(partition, seqs), _) => {
+                    rows.extend(self.rows(partition, seqs).await?);
+                }
+            }
+        }
+    }
+
+    /// The rows of these messages, those that are gone left out.
+    async fn rows(&self, partition: u64, seqs: Vec<u64>) -> Result<Vec<(u64, Bytes)>> {
+        let read = move |store: &dyn Storage| {
+            let row = |seq| Ok(store.row(partition, seq)?.map(|row| (seq, row)));
+            seqs.into_iter().filter_map(|seq| row(seq).transpose()).collect::<Result<_, StorageError>>()
+        };
+        self.cell.engine.pipeline.read(read).await
+    }
+
+    /// Gives the message of this receipt up to the queue's dead-letter queue, at once and however often it was received.
+    /// `reason`, 1 to 1,024 bytes, is kept with it there.
+    ///
+    /// Fails with [`Error::NoDeadLetterQueue`] if the queue has none. A message that is gone, or that somebody else has
+    /// received since, is an outcome. Returns when it has the queue's durability. Cancel safe in this sense: a dropped call
+    /// has moved the message or not; it is never in both queues, nor in none.
+    pub async fn dead_letter(
+        &self,
+        receipt: ReceiptHandle,
+        reason: impl Into<String>,
+    ) -> Result<DeadLettered> {
+        let reason = reason.into();
+        if reason.is_empty() || reason.len() > REASON_BYTES_MAX {
+            let allowed = format!("must have 1 to {REASON_BYTES_MAX} bytes");
+            return Err(Error::invalid("reason", reason, allowed));
+        }
+        let cell = &*self.cell;
+        let place = self.open_receipt(receipt)?;
+        let missing = || Error::NoDeadLetterQueue { name: cell.name.clone() };
+        loop {
+            let target = self.dead_letter_queue().ok_or_else(missing)?;
+            let ask =
+                |op: &mut Operation<'_>| Ok(op.state.can_give_up(place)?.map(|()| op.state.partition()));
+            let (partition, ticket) = self.settle(Durability::Buffered.into(), &[place.seq], ask).await?;
+            ticket.wait().await?;
+            let partition = match partition {
+                Ok(partition) => partition,
+                Err(outcome) => return Ok(outcome.into()),
+            };
+            // A row that is not there any more: it has gone in between, which the next step finds out.
+            let row = self.rows(partition, vec![place.seq]).await?.pop();
+            let content = row.map(|(_, row)| RowContent::read(&row)).transpose();
+            let mut content = content.map_err(|what| damaged_row(partition, place.seq, what))?;
+            let durability = cell.settings().durability.into();
+            let step = |op: &mut Operation<'_>, other: &mut Operation<'_>| {
+                if let Err(outcome) = op.state.can_give_up(place)? {
+                    return Ok(Some(outcome.into()));
+                }
+                let Some(content) = content.take().filter(|_| op.state.partition() == partition) else {
+                    return Ok(None);
+                };
+                let Some(lease) = op.state.give_up(place, op.now, op.batch) else { return Ok(None) };
+                cell.put_dead(place.seq, &lease, content, Some(reason.clone()), other);
+                Ok(Some(DeadLettered::Moved { queue: target.name.clone() }))
+            };
+            match cell.operate_both(&target, durability, step) {
+                Err(Error::QueueDoesNotExist { name }) if name == target.name => {}
+                Err(error) => return Err(error),
+                Ok((Some(outcome), ticket)) => {
+                    ticket.wait().await?;
+                    return Ok(outcome);
+                }
+                Ok((None, _)) => {}
+            }
+        }
+    }
+}
+
+impl From<Deleted> for DeadLettered {
+    fn from(outcome: Deleted) -> Self {
+        match outcome {
+            Deleted::Gone => Self::Gone,
+            Deleted::Stale => Self::Stale,
+        }
+    }
+}
+
+impl QueueCell {
+    /// Adds a message that was taken out of this queue to its dead-letter queue: with its id, and why.
+    fn put_dead(
+        &self,
+        seq: u64,
+        lease: &Lease,
+        content: RowContent,
+        reason: Option<String>,
+        target: &mut Operation<'_>,
+    ) {
+        let (message, origin) = content.into_message();
+        let before = origin.as_ref().map_or(0, |origin| origin.why.receive_count);
+        let first_received_at = Timestamp::from_millis(lease.first_received_at);
+        let why = DeadLetter {
+            source: self.name.clone(),
+            receive_count: before.saturating_add(lease.deliveries),
+            first_received_at: origin
+                .as_ref()
+                .map_or(first_received_at, |origin| origin.why.first_received_at),
+            last_received_at: Timestamp::from_millis(lease.received_at),
+            moved_at: Timestamp::from_millis(target.now),
+            reason,
+        };
+        let id = origin.map_or_else(|| MessageId::new(self.engine.seed, self.id, seq), |origin| origin.id);
+        let row = UnstampedRow::new(&message, Some(&Origin { id, why }));
+        let group = message.group_id.as_deref();
+        target.state.append_moved(lease.sent_at, target.now, group, row, target.batch);
     }
 }

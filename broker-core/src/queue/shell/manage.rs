@@ -13,11 +13,20 @@ use crate::{
         ROW_OVERHEAD_MAX, check,
         options::{QueueAttributes, QueueCounters},
         settings::QueueSettings,
-        state::Leftover,
+        state::{DelaySearch, DelayedFrom, Leftover, Want},
     },
     reclaim,
     storage::Durability,
 };
+
+/// What a look at the queue came to.
+enum Look<T> {
+    Done(T),
+    /// Something must be read first.
+    PageIn,
+    /// It must be found out first where the delayed messages begin.
+    Search(DelaySearch),
+}
 
 impl LocalQueue {
     /// The queue's name.
@@ -55,12 +64,12 @@ impl LocalQueue {
 
     /// How many messages there are, at this moment. Cancel safe.
     pub async fn counters(&self) -> Result<QueueCounters> {
-        self.describe(|op| op.state.counters()).await
+        self.describe(|op, delayed_from| op.state.counters(delayed_from)).await
     }
 
     /// The queue's settings, times, tags and counters. Cancel safe.
     pub async fn attributes(&self) -> Result<QueueAttributes> {
-        self.describe(|op| {
+        self.describe(|op, delayed_from| {
             let settings = &op.state.settings;
             QueueAttributes {
                 name: self.cell.name.clone(),
@@ -73,7 +82,7 @@ impl LocalQueue {
                 created_at: Timestamp::from_millis(op.description.created_at),
                 last_modified_at: Timestamp::from_millis(op.description.last_modified_at),
                 tags: op.description.tags.clone(),
-                counters: op.state.counters(),
+                counters: op.state.counters(delayed_from),
                 redrive_policy: settings.redrive_policy.clone(),
                 redrive_allow_policy: settings.redrive_allow_policy.clone(),
                 fifo: settings.fifo.map(Into::into),
@@ -82,17 +91,38 @@ impl LocalQueue {
         .await
     }
 
-    /// Looks at the queue once all that has expired by now is gone.
-    async fn describe<T>(&self, look: impl Fn(&mut Operation<'_>) -> T) -> Result<T> {
+    /// Looks at the queue once all that has expired by now is gone. Tells also from which sequence on the delay of a
+    /// FIFO queue has not ended, if from any.
+    pub(super) async fn describe<T>(&self, look: impl Fn(&mut Operation<'_>, Option<u64>) -> T) -> Result<T> {
+        let pipeline = &self.cell.engine.pipeline;
+        let mut found = None;
         loop {
             let (done, ticket) = self.cell.operate(Durability::Buffered, None, |op| {
-                Ok(op.page_in_here(&self.cell, 1)?.then(|| look(op)))
+                if !op.page_in_here(&self.cell, Want::First)? {
+                    return Ok(Look::PageIn);
+                }
+                let delayed_from = match op.state.delayed_from(op.now) {
+                    DelayedFrom::Known(from) => from,
+                    DelayedFrom::Search(search) if !pipeline.profile().can_block => {
+                        Some(pipeline.with_store(|store| search.run(store))?)
+                    }
+                    DelayedFrom::Search(search) => match found {
+                        Some(found) => found,
+                        None => return Ok(Look::Search(search)),
+                    },
+                };
+                Ok(Look::Done(look(op, delayed_from)))
             })?;
-            if let Some(done) = done {
-                ticket.wait().await?;
-                return Ok(done);
+            match done {
+                Look::Done(done) => {
+                    ticket.wait().await?;
+                    return Ok(done);
+                }
+                Look::PageIn => self.cell.page_in(Want::First).await?,
+                Look::Search(search) => {
+                    found = Some(Some(pipeline.read(move |store| search.run(store)).await?));
+                }
             }
-            self.cell.page_in(1).await?;
         }
     }
 
@@ -101,8 +131,11 @@ impl LocalQueue {
         let engine = &self.cell.engine;
         let value_bytes_max = engine.pipeline.profile().value_bytes_max.saturating_sub(ROW_OVERHEAD_MAX);
         change.check(&engine.limits, value_bytes_max)?;
+        if let Some(policy) = &change.redrive_policy {
+            self.broker.check_redrive(&self.cell.name, self.cell.fifo, policy)?;
+        }
         self.redefine(|op| {
-            op.state.set_settings(op.state.settings.changed(&change)?);
+            op.state.set_settings(op.state.settings.changed(&change)?, op.now, op.batch);
             op.description.last_modified_at = op.now;
             Ok(())
         })

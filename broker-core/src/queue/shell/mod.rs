@@ -3,6 +3,7 @@
 
 mod dead;
 mod manage;
+mod operation;
 mod receive;
 mod send;
 mod settle;
@@ -12,17 +13,19 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use parking_lot::Mutex;
 
+pub(crate) use self::operation::Operation;
 use self::wait::Waiters;
 use super::{
     settings::Settings,
-    state::{Fetched, Leftover, Need, QueueState},
+    state::{Leftover, QueueState, Want},
 };
 use crate::{
+    broker::Broker,
     engine::Engine,
-    error::{Error, Result},
-    pipeline::{Admission, Ticket},
+    error::Result,
+    pipeline::Ticket,
     reclaim,
-    storage::{Batch, Durability, StorageError},
+    storage::{Batch, Durability},
 };
 
 /// A queue of a broker in this process. Cheap to clone; all clones are the same queue.
@@ -32,6 +35,8 @@ use crate::{
 #[derive(Clone)]
 pub struct LocalQueue {
     pub(crate) cell: Arc<QueueCell>,
+    /// Where the other queues are found that this one has to do with.
+    pub(crate) broker: Broker,
 }
 
 impl std::fmt::Debug for LocalQueue {
@@ -44,12 +49,15 @@ impl std::fmt::Debug for LocalQueue {
 pub(crate) struct QueueCell {
     pub(crate) name: String,
     pub(crate) id: u64,
+    pub(crate) fifo: bool,
     pub(crate) engine: Arc<Engine>,
     /// Never held across an await. Locked after the engine's ids and before the pipeline.
     pub(crate) inner: Mutex<Inner>,
     waiters: Waiters,
     /// Held by whoever reads pages for this queue, so that they are read once.
     paging: tokio::sync::Mutex<()>,
+    /// Held by whoever looks deduplication ids up, so that what was found still holds when it is used.
+    looking_up: tokio::sync::Mutex<()>,
 }
 
 /// What the queue's lock protects.
@@ -70,14 +78,6 @@ pub(crate) struct Description {
     pub(crate) last_modified_at: u64,
 }
 
-/// What an operation works with, under the queue's lock.
-pub(crate) struct Operation<'a> {
-    pub(crate) state: &'a mut QueueState,
-    pub(crate) description: &'a mut Description,
-    pub(crate) batch: &'a mut Batch,
-    pub(crate) now: u64,
-}
-
 impl QueueCell {
     pub(crate) fn new(
         name: String,
@@ -88,59 +88,17 @@ impl QueueCell {
         Arc::new(Self {
             name,
             id: state.id,
+            fifo: state.settings.fifo.is_some(),
             engine,
             inner: Mutex::new(Inner { state, description, batch: Batch::new(), fence: Ticket::default() }),
             waiters: Waiters::default(),
             paging: tokio::sync::Mutex::new(()),
+            looking_up: tokio::sync::Mutex::new(()),
         })
     }
 
-    /// One step of the queue: time passes, `step` decides, what both wrote is submitted, whoever waits is told.
-    ///
-    /// No durability given: that of the queue. The ticket covers all that the step can have seen. If `step` fails it
-    /// must have changed nothing; the passage of time stays.
-    pub(crate) fn operate<T>(
-        &self,
-        durability: impl Into<Option<Durability>>,
-        admission: Option<Admission<'_>>,
-        step: impl FnOnce(&mut Operation<'_>) -> Result<T>,
-    ) -> Result<(T, Ticket)> {
-        let pipeline = &self.engine.pipeline;
-        let mut inner = self.inner.lock();
-        let Inner { state, description, batch, fence } = &mut *inner;
-        if state.deleted {
-            return Err(Error::QueueDoesNotExist { name: self.name.clone() });
-        }
-        let now = self.engine.timeline.now();
-        state.committed(pipeline.completed());
-        let armed = state.next_event();
-        state.tick(now, batch);
-        let outcome = step(&mut Operation { state, description, batch, now });
-        state.finish(now, batch);
-        let ticket = if batch.is_empty() {
-            pipeline.barrier()?
-        } else {
-            let durability = durability.into().unwrap_or(state.settings.durability.into());
-            let ticket = pipeline.submit(batch, durability, admission)?;
-            state.submitted(ticket.number());
-            if state.take_fence() {
-                *fence = ticket.clone();
-            }
-            ticket
-        };
-        // At the in-flight limit nobody can take it: a waiter would look, find nothing, wake itself and look again.
-        if state.has_more() && state.in_flight() < self.engine.limits.in_flight_max {
-            self.waiters.message_waits();
-        }
-        let next = state.next_event();
-        if next.is_some_and(|next| armed.is_none_or(|armed| next < armed)) {
-            self.waiters.event_came_closer();
-        }
-        Ok((outcome?, ticket))
-    }
-
-    /// Supplies what the state needs from storage before it can answer for `want` messages. Cancel safe.
-    async fn page_in(&self, want: usize) -> Result<()> {
+    /// Supplies what the state needs from storage before it can answer. Cancel safe.
+    async fn page_in(&self, want: Want) -> Result<()> {
         let _turn = self.paging.lock().await;
         loop {
             let ask = |op: &mut Operation<'_>| Ok(op.state.need(op.now, want));
@@ -188,34 +146,5 @@ impl QueueCell {
     /// The settings in force.
     pub(crate) fn settings(&self) -> Settings {
         self.inner.lock().state.settings.clone()
-    }
-}
-
-impl Operation<'_> {
-    fn absorb(&mut self, need: &Need, fetched: Fetched) -> Result<()> {
-        self.state.absorb(need, fetched, self.batch).map_err(|what| {
-            StorageError::corrupt(format!("the record of queue {}", self.state.id), what.0)
-        })?;
-        self.state.tick(self.now, self.batch);
-        Ok(())
-    }
-
-    /// Supplies what the state needs at once, from a store that cannot block. Returns whether it could.
-    fn page_in_here(&mut self, cell: &QueueCell, want: usize) -> Result<bool> {
-        let pipeline = &cell.engine.pipeline;
-        while let Some(need) = self.state.need(self.now, want) {
-            if pipeline.profile().can_block {
-                return Ok(false);
-            }
-            // The state must not read what this operation has not committed yet.
-            self.state.finish(self.now, self.batch);
-            if !self.batch.is_empty() {
-                let _ = pipeline.submit(self.batch, Durability::Buffered, None)?;
-                self.state.take_fence();
-            }
-            let fetched = pipeline.with_store(|store| need.fetch(store))?;
-            self.absorb(&need, fetched)?;
-        }
-        Ok(true)
     }
 }

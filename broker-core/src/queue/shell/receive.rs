@@ -9,17 +9,26 @@ use crate::{
     clock::{Timestamp, millis},
     codec::Malformed,
     error::{Error, Result},
-    ids::{MessageId, ReceiptHandle},
-    queue::{fetch::damaged_row, message::Message, options::ReceiveOptions, row::RowContent, state::Leased},
+    ids::{MessageId, ReceiptHandle, SequenceNumber},
+    queue::{
+        fetch::damaged_row,
+        lease::Lease,
+        message::Message,
+        options::ReceiveOptions,
+        row::RowContent,
+        state::{Leased, SpentRule, Want},
+    },
     storage::Durability,
 };
 
 /// What a look at the queue came to.
-enum Look {
+pub(super) enum Look {
     /// Leased these, from this partition.
     Leased(u64, Vec<Leased>),
     /// Something must be read first.
     PageIn,
+    /// There are messages that were received as often as they may be: this takes the dead-letter queue too.
+    Spent,
     /// As many messages are in flight as may be.
     OverLimit(Error),
 }
@@ -30,8 +39,11 @@ impl LocalQueue {
     /// A long poll returns as soon as there is one message, with what there is then; empty only when its time is up.
     /// The delivery counts survive a killed process before this returns.
     ///
-    /// At the in-flight limit ([`Limits::in_flight_max`](crate::Limits)) a short poll fails with [`Error::OverLimit`]; a
-    /// long poll waits for room, and returns nothing when its time is up. If a stored message is damaged, the error
+    /// A message that was received as often as the queue's [`RedrivePolicy`](crate::RedrivePolicy) allows is moved to the
+    /// dead-letter queue instead, in the commit that this call waits for.
+    ///
+    /// At the in-flight limit ([`Limits::in_flight_max`](crate::Limits)) a short poll fails with [`Error::OverLimit`], or on
+    /// a FIFO queue returns nothing; a long poll waits for room, and returns nothing when its time is up. If a stored message is damaged, the error
     /// names it; it stays invisible for its timeout, and the next call returns those behind it.
     ///
     /// Cancel safe: whatever a dropped call had leased is visible again at once, its count as before. (If its
@@ -56,6 +68,10 @@ impl LocalQueue {
     pub async fn receive(&self, options: ReceiveOptions) -> Result<Vec<Message>> {
         let cell = &*self.cell;
         options.check(&cell.engine.limits)?;
+        if let Some(attempt_id) = options.attempt_id.as_ref().filter(|_| !cell.fifo) {
+            let reason = "is for FIFO queues only";
+            return Err(Error::invalid("attempt_id", attempt_id, reason));
+        }
         let wait_ms = match options.wait_time {
             Some(wait) => millis(wait),
             None => cell.receive_wait_time_ms(),
@@ -97,13 +113,17 @@ impl LocalQueue {
     async fn try_receive(&self, options: &ReceiveOptions) -> Result<Vec<Message>> {
         let cell = &*self.cell;
         loop {
-            let look = |op: &mut Operation<'_>| cell.look(op, options);
-            let (look, ticket) = cell.operate(Durability::Buffered, None, look)?;
+            let look = |op: &mut Operation<'_>| cell.look(op, options, None);
+            let (mut look, mut ticket) = cell.operate(Durability::Buffered, None, look)?;
+            if matches!(look, Look::Spent) {
+                (look, ticket) = self.look_and_move(options).await?;
+            }
             let (partition, leased) = match look {
-                Look::PageIn => {
-                    cell.page_in(options.max_messages).await?;
+                Look::PageIn | Look::Spent => {
+                    cell.page_in(Want::Messages(options.max_messages)).await?;
                     continue;
                 }
+                Look::OverLimit(_) if cell.fifo => return Ok(Vec::new()),
                 Look::OverLimit(error) => return Err(error),
                 Look::Leased(partition, leased) => (partition, leased),
             };
@@ -121,18 +141,38 @@ impl LocalQueue {
 }
 
 impl QueueCell {
-    fn look(&self, op: &mut Operation<'_>, options: &ReceiveOptions) -> Result<Look> {
-        if !op.page_in_here(self, options.max_messages)? {
+    /// Leases what a receive is to return. Without a rule it stops at spent messages and changes nothing.
+    pub(super) fn look(
+        &self,
+        op: &mut Operation<'_>,
+        options: &ReceiveOptions,
+        spent_rule: Option<&mut SpentRule<'_>>,
+    ) -> Result<Look> {
+        if !op.page_in_here(self, Want::Messages(options.max_messages))? {
             return Ok(Look::PageIn);
+        }
+        let timeout_ms = options.visibility_timeout.map_or(op.state.settings.visibility_timeout_ms, millis);
+        if let Some(id) = &options.attempt_id
+            && let Some(leased) = op.state.repeat_attempt(id, op.now, timeout_ms, op.batch)
+        {
+            return Ok(Look::Leased(op.state.partition(), leased));
         }
         let max = self.engine.limits.in_flight_max;
         let in_flight = op.state.in_flight();
         if in_flight >= max {
             return Ok(Look::OverLimit(Error::OverLimit { in_flight, max }));
         }
+        let mut none_spent = SpentRule::HandOut;
+        let spent_rule = match spent_rule {
+            Some(rule) => rule,
+            None if op.state.has_spent() => return Ok(Look::Spent),
+            None => &mut none_spent,
+        };
         let want = options.max_messages.min(max - in_flight);
-        let timeout_ms = options.visibility_timeout.map_or(op.state.settings.visibility_timeout_ms, millis);
-        let leased = op.state.lease(op.now, want, timeout_ms, op.batch);
+        let leased = op.state.lease(op.now, want, timeout_ms, spent_rule, op.batch);
+        if let Some(id) = &options.attempt_id {
+            op.state.note_attempt(id, op.now, &leased);
+        }
         if timeout_ms == 0 {
             op.state.tick(op.now, op.batch);
         }
@@ -224,20 +264,33 @@ impl QueueCell {
             Ok(content) => content,
             Err(what) => return Some(Err(damaged_row(partition, *seq, what).into())),
         };
+        Some(Ok(self.message_of(*seq, lease, content)))
+    }
+
+    /// A message as its receiver sees it. What it went through in another queue counts on here.
+    pub(super) fn message_of(&self, seq: u64, lease: &Lease, content: RowContent) -> Message {
         let seed = self.engine.seed;
-        Some(Ok(Message {
-            id: MessageId::new(seed, self.id, *seq),
-            receipt: ReceiptHandle::new(seed, self.id, *seq, lease.deliveries),
+        let (origin, why) = content.origin.map(|origin| (origin.id, origin.why)).unzip();
+        let received_before = why.as_ref().map_or(0, |why| why.receive_count);
+        let first_received_at = Timestamp::from_millis(lease.first_received_at);
+        let id = origin.unwrap_or_else(|| MessageId::new(seed, self.id, seq));
+        Message {
+            id,
+            receipt: ReceiptHandle::new(seed, self.id, seq, lease.deliveries),
             body: content.body,
             attributes: content.attributes,
             group_id: content.group_id,
             trace_header: content.trace_header,
             sent_at: Timestamp::from_millis(lease.sent_at),
-            first_received_at: Timestamp::from_millis(lease.first_received_at),
-            receive_count: lease.deliveries,
-            sequence_number: None,
-            deduplication_id: content.deduplication_id,
-            dead_letter: content.origin.map(|origin| origin.why),
-        }))
+            first_received_at: why.as_ref().map_or(first_received_at, |why| why.first_received_at),
+            receive_count: received_before.saturating_add(lease.deliveries),
+            sequence_number: self.fifo.then(|| SequenceNumber::new(seq)),
+            // Rule F52.
+            deduplication_id: match origin {
+                Some(id) if self.fifo => Some(id.to_string()),
+                _ => content.deduplication_id,
+            },
+            dead_letter: why,
+        }
     }
 }

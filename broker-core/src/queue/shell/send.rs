@@ -1,38 +1,53 @@
 //! Sending.
 
-use super::{LocalQueue, Operation};
+use std::collections::HashMap;
+
+use sha2::{Digest, Sha256};
+
+use super::{LocalQueue, Operation, QueueCell};
 use crate::{
     error::{Error, Result},
-    ids::MessageId,
+    ids::{MessageId, SequenceNumber},
+    keys,
+    pipeline::{Admission, Ticket},
     queue::{
         check,
-        entries::{Entries, Outcomes},
+        entries::{Entries, EntryId, Outcomes},
+        fetch::damaged_key,
         message::{SendMessage, Sent},
-        row::UnstampedRow,
+        row::{ORIGIN_BYTES_MAX, UnstampedRow},
+        settings::DeduplicationScope,
+        state::{Known, Original, ScopedId},
     },
+    reclaim,
+    storage::{Durability, Storage, StorageError},
 };
 
 /// A message that passed the checks, ready to be stamped and stored.
 struct Prepared {
     size_bytes: usize,
     delay_ms: Option<u64>,
+    group_id: Option<String>,
+    /// On a FIFO queue, the deduplication id, and whether it was computed from the body.
+    deduplication: Option<(String, bool)>,
     row: UnstampedRow,
 }
 
-impl Prepared {
-    fn append(self, op: &mut Operation<'_>) -> Result<u64> {
-        let max = op.state.settings.max_message_size;
-        if self.size_bytes > max {
-            return Err(Error::MessageTooLong { bytes: self.size_bytes, max });
-        }
-        let delay_ms = self.delay_ms.unwrap_or(op.state.settings.delay_ms);
-        Ok(op.state.append(op.now, delay_ms, self.row, op.batch))
-    }
-}
+/// Ids that were looked up in these generations, with what was found.
+type LookedUp = HashMap<ScopedId, (Vec<u64>, Option<Original>)>;
+
+/// Where ids are to be looked up: partition, then each id with its generations.
+type ToLookUp = (u64, Vec<(ScopedId, Vec<u64>)>);
+
+/// The outcomes of a batch, or what must be looked up before there are any.
+type Step = std::result::Result<Vec<(EntryId, Result<Sent>)>, ToLookUp>;
 
 impl LocalQueue {
     /// Sends one message and returns when it has the queue's durability. Waits while too many bytes wait for their
     /// commit ([`BrokerBuilder::bytes_in_flight_max`](crate::BrokerBuilder::bytes_in_flight_max)).
+    ///
+    /// On a FIFO queue the message needs a group, and a deduplication id unless the queue takes the body for one. If its id
+    /// was accepted in the last five minutes, the message is not enqueued, and the answer is that of the original.
     ///
     /// Cancel safe in this sense: a dropped call has sent the message or not, and later calls agree on which.
     ///
@@ -45,18 +60,24 @@ impl LocalQueue {
     /// # Ok::<(), broker_core::Error>(()) }).unwrap();
     /// ```
     pub async fn send(&self, message: impl Into<SendMessage>) -> Result<Sent> {
-        let prepared = self.prepare(&message.into())?;
+        let prepared = self.prepare(message.into())?;
+        if self.cell.fifo {
+            let bytes = prepared.size_bytes;
+            let one = vec![(EntryId::Position(0), Ok(prepared))];
+            let sent = self.send_in_order(one, bytes, None).await?.pop();
+            return sent.expect("a batch of one has one outcome").1;
+        }
         let admission = self.cell.engine.pipeline.admit(prepared.size_bytes).await?;
         let (seq, ticket) = self.cell.operate(None, Some(admission), |op| prepared.append(op))?;
         ticket.wait().await?;
-        Ok(self.sent(seq))
+        Ok(self.cell.sent(seq))
     }
 
     /// Sends several messages in one commit: after a crash all of them are there, or none.
     ///
     /// An entry that is refused fails alone, so look at the [`Outcomes`]; the call fails if the batch as a whole is
-    /// refused: no entries, more than 10, ids that are not distinct, more than 1 MiB together. Cancel safe as
-    /// [`send`](Self::send) is.
+    /// refused: no entries, more than 10, ids that are not distinct, more than 1 MiB together; on a FIFO queue also an
+    /// entry without a group or without a deduplication id. Cancel safe as [`send`](Self::send) is.
     pub async fn send_batch(&self, entries: Entries<SendMessage>) -> Result<Outcomes<Sent>> {
         let limits = &self.cell.engine.limits;
         entries.check(limits)?;
@@ -64,13 +85,20 @@ impl LocalQueue {
         if bytes > limits.batch_bytes_max {
             return Err(Error::BatchTooLong { bytes, max: limits.batch_bytes_max });
         }
-        let prepare = |(id, message): (_, SendMessage)| (id, self.prepare(&message));
+        if self.cell.fifo && entries.entries.iter().any(|(_, message)| message.group_id.is_none()) {
+            return Err(Error::MissingParameter { field: "group_id" });
+        }
+        let durability = entries.durability;
+        let prepare = |(id, message)| (id, self.prepare(message));
         let prepared: Vec<_> = entries.entries.into_iter().map(prepare).collect();
+        if self.cell.fifo {
+            return self.send_in_order(prepared, bytes, durability).await.map(Outcomes);
+        }
         let admission = self.cell.engine.pipeline.admit(bytes).await?;
-        let (outcomes, ticket) = self.cell.operate(entries.durability, Some(admission), |op| {
+        let (outcomes, ticket) = self.cell.operate(durability, Some(admission), |op| {
             let append = |(id, prepared): (_, Result<Prepared>)| {
                 let seq = prepared.and_then(|prepared| prepared.append(op));
-                (id, seq.map(|seq| self.sent(seq)))
+                (id, seq.map(|seq| self.cell.sent(seq)))
             };
             Ok(prepared.into_iter().map(append).collect())
         })?;
@@ -79,29 +107,211 @@ impl LocalQueue {
     }
 
     /// The checks and the encoding, which need no lock.
-    fn prepare(&self, message: &SendMessage) -> Result<Prepared> {
+    fn prepare(&self, mut message: SendMessage) -> Result<Prepared> {
         let limits = &self.cell.engine.limits;
-        check::message(message, false, limits)?;
+        check::message(&message, self.cell.fifo, limits)?;
         let size_bytes = message.size_bytes();
         if size_bytes > limits.message_bytes_max {
             return Err(Error::MessageTooLong { bytes: size_bytes, max: limits.message_bytes_max });
         }
-        let delay_ms = message.delay.map(crate::clock::millis);
-        let row = UnstampedRow::new(message, None);
+        let mut deduplication = None;
+        if self.cell.fifo {
+            let computed = message.deduplication_id.is_none();
+            let id = message.deduplication_id.get_or_insert_with(|| content_id(&message.body)).clone();
+            deduplication = Some((id, computed));
+        }
+        let row = UnstampedRow::new(&message, None);
         // With very many attributes a row can be much larger than what counts as its size. A store that refused it
         // would stop the broker.
         let max = self.cell.engine.pipeline.profile().value_bytes_max;
-        if row.len() > max {
+        if row.len().saturating_add(ORIGIN_BYTES_MAX) > max {
             return Err(Error::MessageTooLong { bytes: row.len(), max });
         }
-        Ok(Prepared { size_bytes, delay_ms, row })
+        let delay_ms = message.delay.map(crate::clock::millis);
+        Ok(Prepared { size_bytes, delay_ms, group_id: message.group_id, deduplication, row })
+    }
+
+    /// Sends to a FIFO queue: what is a duplicate is not enqueued.
+    async fn send_in_order(
+        &self,
+        prepared: Vec<(EntryId, Result<Prepared>)>,
+        bytes: usize,
+        durability: Option<Durability>,
+    ) -> Result<Vec<(EntryId, Result<Sent>)>> {
+        let cell = &*self.cell;
+        let mut prepared = Some(prepared);
+        let mut looked_up = LookedUp::new();
+        let admission = cell.engine.pipeline.admit(bytes).await?;
+        let (mut step, mut ticket) = cell.try_send(&mut prepared, &looked_up, durability, admission)?;
+        if step.is_err() {
+            // With the turn, an id that must be looked up is either committed, so that a read finds it, or it was never
+            // accepted, and nobody else can send it before this call does: it is perhaps known for everyone.
+            let _turn = cell.looking_up.lock().await;
+            let admission = cell.engine.pipeline.admit(bytes).await?;
+            (step, ticket) = cell.try_send(&mut prepared, &looked_up, durability, admission)?;
+            while let Err((partition, ids)) = step {
+                let find = move |store: &dyn Storage| {
+                    let find = |(id, generations): (ScopedId, Vec<u64>)| {
+                        let found = find_original(store, partition, &id, &generations)?;
+                        Ok((id, (generations, found)))
+                    };
+                    ids.into_iter().map(find).collect::<Result<LookedUp, StorageError>>()
+                };
+                looked_up = cell.engine.pipeline.read(find).await?;
+                let admission = cell.engine.pipeline.admit(bytes).await?;
+                (step, ticket) = cell.try_send(&mut prepared, &looked_up, durability, admission)?;
+            }
+        }
+        ticket.wait().await?;
+        Ok(step.unwrap_or_default())
+    }
+}
+
+/// Lower-case hex of the body's SHA-256 (rule F11).
+fn content_id(body: &[u8]) -> String {
+    use std::fmt::Write;
+    let mut id = String::with_capacity(64);
+    for byte in Sha256::digest(body) {
+        let _ = write!(id, "{byte:02x}");
+    }
+    id
+}
+
+/// The message that an id was accepted with last, if it is stored in one of these generations.
+fn find_original(
+    store: &dyn Storage,
+    partition: u64,
+    id: &ScopedId,
+    generations: &[u64],
+) -> Result<Option<Original>, StorageError> {
+    for generation in generations.iter().rev() {
+        let key = keys::deduplication(partition, *generation, id.as_bytes());
+        if let Some(value) = store.meta(&key)? {
+            return Original::decode(&value).map(Some).map_err(|what| damaged_key(&key.into(), what));
+        }
+    }
+    Ok(None)
+}
+
+impl QueueCell {
+    /// Sends the messages, unless ids must be looked up first: then nothing has happened.
+    fn try_send(
+        &self,
+        prepared: &mut Option<Vec<(EntryId, Result<Prepared>)>>,
+        looked_up: &LookedUp,
+        durability: Option<Durability>,
+        admission: Admission<'_>,
+    ) -> Result<(Step, Ticket)> {
+        let (outcome, ticket) = self.operate(durability, Some(admission), |op| {
+            let fifo = op.state.settings.fifo.unwrap_or_default();
+            let entries = prepared.as_ref().map_or(&[][..], Vec::as_slice);
+            let passed = || entries.iter().filter_map(|(_, prepared)| prepared.as_ref().ok());
+            if !fifo.content_based_deduplication
+                && passed()
+                    .any(|prepared| prepared.deduplication.as_ref().is_some_and(|(_, computed)| *computed))
+            {
+                let reason = "must be given, or the queue must have content-based deduplication";
+                return Err(Error::invalid("deduplication_id", "missing", reason));
+            }
+            let by_group = fifo.scope_in_force == DeduplicationScope::MessageGroup;
+            let ids: Vec<ScopedId> = passed().map(|prepared| prepared.scoped_id(by_group)).collect();
+            let missing = self.missing(&ids, looked_up, op);
+            if !missing.is_empty() {
+                return Ok((Err((op.state.partition(), missing)), None));
+            }
+            let mut ids = ids.into_iter();
+            let append = |(id, entry): (EntryId, Result<Prepared>)| {
+                let scoped = entry.is_ok().then(|| ids.next()).flatten();
+                let sent = entry.and_then(|entry| self.send_once(entry, scoped, looked_up, op));
+                (id, sent)
+            };
+            let outcomes = prepared.take().unwrap_or_default().into_iter().map(append).collect();
+            Ok((Ok(outcomes), op.state.take_forgotten_ids(op.now)))
+        })?;
+        let (step, forgotten) = outcome;
+        if let Some((partition, below)) = forgotten {
+            reclaim::start_ids(&self.engine, partition, below);
+        }
+        Ok((step, ticket))
+    }
+
+    /// Which ids must be looked up before it is known whether they are new. None if the store cannot block.
+    fn missing(
+        &self,
+        ids: &[ScopedId],
+        looked_up: &LookedUp,
+        op: &Operation<'_>,
+    ) -> Vec<(ScopedId, Vec<u64>)> {
+        if !self.engine.pipeline.profile().can_block {
+            return Vec::new();
+        }
+        let missing = |id: &ScopedId| match op.state.look_up_id(id, op.now) {
+            Known::Perhaps(generations) => {
+                let found = |(looked, _): &(Vec<u64>, _)| generations.iter().all(|one| looked.contains(one));
+                (!looked_up.get(id).is_some_and(found)).then(|| (id.clone(), generations))
+            }
+            Known::New | Known::Duplicate(_) => None,
+        };
+        ids.iter().filter_map(missing).collect()
+    }
+
+    /// Appends the message, unless its id is known.
+    fn send_once(
+        &self,
+        entry: Prepared,
+        id: Option<ScopedId>,
+        looked_up: &LookedUp,
+        op: &mut Operation<'_>,
+    ) -> Result<Sent> {
+        let id = id.expect("every message of a FIFO queue has a deduplication id");
+        entry.check_size(op)?;
+        let known = match op.state.look_up_id(&id, op.now) {
+            Known::New => None,
+            Known::Duplicate(original) => Some(original),
+            Known::Perhaps(generations) if self.engine.pipeline.profile().can_block => {
+                // An id twice in one batch: the first was accepted a moment ago, or it has been looked up.
+                debug_assert!(looked_up.contains_key(&id), "looked up in {generations:?}");
+                looked_up.get(&id).and_then(|(_, found)| *found)
+            }
+            Known::Perhaps(generations) => {
+                let partition = op.state.partition();
+                self.engine.pipeline.with_store(|store| find_original(store, partition, &id, &generations))?
+            }
+        };
+        if let Some(original) = known.filter(|original| original.forgotten_at() > op.now) {
+            return Ok(Sent { duplicate: true, ..self.sent(original.seq) });
+        }
+        let seq = entry.append(op)?;
+        op.state.remember_id(id, seq, op.now, op.batch);
+        Ok(self.sent(seq))
     }
 
     fn sent(&self, seq: u64) -> Sent {
         Sent {
-            id: MessageId::new(self.cell.engine.seed, self.cell.id, seq),
-            sequence_number: None,
+            id: MessageId::new(self.engine.seed, self.id, seq),
+            sequence_number: self.fifo.then(|| SequenceNumber::new(seq)),
             duplicate: false,
         }
+    }
+}
+
+impl Prepared {
+    fn check_size(&self, op: &Operation<'_>) -> Result<()> {
+        let max = op.state.settings.max_message_size;
+        if self.size_bytes > max {
+            return Err(Error::MessageTooLong { bytes: self.size_bytes, max });
+        }
+        Ok(())
+    }
+
+    fn append(self, op: &mut Operation<'_>) -> Result<u64> {
+        self.check_size(op)?;
+        let delay_ms = self.delay_ms.unwrap_or(op.state.settings.delay_ms);
+        Ok(op.state.append(op.now, delay_ms, self.group_id.as_deref(), self.row, op.batch))
+    }
+
+    fn scoped_id(&self, by_group: bool) -> ScopedId {
+        let id = self.deduplication.as_ref().map_or("", |(id, _)| id);
+        ScopedId::new(self.group_id.as_deref().filter(|_| by_group), id)
     }
 }

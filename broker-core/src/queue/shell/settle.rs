@@ -12,7 +12,7 @@ use crate::{
         entries::{Entries, Outcomes},
         options::{ChangeVisibility, Deleted, VisibilityChanged},
         settings::check_duration,
-        state::Recalled,
+        state::{Place, Recalled, Want},
     },
     storage::Durability,
 };
@@ -20,12 +20,13 @@ use crate::{
 impl LocalQueue {
     /// Deletes the message that this receipt was given out for, and returns when that has the queue's durability.
     ///
-    /// Deleting again is no error, nor is a receipt whose message has been received again since: see [`Deleted`].
+    /// Deleting again is no error, nor is a receipt whose message has been received again since: see [`Deleted`]. On a
+    /// FIFO queue a receipt whose visibility timeout is over fails with [`Error::ReceiptHandleExpired`].
     /// Cancel safe in this sense: a dropped call has deleted the message or not, and later calls agree on which.
     pub async fn delete(&self, receipt: ReceiptHandle) -> Result<Deleted> {
         let place = self.open_receipt(receipt)?;
         let (deleted, ticket) =
-            self.settle(None, &[place.0], |op| Ok(op.state.delete(place.0, place.1, op.batch))).await?;
+            self.settle(None, &[place.seq], |op| op.state.delete(place, op.now, op.batch)).await?;
         ticket.wait().await?;
         Ok(deleted)
     }
@@ -36,10 +37,10 @@ impl LocalQueue {
         entries.check(&self.cell.engine.limits)?;
         let places: Vec<_> =
             entries.entries.into_iter().map(|(id, receipt)| (id, self.open_receipt(receipt))).collect();
-        let seqs: Vec<u64> = places.iter().filter_map(|(_, place)| Some(place.as_ref().ok()?.0)).collect();
+        let seqs: Vec<u64> = places.iter().filter_map(|(_, place)| Some(place.as_ref().ok()?.seq)).collect();
         let delete = |op: &mut Operation<'_>| {
-            let mut delete = |(seq, delivery)| op.state.delete(seq, delivery, op.batch);
-            Ok(places.into_iter().map(|(id, place)| (id, place.map(&mut delete))).collect())
+            let mut delete = |place| op.state.delete(place, op.now, op.batch);
+            Ok(places.into_iter().map(|(id, place)| (id, place.and_then(&mut delete))).collect())
         };
         let (outcomes, ticket) = self.settle(entries.durability, &seqs, delete).await?;
         ticket.wait().await?;
@@ -87,7 +88,7 @@ impl LocalQueue {
         };
         let checked: Vec<_> = changes.into_iter().map(check).collect();
         let seqs: Vec<u64> =
-            checked.iter().filter_map(|(_, checked)| Some(checked.as_ref().ok()?.0.0)).collect();
+            checked.iter().filter_map(|(_, checked)| Some(checked.as_ref().ok()?.0.seq)).collect();
         let change = |op: &mut Operation<'_>| {
             let mut change = |(place, timeout_ms)| {
                 op.state.change_visibility(place, timeout_ms, op.now, millis(max), op.batch)
@@ -100,13 +101,14 @@ impl LocalQueue {
         Ok(outcomes)
     }
 
-    fn open_receipt(&self, receipt: ReceiptHandle) -> Result<(u64, u32)> {
+    pub(super) fn open_receipt(&self, receipt: ReceiptHandle) -> Result<Place> {
         let invalid = || Error::ReceiptHandleIsInvalid { receipt: receipt.to_string() };
-        receipt.open(self.cell.engine.seed, self.cell.id).ok_or_else(invalid)
+        let (seq, delivery) = receipt.open(self.cell.engine.seed, self.cell.id).ok_or_else(invalid)?;
+        Ok(Place { seq, delivery, receipt })
     }
 
     /// Runs an operation on received messages, after making those live again that had been put out of memory.
-    async fn settle<T>(
+    pub(super) async fn settle<T>(
         &self,
         durability: Option<Durability>,
         seqs: &[u64],
@@ -117,7 +119,7 @@ impl LocalQueue {
         loop {
             let (done, ticket) = self.cell.operate(durability, None, |op| {
                 // What is due in the time index must leave it before it can be told from what is untouched.
-                if !op.page_in_here(&self.cell, 0)? {
+                if !op.page_in_here(&self.cell, Want::Nothing)? {
                     return Ok(Err(Missing::Index));
                 }
                 let epoch = op.state.epoch();
@@ -135,7 +137,7 @@ impl LocalQueue {
             })?;
             match done {
                 Ok(done) => return Ok((done, ticket)),
-                Err(Missing::Index) => self.cell.page_in(0).await?,
+                Err(Missing::Index) => self.cell.page_in(Want::Nothing).await?,
                 Err(Missing::Leases(partition, epoch, now)) => {
                     let seqs = seqs.to_vec();
                     self.cell.fence().wait().await?;

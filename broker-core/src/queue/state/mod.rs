@@ -15,35 +15,46 @@
 //! The cursor moves up as rows are paged in, and back when ready messages are put out of memory because there are too
 //! many. So memory follows work, not backlog.
 //!
+//! Messages without a group are received in the order of sending. Those with one belong to a group in memory besides
+//! ([`groups`]), which says what may be received next.
+//!
 //! # Invariants
 //!
+//! - What a group has below the cursor is known completely. On a FIFO queue nothing from the cursor on is ready: it
+//!   could overtake a message of its group that waits in storage.
 //! - A message is live exactly if it has a hot lease in storage. Opening a queue loads the hot leases and nothing else.
 //! - A message put out of memory has a cold lease instead; one that waits for a far delay has an entry in the time
 //!   index. Both are counted, so that a queue without any never looks for them.
 //! - `due` holds for each live message the next thing that time does to it: it becomes visible, or it expires. Nothing
 //!   sweeps: whoever looks at the queue first calls [`QueueState::tick`].
 
+mod attempts;
+mod deduplication;
+mod fairness;
+mod groups;
 mod leftover;
+mod ordered;
 mod paging;
 mod receive;
 mod residence;
+mod send;
 mod settle;
+mod stage;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use bytes::Bytes;
+use attempts::Attempts;
+use deduplication::Deduplication;
+pub(crate) use deduplication::{Known, Original, ScopedId};
+use groups::{GroupSlot, Groups};
 pub(crate) use leftover::Leftover;
-pub(crate) use paging::{Fetched, Need};
-pub(crate) use receive::Leased;
-pub(crate) use settle::Recalled;
+pub(crate) use paging::{DelaySearch, DelayedFrom};
+pub(crate) use paging::{Due, Fetched, Need, PagedRow, Want};
+pub(crate) use receive::{Leased, SpentRule};
+pub(crate) use settle::{Place, Recalled};
+use stage::{Stage, Staged};
 
-use super::{
-    lease::Lease,
-    options::QueueCounters,
-    record::Record,
-    row::{RowHead, UnstampedRow},
-    settings::Settings,
-};
+use super::{lease::Lease, options::QueueCounters, record::Record, settings::Settings};
 use crate::{keys, limits::MemoryBounds, storage::Batch};
 
 /// What a live message is doing.
@@ -61,16 +72,7 @@ enum Phase {
 struct Live {
     lease: Lease,
     phase: Phase,
-}
-
-/// An untouched message with its row at hand, or one that was put out of memory and has been read again.
-#[derive(Debug)]
-struct Staged {
-    seq: u64,
-    lease: Lease,
-    /// Whether a cold lease is stored for it.
-    cold: bool,
-    row: Bytes,
+    group: Option<GroupSlot>,
 }
 
 /// The state of one queue.
@@ -86,10 +88,16 @@ pub(crate) struct QueueState {
     partition: u64,
     tail: u64,
     cursor: u64,
-    staged: VecDeque<Staged>,
-    staged_bytes: usize,
+    /// Staged messages without a group, and those with one.
+    plain: Stage,
+    grouped: Stage,
+    groups: Groups,
     live: BTreeMap<u64, Live>,
+    /// Ready messages without a group, and those with one.
     ready: BTreeSet<u64>,
+    ready_grouped: BTreeSet<u64>,
+    /// Messages in memory that were received as often as they may be.
+    spent: BTreeSet<u64>,
     due: BTreeSet<(u64, u64)>,
     in_flight: usize,
     delayed: usize,
@@ -101,6 +109,14 @@ pub(crate) struct QueueState {
     indexed: u64,
     /// The earliest time in the time index, if it has entries.
     indexed_from: Option<u64>,
+    /// FIFO: when the message at the cursor becomes visible, if its delay has not ended. What is behind it comes later.
+    delayed_until: Option<u64>,
+    deduplication: Deduplication,
+    attempts: Attempts,
+    /// FIFO: storage-only messages that this operation has found to be there.
+    present: Vec<u64>,
+    /// Kept for its memory.
+    run: Vec<u64>,
     /// The earliest time that was put into the index since the last page of it was asked for.
     indexed_since: Option<u64>,
     /// Grows whenever a page that is being read may no longer be taken in.
@@ -116,6 +132,7 @@ pub(crate) struct QueueState {
 impl QueueState {
     /// A queue as its record describes it, with nothing in memory yet.
     pub(crate) fn new(id: u64, settings: Settings, bounds: MemoryBounds, record: &Record) -> Self {
+        let groups = Groups::new(settings.fifo.is_some());
         Self {
             id,
             settings,
@@ -125,16 +142,24 @@ impl QueueState {
             partition: record.partition,
             tail: record.tail,
             cursor: record.head,
-            staged: VecDeque::new(),
-            staged_bytes: 0,
+            plain: Stage::default(),
+            grouped: Stage::default(),
+            groups,
             live: BTreeMap::new(),
             ready: BTreeSet::new(),
+            ready_grouped: BTreeSet::new(),
+            spent: BTreeSet::new(),
             due: BTreeSet::new(),
             in_flight: 0,
             delayed: 0,
             stored: record.stored,
             cold: record.cold,
             indexed: record.delayed,
+            delayed_until: None,
+            deduplication: Deduplication::new(record.as_of),
+            attempts: Attempts::default(),
+            present: Vec::new(),
+            run: Vec::new(),
             indexed_from: None,
             indexed_since: None,
             epoch: 0,
@@ -148,7 +173,7 @@ impl QueueState {
     pub(crate) fn record(&self, now: u64) -> Record {
         Record {
             partition: self.partition,
-            head: self.staged.front().map_or(self.cursor, |first| first.seq.min(self.cursor)),
+            head: self.first_staged().unwrap_or(self.cursor),
             tail: self.tail,
             stored: self.stored,
             cold: self.cold,
@@ -162,12 +187,15 @@ impl QueueState {
         if !batch.is_empty() {
             batch.put_meta(&keys::record(self.id), &self.record(now).encode());
         }
-        debug_assert_eq!(self.live.len(), self.in_flight + self.delayed + self.ready.len());
+        self.groups.forget_empty();
+        self.present.clear();
+        debug_assert_eq!(self.live.len(), self.in_flight + self.delayed + self.ready_count());
         debug_assert!(self.known() <= self.stored);
     }
 
     /// Takes note of the group that the operation's batch went into: zero if it is committed already.
     pub(crate) fn submitted(&mut self, group: u64) {
+        self.deduplication.submitted(group);
         if group == 0 {
             self.readable = self.tail;
             return;
@@ -180,6 +208,7 @@ impl QueueState {
 
     /// Takes note of what is committed: groups up to this one.
     pub(crate) fn committed(&mut self, group: u64) {
+        self.deduplication.committed(group);
         while let Some((first, tail)) = self.uncommitted.front().copied()
             && first <= group
         {
@@ -199,66 +228,53 @@ impl QueueState {
         while let Some((time, seq)) = self.due.first().copied()
             && time <= now
         {
-            let live = &self.live[&seq];
-            if self.expiry(live.lease.sent_at) <= now {
-                self.remove_live(seq, batch);
-            } else {
-                let lease = live.lease;
-                self.take_live(seq);
-                self.put_live(seq, lease, Phase::Ready);
+            if self.expiry(self.live[&seq].lease.sent_at) <= now {
+                self.remove_live(seq, now, batch);
+            } else if let Some(Live { lease, group, .. }) = self.take_live(seq) {
+                if lease.deliveries > 0 {
+                    self.groups.note_work(group, lease.visible_at.saturating_sub(lease.received_at), now);
+                }
+                self.make_ready(seq, lease, group, batch);
             }
         }
         self.expire_staged(now, batch);
-        if self.ready.len() > self.bounds.ready {
+        self.delayed_until = self.delayed_until.filter(|time| *time > now);
+        if self.ready_count() > self.bounds.ready {
             self.put_out_ready(batch);
         }
-    }
-
-    /// Adds a message to the end of the queue and returns its sequence.
-    pub(crate) fn append(&mut self, now: u64, delay_ms: u64, row: UnstampedRow, batch: &mut Batch) -> u64 {
-        let seq = self.tail;
-        let head = RowHead::sent(now, delay_ms);
-        let row = row.stamp(head);
-        batch.put_row(self.partition, seq, row.clone());
-        self.tail += 1;
-        self.stored += 1;
-        let lease = Lease::untouched(head);
-        let keeping_up = self.cursor == seq;
-        if delay_ms > 0 {
-            self.delay(seq, lease, batch);
-        } else if !keeping_up || self.staging_is_full() {
-            return seq;
-        } else {
-            self.stage(Staged { seq, lease, cold: false, row });
-        }
-        if keeping_up {
-            self.cursor = self.tail;
-        }
-        seq
     }
 
     /// The earliest time at which something in this queue changes by itself.
     pub(crate) fn next_event(&self) -> Option<u64> {
         let due = self.due.first().map(|(time, _)| *time);
-        self.indexed_from.map_or(due, |time| Some(earlier(due, time)))
+        [self.indexed_from, self.delayed_until].into_iter().flatten().chain(due).min()
     }
 
     /// Whether a receive would find something, as far as memory knows.
     pub(crate) fn has_more(&self) -> bool {
-        !self.ready.is_empty() || !self.staged.is_empty() || self.cursor < self.tail
+        !self.ready.is_empty() || !self.plain.is_empty() || self.groups.can_deliver() || self.may_page_in()
     }
 
-    /// The messages of the queue by what they are doing. Call [`tick`](Self::tick) first.
-    pub(crate) fn counters(&self) -> QueueCounters {
-        let (in_flight, delayed) = (self.in_flight as u64, self.delayed as u64 + self.indexed);
+    /// The messages of the queue by what they are doing. Call [`tick`](Self::tick) first. On a FIFO queue with a delay
+    /// the caller has found out from which sequence on it has not ended.
+    pub(crate) fn counters(&self, delayed_from: Option<u64>) -> QueueCounters {
+        let fifo_delayed = delayed_from.map_or(0, |seq| (self.tail - seq).min(self.stored - self.known()));
+        let (in_flight, delayed) = (self.in_flight as u64, self.delayed as u64 + self.indexed + fifo_delayed);
         QueueCounters { visible: self.stored - in_flight - delayed, in_flight, delayed }
     }
 
-    /// Changes the settings; a new retention applies to what is in the queue already.
-    pub(crate) fn set_settings(&mut self, settings: Settings) {
+    /// Changes the settings. A new retention applies to what is in the queue already; so does the delay of a FIFO queue.
+    pub(crate) fn set_settings(&mut self, settings: Settings, now: u64, batch: &mut Batch) {
         self.settings = settings;
         let events = self.live.iter().map(|(seq, live)| (self.event(live), *seq)).collect();
         self.due = events;
+        self.find_spent();
+        self.delayed_until = None;
+        let delayed = |staged: &Staged| self.fifo_visible_at(&staged.lease).is_some_and(|time| time > now);
+        let first = self.grouped.from(0).find(|staged| delayed(staged)).map(|staged| staged.seq);
+        if let Some(first) = first {
+            self.move_cursor_back(first, batch);
+        }
     }
 
     /// Changes whenever what was read before may no longer be taken in.
@@ -269,6 +285,25 @@ impl QueueState {
     /// The partition in which the queue's rows are.
     pub(crate) fn partition(&self) -> u64 {
         self.partition
+    }
+}
+
+impl QueueState {
+    /// The first staged message, of either kind.
+    fn first_staged(&self) -> Option<u64> {
+        [self.plain.front(), self.grouped.front()].into_iter().flatten().map(|staged| staged.seq).min()
+    }
+
+    fn staged_len(&self) -> usize {
+        self.plain.len() + self.grouped.len()
+    }
+
+    fn ready_count(&self) -> usize {
+        self.ready.len() + self.ready_grouped.len()
+    }
+
+    fn group_name(&self, group: Option<GroupSlot>) -> Option<&str> {
+        group.map(|slot| self.groups.name(slot))
     }
 }
 

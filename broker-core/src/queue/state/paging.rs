@@ -4,11 +4,14 @@ use std::{collections::HashSet, ops::Range};
 
 use bytes::Bytes;
 
-use super::{Phase, QueueState, Staged, earlier};
+use super::{Phase, QueueState, earlier};
 use crate::{
     codec::Malformed,
     keys,
-    queue::{lease::Lease, row::RowHead},
+    queue::{
+        lease::Lease,
+        row::{RowHead, group_in},
+    },
     storage::{Batch, Page},
 };
 
@@ -21,37 +24,117 @@ pub(crate) enum Need {
     Delayed { partition: u64, now: u64, epoch: u64 },
 }
 
+/// What a call needs to be in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Want {
+    /// That no message whose delay has ended is in the time index.
+    Nothing,
+    /// The first message that is not in flight: if it has not expired, nothing has.
+    First,
+    /// So many messages that can be received.
+    Messages(usize),
+}
+
+/// A row as the state takes it in.
+#[derive(Debug)]
+pub(crate) struct PagedRow {
+    pub(crate) seq: u64,
+    pub(crate) head: RowHead,
+    /// Checked when it was read: its group can be read again.
+    pub(crate) row: Bytes,
+}
+
 /// What was read.
 #[derive(Debug)]
 pub(crate) enum Fetched {
-    Rows { rows: Vec<(u64, RowHead, Bytes)>, cold: Vec<(u64, Lease)> },
-    Delayed { due: Vec<(u64, u64, Lease)>, next: Option<u64> },
+    Rows { rows: Vec<PagedRow>, cold: Vec<(u64, Lease)> },
+    Delayed { due: Vec<Due>, next: Option<u64> },
+}
+
+/// Where the delayed messages of a FIFO queue begin, if there are any.
+#[derive(Debug)]
+pub(crate) enum DelayedFrom {
+    Known(Option<u64>),
+    Search(DelaySearch),
+}
+
+/// A search for the first row in a range that was queued after some time.
+#[derive(Debug, Clone)]
+pub(crate) struct DelaySearch {
+    pub(crate) partition: u64,
+    pub(crate) range: Range<u64>,
+    pub(crate) queued_until: u64,
+}
+
+/// An entry of the time index.
+#[derive(Debug)]
+pub(crate) struct Due {
+    pub(crate) time: u64,
+    pub(crate) seq: u64,
+    pub(crate) lease: Lease,
+    pub(crate) group: Option<Box<str>>,
 }
 
 impl QueueState {
-    /// What must be read before a receive of `want` messages, or an exact count (`want` = 1), can be answered.
-    pub(crate) fn need(&mut self, now: u64, want: usize) -> Option<Need> {
+    /// What must be read before a call that wants this can be answered.
+    pub(crate) fn need(&mut self, now: u64, want: Want) -> Option<Need> {
         if self.indexed_from.is_some_and(|time| time <= now) {
             self.indexed_since = None;
             return Some(Need::Delayed { partition: self.partition, now, epoch: self.epoch });
         }
-        let first = self.ready.range(..self.cursor).take(want).count();
-        if first + self.staged.len() >= want {
-            return None;
-        }
+        let messages = match want {
+            Want::Nothing => return None,
+            Want::First if self.first_staged().is_some() => return None,
+            Want::First => 1,
+            Want::Messages(count) if self.has_enough(now, count) => return None,
+            Want::Messages(count) => count,
+        };
         self.skip_live();
-        if self.cursor >= self.readable {
+        if self.cursor >= self.readable || self.delayed_until.is_some() {
             return None;
         }
         let live = self.live.range(self.cursor..).next().map_or(u64::MAX, |(seq, _)| *seq);
         Some(Need::Rows {
             partition: self.partition,
             range: self.cursor..self.readable.min(live),
-            page: Page { entries: want.max(self.bounds.staged / 4), bytes: self.bounds.staged_bytes },
+            page: Page { entries: messages.max(self.bounds.staged / 4), bytes: self.bounds.staged_bytes },
             cold: self.cold > 0,
             now,
             epoch: self.epoch,
         })
+    }
+
+    /// Whether so many messages can be received, or it is not worth to look further behind those with a group that
+    /// wait.
+    fn has_enough(&mut self, now: u64, count: usize) -> bool {
+        let plain = self.ready.range(..self.cursor).take(count).count() + self.plain.len();
+        if plain >= count {
+            return true;
+        }
+        let found = plain + self.groups.deliverable(now, self.in_flight, count - plain);
+        let waiting = self.grouped.len();
+        found >= count || waiting >= self.bounds.searched || found > 0 && waiting > self.bounds.staged
+    }
+
+    /// Whether there is something behind the cursor that a receive would look at.
+    pub(super) fn may_page_in(&self) -> bool {
+        self.cursor < self.tail && self.delayed_until.is_none() && self.grouped.len() < self.bounds.searched
+    }
+
+    /// Where the messages begin whose delay has not ended. They are in the order of sending, so those are the last ones.
+    pub(crate) fn delayed_from(&self, now: u64) -> DelayedFrom {
+        if self.settings.fifo.is_none() || self.settings.delay_ms == 0 || self.cursor >= self.tail {
+            return DelayedFrom::Known(None);
+        }
+        match now.checked_sub(self.settings.delay_ms) {
+            _ if self.delayed_until.is_some() => DelayedFrom::Known(Some(self.cursor)),
+            None => DelayedFrom::Known(Some(self.cursor)),
+            Some(queued_until) => DelayedFrom::Search(DelaySearch {
+                partition: self.partition,
+                range: self.cursor..self.readable.max(self.cursor),
+                queued_until,
+            }),
+        }
     }
 
     /// Moves the cursor over messages that are in memory. They are never read again.
@@ -90,7 +173,7 @@ impl QueueState {
 
     /// Messages of which memory knows each by itself, and those that the time index counts.
     pub(super) fn known(&self) -> u64 {
-        self.live.len() as u64 + self.staged.len() as u64 + self.indexed
+        self.live.len() as u64 + self.staged_len() as u64 + self.indexed
     }
 
     /// `now` is the time at which the page was asked for: what was delayed then is still in the time index.
@@ -98,60 +181,69 @@ impl QueueState {
         &mut self,
         range: &Range<u64>,
         now: u64,
-        rows: Vec<(u64, RowHead, Bytes)>,
+        rows: Vec<PagedRow>,
         cold: &[(u64, Lease)],
         batch: &mut Batch,
     ) -> Result<(), Malformed> {
-        let end = rows.last().map_or(range.end, |(seq, ..)| seq + 1);
-        let staged = |(seq, head, row): (u64, RowHead, Bytes)| {
+        let mut end = rows.last().map_or(range.end, |last| last.seq + 1);
+        let mut page = Vec::with_capacity(rows.len());
+        let mut delayed_until = None;
+        for PagedRow { seq, head, row } in rows {
             let known = cold.binary_search_by_key(&seq, |(seq, _)| *seq).ok().map(|at| cold[at].1);
             let lease = known.unwrap_or(Lease::untouched(head));
-            (known.is_some() || head.visible_from <= now).then_some(Staged {
-                seq,
-                lease,
-                cold: known.is_some(),
-                row,
-            })
-        };
-        let page: Vec<_> = rows.into_iter().filter_map(staged).collect();
+            delayed_until = self.fifo_visible_at(&lease).filter(|time| *time > now);
+            if delayed_until.is_some() {
+                end = seq;
+                break;
+            }
+            if known.is_some() || head.visible_from <= now {
+                page.push((seq, lease, known.is_some(), row));
+            }
+        }
         if self.known() + page.len() as u64 > self.stored || cold.len() as u64 > self.cold {
             return Err(Malformed("counts fewer messages than there are"));
         }
         self.cursor = end;
-        for staged in page {
-            self.stage(staged);
+        self.delayed_until = delayed_until;
+        for (seq, lease, cold, row) in page {
+            let group = group_in(&row)?;
+            self.stage(seq, lease, cold, group, row.clone());
         }
         self.expire_staged(now, batch);
         Ok(())
     }
 
-    /// Staged messages are in the order of their sequence, which for a queue is the order of sending.
+    /// Removes what has expired of the staged messages.
     pub(super) fn expire_staged(&mut self, now: u64, batch: &mut Batch) {
-        while let Some(first) = self.staged.front()
-            && self.expiry(first.lease.sent_at) <= now
+        let Some(sent_until) = now.checked_sub(self.settings.retention_ms) else { return };
+        while let Some(seq) =
+            self.plain.sent_until(sent_until).or_else(|| self.grouped.sent_until(sent_until))
         {
-            self.remove_first_staged(batch);
+            if let Some(staged) = self.take_staged(seq, batch) {
+                batch.delete_row(self.partition, staged.seq);
+                self.stored -= 1;
+            }
         }
     }
 
     fn absorb_delayed(
         &mut self,
-        due: Vec<(u64, u64, Lease)>,
+        due: Vec<Due>,
         next: Option<u64>,
         batch: &mut Batch,
     ) -> Result<(), Malformed> {
-        let elsewhere =
-            |seq| seq >= self.tail || self.live.contains_key(&seq) || self.staged_at(seq).is_some();
-        let distinct = due.iter().map(|(_, seq, _)| *seq).collect::<HashSet<_>>().len() == due.len();
-        if !distinct || due.len() as u64 > self.indexed || due.iter().any(|(_, seq, _)| elsewhere(*seq)) {
+        let elsewhere = |seq| seq >= self.tail || self.live.contains_key(&seq) || self.is_staged(seq);
+        let distinct = due.iter().map(|due| due.seq).collect::<HashSet<_>>().len() == due.len();
+        if !distinct || due.len() as u64 > self.indexed || due.iter().any(|due| elsewhere(due.seq)) {
             return Err(Malformed("counts other delayed messages than there are"));
         }
-        for (time, seq, lease) in due {
+        for Due { time, seq, lease, group } in due {
             batch.delete_meta(&keys::delayed(self.partition, time, seq));
             self.indexed -= 1;
-            batch.put_meta(&keys::hot(self.partition, seq), &lease.encode(None));
+            batch.put_meta(&keys::hot(self.partition, seq), &lease.encode(group.as_deref()));
+            let group = group.map(|name| self.groups.enter(&name));
             // Whatever is due by now is made ready, or expires, by the tick that follows.
-            self.put_live(seq, lease, Phase::Delayed);
+            self.put_live(seq, lease, Phase::Delayed, group);
         }
         self.indexed_from = next.map_or(self.indexed_since, |time| Some(earlier(self.indexed_since, time)));
         self.fence = true;

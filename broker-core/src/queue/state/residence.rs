@@ -1,18 +1,25 @@
 //! Which messages are in memory, and how they get there and out again.
 
-use super::{Live, Phase, QueueState, Staged, earlier};
-use crate::{keys, queue::lease::Lease, storage::Batch};
+use bytes::Bytes;
+
+use super::{Deduplication, GroupSlot, Live, Phase, QueueState, Staged, earlier};
+use crate::{
+    keys,
+    queue::{lease::Lease, redrive::RedrivePolicy},
+    storage::Batch,
+};
 
 impl QueueState {
     /// Keeps a delayed message in memory, or if there are many, in the time index.
-    pub(super) fn delay(&mut self, seq: u64, lease: Lease, batch: &mut Batch) {
+    pub(super) fn delay(&mut self, seq: u64, lease: Lease, group: Option<&str>, batch: &mut Batch) {
         if self.delayed < self.bounds.delayed {
-            batch.put_meta(&keys::hot(self.partition, seq), &lease.encode(None));
-            self.put_live(seq, lease, Phase::Delayed);
+            batch.put_meta(&keys::hot(self.partition, seq), &lease.encode(group));
+            let group = group.map(|name| self.groups.enter(name));
+            self.put_live(seq, lease, Phase::Delayed, group);
             return;
         }
         let time = lease.visible_at.min(self.expiry(lease.sent_at));
-        batch.put_meta(&keys::delayed(self.partition, time, seq), &lease.encode(None));
+        batch.put_meta(&keys::delayed(self.partition, time, seq), &lease.encode(group));
         self.indexed += 1;
         self.indexed_from = Some(earlier(self.indexed_from, time));
         self.indexed_since = Some(earlier(self.indexed_since, time));
@@ -29,14 +36,17 @@ impl QueueState {
         if live.phase == Phase::Ready { expiry } else { expiry.min(live.lease.visible_at) }
     }
 
-    /// Makes a message live, in memory only: its hot lease is the caller's business.
-    pub(crate) fn restore(&mut self, seq: u64, lease: Lease, now: u64) {
-        let phase = match lease {
-            Lease { visible_at, .. } if visible_at <= now => Phase::Ready,
-            Lease { deliveries: 0, .. } => Phase::Delayed,
-            _ => Phase::InFlight,
-        };
-        self.put_live(seq, lease, phase);
+    /// Makes a message live, in memory only: its hot lease is the caller's business. What has become visible since is
+    /// left to the next tick, which can write.
+    pub(crate) fn restore(&mut self, seq: u64, lease: Lease, group: Option<&str>) {
+        let phase = if lease.deliveries == 0 { Phase::Delayed } else { Phase::InFlight };
+        let group = group.map(|name| self.groups.enter(name));
+        self.put_live(seq, lease, phase, group);
+    }
+
+    /// What is remembered of deduplication ids is in storage only.
+    pub(crate) fn reopened(&mut self, now: u64) {
+        self.deduplication = Deduplication::reopened(now);
     }
 
     /// Makes visible what is in flight, in memory only: should this broker end before the message is received again,
@@ -44,17 +54,31 @@ impl QueueState {
     pub(crate) fn release_in_flight(&mut self, now: u64) {
         let in_flight = self.live.iter().filter(|(_, live)| live.phase == Phase::InFlight);
         for seq in in_flight.map(|(seq, _)| *seq).collect::<Vec<_>>() {
-            if let Some(lease) = self.take_live(seq) {
-                self.put_live(seq, Lease { visible_at: now, ..lease }, Phase::Ready);
+            if let Some(Live { lease, group, .. }) = self.take_live(seq) {
+                // The next tick makes it ready.
+                let visible_at = lease.visible_at.min(now);
+                self.put_live(seq, Lease { visible_at, ..lease }, Phase::InFlight, group);
             }
         }
     }
 
-    pub(super) fn put_live(&mut self, seq: u64, lease: Lease, phase: Phase) {
-        let live = Live { lease, phase };
+    pub(super) fn put_live(&mut self, seq: u64, lease: Lease, phase: Phase, group: Option<GroupSlot>) {
+        let live = Live { lease, phase, group };
         self.due.insert((self.event(&live), seq));
+        match (phase, group) {
+            (Phase::Ready, None) => _ = self.ready.insert(seq),
+            (Phase::Ready, Some(group)) => {
+                self.ready_grouped.insert(seq);
+                self.groups.show(group, seq);
+            }
+            (Phase::InFlight | Phase::Delayed, Some(group)) => {
+                self.groups.hide(group, seq, phase == Phase::InFlight);
+            }
+            _ => {}
+        }
         match phase {
-            Phase::Ready => _ = self.ready.insert(seq),
+            Phase::Ready if self.is_spent(&lease) => _ = self.spent.insert(seq),
+            Phase::Ready => {}
             Phase::InFlight => self.in_flight += 1,
             Phase::Delayed => self.delayed += 1,
         }
@@ -63,20 +87,67 @@ impl QueueState {
     }
 
     /// Takes a message out of memory, with everything that points to it.
-    pub(super) fn take_live(&mut self, seq: u64) -> Option<Lease> {
+    pub(super) fn take_live(&mut self, seq: u64) -> Option<Live> {
         let live = self.live.remove(&seq)?;
         self.due.remove(&(self.event(&live), seq));
+        match (live.phase, live.group) {
+            (Phase::Ready, None) => _ = self.ready.remove(&seq),
+            (Phase::Ready, Some(group)) => {
+                self.ready_grouped.remove(&seq);
+                self.groups.remove_shown(group, seq);
+            }
+            (Phase::InFlight | Phase::Delayed, Some(group)) => {
+                self.groups.remove_hidden(group, seq, live.phase == Phase::InFlight);
+            }
+            _ => {}
+        }
         match live.phase {
-            Phase::Ready => _ = self.ready.remove(&seq),
+            Phase::Ready => _ = !self.spent.is_empty() && self.spent.remove(&seq),
             Phase::InFlight => self.in_flight -= 1,
             Phase::Delayed => self.delayed -= 1,
         }
-        Some(live.lease)
+        Some(live)
+    }
+
+    /// Makes a message ready that has become visible, its hot lease being in storage. One that could overtake others of
+    /// its group is put out of memory instead: it comes back in its turn.
+    pub(super) fn make_ready(&mut self, seq: u64, lease: Lease, group: Option<GroupSlot>, batch: &mut Batch) {
+        if self.settings.fifo.is_some() && seq >= self.cursor {
+            self.put_out(seq, &lease, group, batch);
+            self.epoch += 1;
+        } else {
+            self.put_live(seq, lease, Phase::Ready, group);
+        }
+    }
+
+    /// Leaves a message that is no longer live to storage alone.
+    fn put_out(&mut self, seq: u64, lease: &Lease, group: Option<GroupSlot>, batch: &mut Batch) {
+        batch.delete_meta(&keys::hot(self.partition, seq));
+        batch.put_meta(&keys::cold(self.partition, seq), &lease.encode(self.group_name(group)));
+        self.cold += 1;
+        self.fence = true;
+    }
+
+    fn is_spent(&self, lease: &Lease) -> bool {
+        matches!(&self.settings.redrive_policy,
+            RedrivePolicy::DeadLetter { max_receive_count, .. } if lease.deliveries >= *max_receive_count)
+    }
+
+    /// Finds the spent messages again, the policy having changed.
+    pub(super) fn find_spent(&mut self) {
+        let ready = self.live.iter().filter(|(_, live)| live.phase == Phase::Ready);
+        let ready = ready.map(|(seq, live)| (*seq, live.lease));
+        let staged = self.plain.from(0).chain(self.grouped.from(0)).map(|staged| (staged.seq, staged.lease));
+        self.spent =
+            ready.chain(staged).filter(|(_, lease)| self.is_spent(lease)).map(|(seq, _)| seq).collect();
     }
 
     /// Ends the life of a live message.
-    pub(super) fn remove_live(&mut self, seq: u64, batch: &mut Batch) {
-        if self.take_live(seq).is_some() {
+    pub(super) fn remove_live(&mut self, seq: u64, now: u64, batch: &mut Batch) {
+        if let Some(Live { lease, phase, group }) = self.take_live(seq) {
+            if phase == Phase::InFlight {
+                self.groups.note_work(group, now.saturating_sub(lease.received_at), now);
+            }
             batch.delete_row(self.partition, seq);
             batch.delete_meta(&keys::hot(self.partition, seq));
             self.stored -= 1;
@@ -85,59 +156,94 @@ impl QueueState {
         }
     }
 
-    pub(super) fn staging_is_full(&self) -> bool {
-        self.staged.len() >= self.bounds.staged || self.staged_bytes >= self.bounds.staged_bytes
-    }
-
-    pub(super) fn stage(&mut self, staged: Staged) {
-        self.staged_bytes += staged.row.len();
-        debug_assert!(self.staged.back().is_none_or(|last| last.seq < staged.seq));
-        self.staged.push_back(staged);
-    }
-
-    pub(super) fn take_first_staged(&mut self) -> Option<Staged> {
-        let staged = self.staged.pop_front()?;
-        self.staged_bytes -= staged.row.len();
-        Some(staged)
-    }
-
-    /// Ends the life of the first staged message.
-    pub(super) fn remove_first_staged(&mut self, batch: &mut Batch) {
-        if let Some(staged) = self.take_first_staged() {
-            batch.delete_row(self.partition, staged.seq);
-            self.forget_cold(&staged, batch);
+    /// Ends the life of a message that is in memory, whatever it is doing.
+    pub(super) fn remove(&mut self, seq: u64, now: u64, batch: &mut Batch) -> Option<Lease> {
+        if let Some(staged) = self.take_staged(seq, batch) {
+            batch.delete_row(self.partition, seq);
             self.stored -= 1;
+            return Some(staged.lease);
         }
+        let lease = self.live.get(&seq)?.lease;
+        self.remove_live(seq, now, batch);
+        Some(lease)
     }
 
-    /// Removes the cold lease of a message that is leaving storage for memory, or for good.
-    pub(super) fn forget_cold(&mut self, staged: &Staged, batch: &mut Batch) {
+    /// Whether one more message may be kept in memory untouched. Those with a group may leave their rows in storage.
+    pub(super) fn has_room_to_stage(&self, grouped: bool) -> bool {
+        if grouped { self.grouped.len() < self.bounds.searched } else { self.has_room_for_rows() }
+    }
+
+    fn has_room_for_rows(&self) -> bool {
+        self.plain.rows() + self.grouped.rows() < self.bounds.staged
+            && self.plain.bytes() + self.grouped.bytes() < self.bounds.staged_bytes
+    }
+
+    pub(super) fn stage(&mut self, seq: u64, lease: Lease, cold: bool, group: Option<&str>, row: Bytes) {
+        if cold && self.is_spent(&lease) {
+            self.spent.insert(seq);
+        }
+        let Some(name) = group else {
+            return self.plain.push(Staged { seq, lease, cold, group: None, row: Some(row) });
+        };
+        let slot = self.groups.enter(name);
+        self.groups.note_sent(slot, lease.sent_at);
+        self.groups.show(slot, seq);
+        let row = self.has_room_for_rows().then_some(row);
+        self.grouped.push(Staged { seq, lease, cold, group: Some(slot), row });
+    }
+
+    pub(super) fn is_staged(&self, seq: u64) -> bool {
+        self.plain.get(seq).is_some() || self.grouped.get(seq).is_some()
+    }
+
+    /// Takes a staged message out of its place, and its cold lease out of storage.
+    pub(super) fn take_staged(&mut self, seq: u64, batch: &mut Batch) -> Option<Staged> {
+        let staged = self.plain.take(seq).or_else(|| self.grouped.take(seq))?;
+        if let Some(group) = staged.group {
+            self.groups.remove_shown(group, seq);
+        }
         if staged.cold {
-            batch.delete_meta(&keys::cold(self.partition, staged.seq));
+            self.spent.remove(&seq);
+            batch.delete_meta(&keys::cold(self.partition, seq));
             self.cold = self.cold.saturating_sub(1);
             self.fence = true;
         }
+        Some(staged)
     }
 
     /// Puts the newest of the ready messages out of memory, and moves the cursor back in front of them.
     pub(super) fn put_out_ready(&mut self, batch: &mut Batch) {
         let mut lowest = self.cursor;
-        while self.ready.len() > self.bounds.ready / 2
-            && let Some(seq) = self.ready.last().copied()
+        while self.ready_count() > self.bounds.ready / 2
+            && let Some(seq) = self.ready.last().max(self.ready_grouped.last()).copied()
         {
-            let lease = self.take_live(seq).expect("a ready message is live");
-            batch.delete_meta(&keys::hot(self.partition, seq));
-            batch.put_meta(&keys::cold(self.partition, seq), &lease.encode(None));
-            self.cold += 1;
+            let Live { lease, group, .. } = self.take_live(seq).expect("a ready message is live");
+            self.put_out(seq, &lease, group, batch);
             lowest = lowest.min(seq);
         }
-        while let Some(last) = self.staged.back()
-            && last.seq >= lowest
+        self.move_cursor_back(lowest, batch);
+    }
+
+    /// Moves the cursor back: what was staged behind it is in storage only again.
+    pub(super) fn move_cursor_back(&mut self, cursor: u64, batch: &mut Batch) {
+        self.cursor = self.cursor.min(cursor);
+        while let Some(staged) =
+            self.plain.take_last_from(cursor).or_else(|| self.grouped.take_last_from(cursor))
         {
-            self.staged_bytes -= last.row.len();
-            self.staged.pop_back();
+            self.spent.remove(&staged.seq);
+            if let Some(group) = staged.group {
+                self.groups.remove_shown(group, staged.seq);
+            }
         }
-        self.cursor = lowest;
+        let ready: Vec<u64> = match self.settings.fifo {
+            Some(_) => self.ready_grouped.range(cursor..).copied().collect(),
+            None => Vec::new(),
+        };
+        for seq in ready {
+            let Live { lease, group, .. } = self.take_live(seq).expect("a ready message is live");
+            self.put_out(seq, &lease, group, batch);
+        }
+        self.delayed_until = None;
         self.epoch += 1;
         self.fence = true;
     }

@@ -1,9 +1,10 @@
-//! What a consumer does with a message it has received: delete it, or change when it becomes visible.
+//! What a consumer does with a message it has received: delete it, change when it becomes visible, or give it up.
 
 use super::{Live, Phase, QueueState};
 use crate::{
     clock::Timestamp,
     error::{Error, Result},
+    ids::ReceiptHandle,
     keys,
     queue::{
         lease::Lease,
@@ -12,11 +13,30 @@ use crate::{
     storage::Batch,
 };
 
-/// A lease read from storage, and whether it is a cold one.
+/// The delivery that a receipt stands for.
 #[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) seq: u64,
+    pub(crate) delivery: u32,
+    pub(crate) receipt: ReceiptHandle,
+}
+
+/// A lease read from storage, with the message's group, and whether it is a cold one.
+#[derive(Debug, Clone)]
 pub(crate) struct Recalled {
     pub(crate) lease: Lease,
+    pub(crate) group: Option<Box<str>>,
     pub(crate) cold: bool,
+}
+
+/// What a receipt is worth.
+enum Hold {
+    /// It is of the delivery that holds the message, or nobody does and it is the latest.
+    Current,
+    /// The message has been received again since.
+    Stale,
+    /// The message is not in the queue.
+    Gone,
 }
 
 impl QueueState {
@@ -24,60 +44,96 @@ impl QueueState {
     ///
     /// Two ways lead there: it was received and put out of memory since, or a power cut has undone its delivery.
     pub(crate) fn must_recall(&self, seq: u64) -> bool {
-        let in_storage = || seq >= self.cursor || self.staged_at(seq).is_some();
-        seq < self.tail && !self.live.contains_key(&seq) && in_storage()
+        let staged = || self.settings.fifo.is_none() && self.is_staged(seq);
+        seq < self.tail && !self.live.contains_key(&seq) && (seq >= self.cursor || staged())
     }
 
-    /// Makes a message live again whose lease was read in this epoch.
+    /// Makes a message live again whose lease was read in this epoch. On a FIFO queue its receipts have expired: there
+    /// it is only known then that it exists.
     pub(crate) fn recall(&mut self, seq: u64, recalled: &Recalled, batch: &mut Batch) {
         // A store that counts fewer messages than it has is damaged; the next page read says so.
-        let counted = self.staged_at(seq).is_some() || self.known() < self.stored;
+        let counted = self.is_staged(seq) || self.known() < self.stored;
         if !self.must_recall(seq) || !counted {
             return;
         }
-        if let Some(staged) = self.staged_at(seq).and_then(|at| self.staged.remove(at)) {
-            self.staged_bytes -= staged.row.len();
+        if self.settings.fifo.is_some() {
+            self.present.push(seq);
+            return;
         }
-        if recalled.cold {
+        if self.take_staged(seq, batch).is_none() && recalled.cold {
             batch.delete_meta(&keys::cold(self.partition, seq));
             self.cold = self.cold.saturating_sub(1);
         }
-        batch.put_meta(&keys::hot(self.partition, seq), &recalled.lease.encode(None));
-        self.put_live(seq, recalled.lease, Phase::Ready);
+        let group = recalled.group.as_deref();
+        batch.put_meta(&keys::hot(self.partition, seq), &recalled.lease.encode(group));
+        let group = group.map(|name| self.groups.enter(name));
+        self.put_live(seq, recalled.lease, Phase::Ready, group);
         self.epoch += 1;
         self.fence = true;
     }
 
-    pub(super) fn staged_at(&self, seq: u64) -> Option<usize> {
-        self.staged.binary_search_by_key(&seq, |staged| staged.seq).ok()
+    /// A receipt of a standard queue is good until the message is received again (rule Q70); one of a FIFO queue ends
+    /// with its visibility timeout (F40, F43).
+    fn hold(&self, place: Place) -> Result<Hold> {
+        let Place { seq, delivery, receipt } = place;
+        let expired = || Error::ReceiptHandleExpired { receipt: receipt.to_string() };
+        match (self.live.get(&seq), self.settings.fifo) {
+            (Some(live), Some(_)) => {
+                let current = live.phase == Phase::InFlight && live.lease.deliveries == delivery;
+                if current { Ok(Hold::Current) } else { Err(expired()) }
+            }
+            (Some(live), None) if live.lease.deliveries > delivery => Ok(Hold::Stale),
+            (Some(_), None) => Ok(Hold::Current),
+            (None, Some(_)) if self.is_staged(seq) || self.present.contains(&seq) => Err(expired()),
+            (None, _) => Ok(Hold::Gone),
+        }
     }
 
-    /// Deletes the message unless it has been received again since, whether or not its lease has ended (rule Q70).
-    pub(crate) fn delete(&mut self, seq: u64, delivery: u32, batch: &mut Batch) -> Deleted {
-        match self.live.get(&seq) {
-            Some(live) if live.lease.deliveries > delivery => return Deleted::Stale,
-            Some(_) => self.remove_live(seq, batch),
-            None => {}
+    /// Deletes the message unless it has been received again since.
+    pub(crate) fn delete(&mut self, place: Place, now: u64, batch: &mut Batch) -> Result<Deleted> {
+        match self.hold(place)? {
+            Hold::Stale => return Ok(Deleted::Stale),
+            Hold::Current => self.remove_live(place.seq, now, batch),
+            Hold::Gone => {}
         }
-        Deleted::Gone
+        Ok(Deleted::Gone)
+    }
+
+    /// Whether the message could be given up: if not, what became of it.
+    pub(crate) fn can_give_up(&self, place: Place) -> Result<std::result::Result<(), Deleted>> {
+        Ok(match self.hold(place)? {
+            Hold::Current => Ok(()),
+            Hold::Stale => Err(Deleted::Stale),
+            Hold::Gone => Err(Deleted::Gone),
+        })
+    }
+
+    /// Takes the message out of the queue, to be put into another one. Returns its lease, its delivery proven.
+    pub(crate) fn give_up(&mut self, place: Place, now: u64, batch: &mut Batch) -> Option<Lease> {
+        let lease = self.live.get(&place.seq)?.lease.proven(place.delivery, now);
+        self.remove_live(place.seq, now, batch);
+        Some(lease)
     }
 
     /// Changes when the message becomes visible, counted from now.
     ///
-    /// An older receipt can still make the message visible at once (rule Q71), but not keep it invisible.
+    /// An older receipt of a standard queue can still make the message visible at once (rule Q71), but not keep it
+    /// invisible.
     pub(crate) fn change_visibility(
         &mut self,
-        (seq, delivery): (u64, u32),
+        place: Place,
         timeout_ms: u64,
         now: u64,
         max_ms: u64,
         batch: &mut Batch,
     ) -> Result<VisibilityChanged> {
-        let Some(Live { lease, .. }) = self.live.get(&seq) else { return Ok(VisibilityChanged::Gone) };
-        if lease.deliveries > delivery && timeout_ms > 0 {
-            return Ok(VisibilityChanged::Stale);
+        let Place { seq, delivery, .. } = place;
+        match self.hold(place)? {
+            Hold::Gone => return Ok(VisibilityChanged::Gone),
+            Hold::Stale if timeout_ms > 0 => return Ok(VisibilityChanged::Stale),
+            Hold::Stale | Hold::Current => {}
         }
-        let lease = lease.proven(delivery, now);
+        let lease = self.live[&seq].lease.proven(delivery, now);
         let visible_at = now.saturating_add(timeout_ms);
         let invisible_ms = visible_at.saturating_sub(lease.received_at);
         if timeout_ms > 0 && invisible_ms > max_ms {
@@ -87,10 +143,16 @@ impl QueueState {
             return Err(Error::invalid("timeout", format!("{timeout_ms} ms"), reason));
         }
         let lease = Lease { visible_at, ..lease };
-        let phase = if timeout_ms == 0 { Phase::Ready } else { Phase::InFlight };
-        self.take_live(seq);
-        batch.put_meta(&keys::hot(self.partition, seq), &lease.encode(None));
-        self.put_live(seq, lease, phase);
+        let Some(Live { phase, group, .. }) = self.take_live(seq) else { return Ok(VisibilityChanged::Gone) };
+        batch.put_meta(&keys::hot(self.partition, seq), &lease.encode(self.group_name(group)));
+        if timeout_ms > 0 {
+            self.put_live(seq, lease, Phase::InFlight, group);
+        } else {
+            if phase == Phase::InFlight {
+                self.groups.note_work(group, now.saturating_sub(lease.received_at), now);
+            }
+            self.make_ready(seq, lease, group, batch);
+        }
         Ok(VisibilityChanged::Until(Timestamp::from_millis(visible_at)))
     }
 }

@@ -1,0 +1,165 @@
+//! One step of a queue, or of two: time passes, the state decides, what was written is submitted, whoever waits is told.
+
+use parking_lot::MutexGuard;
+
+use super::{Description, Inner, QueueCell};
+use crate::{
+    error::{Error, Result},
+    pipeline::{Admission, Ticket},
+    queue::state::{Fetched, Need, QueueState, Want},
+    storage::{Batch, Durability, StorageError},
+};
+
+/// What an operation works with, under the queue's lock.
+pub(crate) struct Operation<'a> {
+    pub(crate) state: &'a mut QueueState,
+    pub(crate) description: &'a mut Description,
+    pub(crate) batch: &'a mut Batch,
+    pub(crate) now: u64,
+}
+
+/// A queue whose lock is held for one step.
+struct Turn<'a> {
+    cell: &'a QueueCell,
+    inner: MutexGuard<'a, Inner>,
+    now: u64,
+    /// The queue's next event before this step.
+    armed: Option<u64>,
+}
+
+impl<'a> Turn<'a> {
+    fn lock(cell: &'a QueueCell) -> Self {
+        Self { cell, inner: cell.inner.lock(), now: 0, armed: None }
+    }
+
+    /// Lets time pass.
+    fn begin(&mut self, now: u64) -> Result<()> {
+        let Inner { state, batch, .. } = &mut *self.inner;
+        if state.deleted {
+            return Err(Error::QueueDoesNotExist { name: self.cell.name.clone() });
+        }
+        state.committed(self.cell.engine.pipeline.completed());
+        (self.now, self.armed) = (now, state.next_event());
+        state.tick(now, batch);
+        Ok(())
+    }
+
+    fn operation(&mut self) -> Operation<'_> {
+        let Inner { state, description, batch, .. } = &mut *self.inner;
+        Operation { state, description, batch, now: self.now }
+    }
+
+    /// Completes what the step wrote.
+    fn complete(&mut self) -> &mut Batch {
+        let Inner { state, batch, .. } = &mut *self.inner;
+        state.finish(self.now, batch);
+        batch
+    }
+
+    /// Notes what became of the step, and tells those who wait for this queue.
+    fn end(mut self, written: Option<&Ticket>) {
+        let Inner { state, fence, .. } = &mut *self.inner;
+        if let Some(ticket) = written {
+            state.submitted(ticket.number());
+            if state.take_fence() {
+                *fence = ticket.clone();
+            }
+        }
+        let waiters = &self.cell.waiters;
+        // At the in-flight limit nobody can take it: a waiter would look, find nothing, wake itself and look again.
+        if state.has_more() && state.in_flight() < self.cell.engine.limits.in_flight_max {
+            waiters.message_waits();
+        }
+        let next = state.next_event();
+        if next.is_some_and(|next| self.armed.is_none_or(|armed| next < armed)) {
+            waiters.event_came_closer();
+        }
+    }
+}
+
+impl QueueCell {
+    /// One step of the queue.
+    ///
+    /// No durability given: that of the queue. The ticket covers all that the step can have seen. If `step` fails it
+    /// must have changed nothing; the passage of time stays.
+    pub(crate) fn operate<T>(
+        &self,
+        durability: impl Into<Option<Durability>>,
+        admission: Option<Admission<'_>>,
+        step: impl FnOnce(&mut Operation<'_>) -> Result<T>,
+    ) -> Result<(T, Ticket)> {
+        let pipeline = &self.engine.pipeline;
+        let mut turn = Turn::lock(self);
+        turn.begin(self.engine.timeline.now())?;
+        let outcome = step(&mut turn.operation());
+        let durability = durability.into().unwrap_or(turn.inner.state.settings.durability.into());
+        let batch = turn.complete();
+        let written = !batch.is_empty();
+        let ticket =
+            if written { pipeline.submit(batch, durability, admission)? } else { pipeline.barrier()? };
+        turn.end(written.then_some(&ticket));
+        Ok((outcome?, ticket))
+    }
+
+    /// One step of two queues of one broker, this one and another: what it writes is one commit. As
+    /// [`operate`](Self::operate) otherwise.
+    pub(crate) fn operate_both<T>(
+        &self,
+        other: &Self,
+        durability: Durability,
+        step: impl FnOnce(&mut Operation<'_>, &mut Operation<'_>) -> Result<T>,
+    ) -> Result<(T, Ticket)> {
+        debug_assert_ne!(self.id, other.id, "a queue's lock cannot be taken twice");
+        let pipeline = &self.engine.pipeline;
+        // Always in the order of the ids, or two steps could wait for each other.
+        let (mut mine, mut others) = if self.id < other.id {
+            let mine = Turn::lock(self);
+            (mine, Turn::lock(other))
+        } else {
+            let others = Turn::lock(other);
+            (Turn::lock(self), others)
+        };
+        let now = self.engine.timeline.now();
+        // The other first: if it is gone, nothing has been written yet.
+        others.begin(now)?;
+        let begun = mine.begin(now);
+        let outcome = begun.and_then(|()| step(&mut mine.operation(), &mut others.operation()));
+        let mut batch = std::mem::take(mine.complete());
+        batch.append(others.complete());
+        let written = !batch.is_empty();
+        let ticket =
+            if written { pipeline.submit(&mut batch, durability, None)? } else { pipeline.barrier()? };
+        mine.end(written.then_some(&ticket));
+        others.end(written.then_some(&ticket));
+        Ok((outcome?, ticket))
+    }
+}
+
+impl Operation<'_> {
+    pub(super) fn absorb(&mut self, need: &Need, fetched: Fetched) -> Result<()> {
+        self.state.absorb(need, fetched, self.batch).map_err(|what| {
+            StorageError::corrupt(format!("the record of queue {}", self.state.id), what.0)
+        })?;
+        self.state.tick(self.now, self.batch);
+        Ok(())
+    }
+
+    /// Supplies what the state needs at once, from a store that cannot block. Returns whether it could.
+    pub(super) fn page_in_here(&mut self, cell: &QueueCell, want: Want) -> Result<bool> {
+        let pipeline = &cell.engine.pipeline;
+        while let Some(need) = self.state.need(self.now, want) {
+            if pipeline.profile().can_block {
+                return Ok(false);
+            }
+            // The state must not read what this operation has not committed yet.
+            self.state.finish(self.now, self.batch);
+            if !self.batch.is_empty() {
+                let _ = pipeline.submit(self.batch, Durability::Buffered, None)?;
+                self.state.take_fence();
+            }
+            let fetched = pipeline.with_store(|store| need.fetch(store))?;
+            self.absorb(&need, fetched)?;
+        }
+        Ok(true)
+    }
+}

@@ -1,0 +1,267 @@
+//! The deduplication memory of a FIFO queue (rules F20 to F26): which ids were accepted in the last five minutes.
+//!
+//! The ids are in storage, in *generations* by the time of their acceptance, so that old ones go in one sweep of keys.
+//! In memory is only what spares reads: for each generation a filter that knows most new ids as new, and the ids that
+//! are not committed yet, which a read would not find. The filters have a largest size: beyond it they are more often
+//! wrong, which costs reads, not correctness.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use bytes::Bytes;
+use fastbloom::BloomFilter;
+
+use crate::{
+    codec::{Malformed, Reader},
+    keys,
+    storage::Batch,
+};
+
+/// How long an id is remembered after its first acceptance.
+const WINDOW_MS: u64 = 5 * 60_000;
+/// How long ids go into one generation: the window lies in three of them.
+const GENERATION_MS: u64 = WINDOW_MS / 2;
+
+/// A deduplication id in its scope, as the end of a key.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct ScopedId(Box<[u8]>);
+
+impl ScopedId {
+    /// The id among those of its group, or of the whole queue. Both are at most 128 bytes.
+    pub(crate) fn new(group: Option<&str>, id: &str) -> Self {
+        let group = group.unwrap_or_default().as_bytes();
+        let length = u8::try_from(group.len()).expect("a group id has at most 128 bytes");
+        Self([&[length], group, id.as_bytes()].concat().into())
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// The message that an id was accepted with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Original {
+    pub(crate) seq: u64,
+    pub(crate) sent_at: u64,
+}
+
+impl Original {
+    fn encode(self) -> [u8; 16] {
+        let mut out = [0; 16];
+        out[..8].copy_from_slice(&self.seq.to_le_bytes());
+        out[8..].copy_from_slice(&self.sent_at.to_le_bytes());
+        out
+    }
+
+    pub(crate) fn decode(bytes: &Bytes) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(bytes);
+        let original = Self { seq: reader.u64()?, sent_at: reader.u64()? };
+        reader.end()?;
+        Ok(original)
+    }
+
+    /// When the id is forgotten.
+    pub(crate) fn forgotten_at(self) -> u64 {
+        self.sent_at.saturating_add(WINDOW_MS)
+    }
+}
+
+/// What is known of an id.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Known {
+    New,
+    Duplicate(Original),
+    /// It may be among the stored ids of these generations.
+    Perhaps(Vec<u64>),
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Deduplication {
+    filters: BTreeMap<u64, Filter>,
+    /// Generations below this may hold ids that no filter here has seen.
+    unseen_below: u64,
+    /// Ids that are not committed yet, with the group that they are in.
+    recent: HashMap<ScopedId, Original>,
+    fresh: Vec<ScopedId>,
+    uncommitted: VecDeque<(u64, Vec<ScopedId>)>,
+    /// Generations below this have been given away to be cleared.
+    cleared_below: u64,
+}
+
+impl Deduplication {
+    /// The memory of a new partition, of which nothing is stored.
+    pub(super) fn new(now: u64) -> Self {
+        Self { cleared_below: oldest(now), ..Self::default() }
+    }
+
+    /// The memory of a queue that was opened: ids up to now may be stored.
+    pub(super) fn reopened(now: u64) -> Self {
+        Self { unseen_below: now / GENERATION_MS + 1, ..Self::default() }
+    }
+
+    pub(super) fn look_up(&self, id: &ScopedId, now: u64) -> Known {
+        if let Some(original) = self.recent.get(id)
+            && original.forgotten_at() > now
+        {
+            return Known::Duplicate(*original);
+        }
+        let hash = self.filters.values().next().map(|filter| filter.hash(id));
+        let perhaps = |generation: &u64| {
+            let known =
+                || self.filters.get(generation).zip(hash).is_some_and(|(filter, hash)| filter.has(hash));
+            *generation < self.unseen_below || known()
+        };
+        let generations: Vec<u64> = (oldest(now)..=now / GENERATION_MS).filter(perhaps).collect();
+        if generations.is_empty() { Known::New } else { Known::Perhaps(generations) }
+    }
+
+    /// Remembers an id from now on.
+    pub(super) fn accept(&mut self, partition: u64, id: ScopedId, seq: u64, now: u64, batch: &mut Batch) {
+        let generation = now / GENERATION_MS;
+        let original = Original { seq, sent_at: now };
+        batch.put_meta(&keys::deduplication(partition, generation, id.as_bytes()), &original.encode());
+        if !self.filters.contains_key(&generation) {
+            self.filters.retain(|generation, _| *generation >= oldest(now));
+        }
+        self.filters.entry(generation).or_default().add(&id);
+        self.fresh.push(id.clone());
+        self.recent.insert(id, original);
+    }
+
+    /// The ids of this operation went into this group; zero if it is committed.
+    pub(super) fn submitted(&mut self, group: u64) {
+        if self.fresh.is_empty() {
+            return;
+        }
+        if group == 0 {
+            self.fresh.clear();
+            self.recent.clear();
+            return;
+        }
+        let fresh = std::mem::take(&mut self.fresh);
+        match self.uncommitted.back_mut() {
+            Some((last, ids)) if *last == group => ids.extend(fresh),
+            _ => self.uncommitted.push_back((group, fresh)),
+        }
+    }
+
+    /// Groups up to this one are committed: reads find their ids.
+    pub(super) fn committed(&mut self, group: u64) {
+        while self.uncommitted.front().is_some_and(|(first, _)| *first <= group) {
+            for id in self.uncommitted.pop_front().into_iter().flat_map(|(_, ids)| ids) {
+                self.recent.remove(&id);
+            }
+        }
+    }
+
+    /// The first generation that still matters, if older ones may be stored and have not been given away to be cleared.
+    pub(super) fn take_forgotten(&mut self, now: u64) -> Option<u64> {
+        let below = oldest(now);
+        let more = below > self.cleared_below;
+        self.cleared_below = self.cleared_below.max(below);
+        more.then_some(below)
+    }
+}
+
+/// The oldest generation with an id that is still remembered.
+fn oldest(now: u64) -> u64 {
+    now.saturating_sub(WINDOW_MS) / GENERATION_MS
+}
+
+/// Ids that the first of a generation's filters takes, and how much larger each further one is.
+const FIRST_FILTER_IDS: usize = 1_024;
+const FILTER_GROWTH: usize = 4;
+/// One filter of each size up to a million ids: together two megabytes in each generation.
+const FILTERS_MAX: u32 = 6;
+const FALSE_POSITIVES: f64 = 0.01;
+
+/// The ids of one generation: says "no" for certain and "perhaps" in error once in a hundred times.
+#[derive(Debug, Default)]
+struct Filter {
+    filters: Vec<BloomFilter>,
+    room: usize,
+}
+
+impl Filter {
+    /// The hash of an id, the same for all filters.
+    fn hash(&self, id: &ScopedId) -> u64 {
+        self.filters.first().map_or(0, |filter| filter.source_hash(id))
+    }
+
+    fn has(&self, hash: u64) -> bool {
+        self.filters.iter().any(|filter| filter.contains_hash(hash))
+    }
+
+    fn add(&mut self, id: &ScopedId) {
+        let count = u32::try_from(self.filters.len()).unwrap_or(FILTERS_MAX);
+        if self.room == 0 && count < FILTERS_MAX {
+            self.room = FIRST_FILTER_IDS * FILTER_GROWTH.pow(count);
+            let filter = BloomFilter::with_false_pos(FALSE_POSITIVES).seed(&0).expected_items(self.room);
+            self.filters.push(filter);
+        }
+        self.room = self.room.saturating_sub(1);
+        if let Some(last) = self.filters.last_mut() {
+            last.insert(id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(text: &str) -> ScopedId {
+        ScopedId::new(None, text)
+    }
+
+    fn accept(memory: &mut Deduplication, text: &str, seq: u64, now: u64) {
+        memory.accept(1, id(text), seq, now, &mut Batch::new());
+    }
+
+    #[test]
+    fn an_id_is_a_duplicate_until_committed_and_perhaps_one_afterwards() {
+        let mut memory = Deduplication::new(0);
+        accept(&mut memory, "a", 7, 1_000);
+        assert_eq!(memory.look_up(&id("a"), 2_000), Known::Duplicate(Original { seq: 7, sent_at: 1_000 }));
+        assert_eq!(memory.look_up(&id("b"), 2_000), Known::New);
+        memory.submitted(3);
+        memory.committed(2);
+        assert!(matches!(memory.look_up(&id("a"), 2_000), Known::Duplicate(_)));
+        memory.committed(3);
+        assert_eq!(memory.look_up(&id("a"), 2_000), Known::Perhaps(vec![0]));
+        assert_eq!(memory.look_up(&id("a"), GENERATION_MS * 4), Known::New);
+        assert!(memory.recent.is_empty());
+    }
+
+    #[test]
+    fn after_a_restart_everything_is_perhaps_known_until_the_window_has_passed() {
+        let now = 10 * GENERATION_MS;
+        let memory = Deduplication::reopened(now);
+        assert_eq!(memory.look_up(&id("a"), now), Known::Perhaps(vec![8, 9, 10]));
+        assert_eq!(memory.look_up(&id("a"), now + WINDOW_MS), Known::Perhaps(vec![10]));
+        assert_eq!(memory.look_up(&id("a"), now + WINDOW_MS + GENERATION_MS), Known::New);
+    }
+
+    #[test]
+    fn forgotten_generations_are_given_away_once() {
+        let mut memory = Deduplication::new(5 * GENERATION_MS);
+        assert_eq!(memory.take_forgotten(5 * GENERATION_MS), None);
+        assert_eq!(memory.take_forgotten(6 * GENERATION_MS), Some(4));
+        assert_eq!(memory.take_forgotten(6 * GENERATION_MS + 1), None);
+    }
+
+    #[test]
+    fn a_filter_knows_what_was_added_and_is_seldom_wrong() {
+        let mut filter = Filter::default();
+        (0..20_000).for_each(|n| filter.add(&id(&n.to_string())));
+        let has = |n: usize| filter.has(filter.hash(&id(&n.to_string())));
+        assert!((0..20_000).all(has));
+        assert!((20_000..40_000).filter(|n| has(*n)).count() < 1_500);
+    }
+
+    #[test]
+    fn ids_of_groups_do_not_run_into_each_other() {
+        assert_ne!(ScopedId::new(Some("a"), "bc"), ScopedId::new(Some("ab"), "c"));
+        assert_ne!(ScopedId::new(None, "a"), ScopedId::new(Some("a"), ""));
+    }
+}

@@ -1,0 +1,295 @@
+//! Message groups: which message may be received next.
+//!
+//! On a FIFO queue a group delivers the longest prefix of visible messages that it has in memory (rule F30), and groups
+//! that can deliver take turns (F33). On a standard queue a group is a tenant of a fair queue: its messages are received
+//! in the order of sending among all others, unless the tenant is noisy (Q101).
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    num::NonZeroU32,
+    sync::Arc,
+};
+
+use super::{
+    fairness::{Fairness, Tenant},
+    ordered::Ordered,
+};
+
+/// A group that has messages in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct GroupSlot(NonZeroU32);
+
+#[derive(Debug)]
+struct Group {
+    name: Arc<str>,
+    /// What can be received, as far as this message alone is concerned.
+    visible: Ordered,
+    /// What is in flight or delayed.
+    hidden: Ordered,
+    in_flight: usize,
+    /// Its key among the turns, if it can deliver and is not noisy.
+    turn: Option<u64>,
+    tenant: Tenant,
+}
+
+/// The groups that have messages in memory.
+#[derive(Debug)]
+pub(super) struct Groups {
+    fifo: bool,
+    by_name: HashMap<Arc<str>, GroupSlot>,
+    slots: Vec<Group>,
+    free: Vec<GroupSlot>,
+    /// Groups that have lost their last message and may have got another since.
+    emptied: Vec<GroupSlot>,
+    /// FIFO: in the order of becoming able to deliver. Standard: by the first visible message.
+    turns: BTreeMap<u64, GroupSlot>,
+    turns_given: u64,
+    noisy: Vec<GroupSlot>,
+    pub(super) fairness: Fairness,
+}
+
+impl Groups {
+    pub(super) fn new(fifo: bool) -> Self {
+        Self {
+            fifo,
+            by_name: HashMap::new(),
+            slots: Vec::new(),
+            free: Vec::new(),
+            emptied: Vec::new(),
+            turns: BTreeMap::new(),
+            turns_given: 0,
+            noisy: Vec::new(),
+            fairness: Fairness::default(),
+        }
+    }
+
+    /// The group of this name, to which a message is about to be added.
+    pub(super) fn enter(&mut self, name: &str) -> GroupSlot {
+        if let Some(slot) = self.by_name.get(name) {
+            return *slot;
+        }
+        let name: Arc<str> = name.into();
+        let group = Group {
+            name: name.clone(),
+            visible: Ordered::default(),
+            hidden: Ordered::default(),
+            in_flight: 0,
+            turn: None,
+            tenant: Tenant::default(),
+        };
+        let slot = if let Some(slot) = self.free.pop() {
+            self.slots[at(slot)] = group;
+            slot
+        } else {
+            self.slots.push(group);
+            let number = u32::try_from(self.slots.len()).ok().and_then(NonZeroU32::new);
+            GroupSlot(number.expect("memory holds far fewer groups than 4 billion"))
+        };
+        self.by_name.insert(name, slot);
+        self.emptied.push(slot);
+        slot
+    }
+
+    pub(super) fn name(&self, slot: GroupSlot) -> &str {
+        &self.slots[at(slot)].name
+    }
+
+    /// Adds a message that can be received.
+    pub(super) fn show(&mut self, slot: GroupSlot, seq: u64) {
+        self.slots[at(slot)].visible.insert(seq);
+        self.refresh(slot);
+    }
+
+    /// Adds a message that is in flight or delayed.
+    pub(super) fn hide(&mut self, slot: GroupSlot, seq: u64, in_flight: bool) {
+        let group = &mut self.slots[at(slot)];
+        group.hidden.insert(seq);
+        group.in_flight += usize::from(in_flight);
+        self.refresh(slot);
+    }
+
+    /// Removes a message that can be received.
+    pub(super) fn remove_shown(&mut self, slot: GroupSlot, seq: u64) {
+        self.slots[at(slot)].visible.remove(seq);
+        self.refresh(slot);
+    }
+
+    /// Removes a message that is in flight or delayed.
+    pub(super) fn remove_hidden(&mut self, slot: GroupSlot, seq: u64, in_flight: bool) {
+        let group = &mut self.slots[at(slot)];
+        group.hidden.remove(seq);
+        group.in_flight -= usize::from(in_flight);
+        self.refresh(slot);
+    }
+
+    /// Somebody has sent to the group.
+    pub(super) fn note_sent(&mut self, slot: GroupSlot, sent_at: u64) {
+        self.slots[at(slot)].tenant.note_sent(sent_at);
+    }
+
+    /// A message of the group was worked on for so long.
+    pub(super) fn note_work(&mut self, slot: Option<GroupSlot>, work_ms: u64, now: u64) {
+        if !self.fifo && (slot.is_some() || !self.by_name.is_empty()) {
+            let name = slot.map(|slot| &self.slots[at(slot)].name);
+            self.fairness.note_work(name, work_ms, now);
+        }
+    }
+
+    /// Forgets the groups that have no messages.
+    pub(super) fn forget_empty(&mut self) {
+        while let Some(slot) = self.emptied.pop() {
+            let group = &mut self.slots[at(slot)];
+            if group.visible.is_empty()
+                && group.hidden.is_empty()
+                && self.by_name.remove(&group.name).is_some()
+            {
+                if std::mem::take(&mut group.tenant.noisy) {
+                    self.noisy.retain(|noisy| *noisy != slot);
+                }
+                self.free.push(slot);
+            }
+        }
+    }
+
+    /// FIFO: how many groups have messages in memory and can deliver none.
+    pub(super) fn blocked(&self) -> usize {
+        if self.fifo { self.by_name.len() - self.turns.len() } else { 0 }
+    }
+
+    /// FIFO: the group's first message in memory that is in flight.
+    pub(super) fn blocker(&self, name: &str) -> Option<u64> {
+        self.slots[at(*self.by_name.get(name)?)].hidden.first()
+    }
+
+    /// Whether some group can deliver.
+    pub(super) fn can_deliver(&self) -> bool {
+        !self.turns.is_empty() || self.noisy.iter().any(|slot| !self.slots[at(*slot)].visible.is_empty())
+    }
+
+    /// How many messages the groups can deliver, those of noisy tenants left out; does not count beyond `enough`.
+    pub(super) fn deliverable(&mut self, now: u64, in_flight: usize, enough: usize) -> usize {
+        self.hush(now, in_flight, enough);
+        let mut count = 0;
+        for slot in self.turns.values() {
+            if count >= enough {
+                break;
+            }
+            count += self.slots[at(*slot)].prefix(self.fifo);
+        }
+        count
+    }
+
+    /// Puts into `run` what is to be received next: of a FIFO queue as many messages of one group as may be, of a
+    /// standard queue one. `other` is the first message that can be received and has no group.
+    pub(super) fn next_run(
+        &mut self,
+        now: u64,
+        in_flight: usize,
+        want: usize,
+        other: Option<u64>,
+        run: &mut Vec<u64>,
+    ) {
+        self.hush(now, in_flight, 1);
+        let first = self.turns.first_key_value().map(|(turn, slot)| (*turn, *slot));
+        match (first, other) {
+            (Some((_, slot)), _) if self.fifo => {
+                let group = &self.slots[at(slot)];
+                let prefix = group.prefix(true);
+                run.extend(group.visible.0.iter().take(prefix.min(want)));
+            }
+            (Some((first, _)), Some(other)) => run.push(first.min(other)),
+            (Some((only, _)), None) | (None, Some(only)) => run.push(only),
+            (None, None) => {
+                let waiting = self.noisy.iter().map(|slot| &self.slots[at(*slot)]);
+                let waiting = waiting.filter(|group| !group.visible.is_empty());
+                // Rule Q102.
+                let least = waiting.min_by_key(|group| (group.in_flight, group.visible.first()));
+                run.extend(least.and_then(|group| group.visible.first()));
+            }
+        }
+    }
+
+    /// Takes the turns of noisy tenants away, as far as they are among the next `enough` messages, and gives back those
+    /// of tenants that are no longer noisy.
+    fn hush(&mut self, now: u64, in_flight: usize, enough: usize) {
+        if self.fifo {
+            return;
+        }
+        for place in (0..self.noisy.len()).rev() {
+            let slot = self.noisy[place];
+            let group = &mut self.slots[at(slot)];
+            if group.visible.is_empty() || !group.tenant.sends(now) {
+                group.tenant.noisy = false;
+                self.noisy.swap_remove(place);
+                self.refresh(slot);
+            }
+        }
+        let mut count = 0;
+        let mut after = None;
+        while count < enough {
+            let from = after.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Excluded);
+            let Some((turn, slot)) = self
+                .turns
+                .range((from, std::ops::Bound::Unbounded))
+                .next()
+                .map(|(turn, slot)| (*turn, *slot))
+            else {
+                return;
+            };
+            after = Some(turn);
+            let group = &mut self.slots[at(slot)];
+            let mine = group.in_flight;
+            if group.tenant.sends(now) && self.fairness.is_noisy(&group.name, mine, in_flight, now) {
+                group.tenant.noisy = true;
+                self.noisy.push(slot);
+                self.refresh(slot);
+            } else {
+                count += group.visible.len();
+            }
+        }
+    }
+
+    /// Gives the group its turn, or takes it away.
+    fn refresh(&mut self, slot: GroupSlot) {
+        let group = &mut self.slots[at(slot)];
+        if group.visible.is_empty() && group.hidden.is_empty() {
+            self.emptied.push(slot);
+        }
+        let turn = if self.fifo {
+            (group.prefix(true) > 0).then(|| group.turn.unwrap_or(self.turns_given))
+        } else {
+            group.visible.first().filter(|_| !group.tenant.noisy)
+        };
+        if turn == group.turn {
+            return;
+        }
+        if let Some(old) = group.turn {
+            self.turns.remove(&old);
+        }
+        if let Some(new) = turn {
+            self.turns.insert(new, slot);
+            self.turns_given += 1;
+        }
+        group.turn = turn;
+    }
+}
+
+impl Group {
+    /// How many messages the group can deliver now.
+    fn prefix(&self, fifo: bool) -> usize {
+        match self.hidden.first() {
+            Some(hidden) if fifo => {
+                // Mostly nothing or everything.
+                if self.visible.first().is_none_or(|first| first > hidden) {
+                    return 0;
+                }
+                self.visible.0.partition_point(|seq| *seq < hidden)
+            }
+            _ => self.visible.len(),
+        }
+    }
+}
+
+fn at(slot: GroupSlot) -> usize {
+    slot.0.get() as usize - 1
+}
