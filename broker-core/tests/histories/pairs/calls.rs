@@ -14,7 +14,7 @@ use super::{
     receive::Received,
     steps::Letter,
 };
-use crate::driver::{Ground, TINY};
+use crate::driver::Ground;
 
 /// What consumers say when they give up.
 const REASON: &str = "cannot be read";
@@ -70,7 +70,7 @@ impl<G: Ground> Run<G> {
         let received = Received {
             max,
             timeout_ms: timeout_s.map(|s| s * 1_000),
-            searched: if self.bounds == TINY { TINY.searched } else { usize::MAX },
+            bounds: self.bounds,
             got: &got,
             moved: &moved,
         };

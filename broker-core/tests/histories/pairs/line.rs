@@ -64,6 +64,10 @@ pub(crate) struct Line {
     pub(crate) visibility_ms: u64,
     pub(crate) retention_ms: u64,
     pub(crate) delay_ms: u64,
+    /// Until then a raised delay makes the queue count some visible messages as delayed.
+    vague_until: u64,
+    /// Moved messages that have expired. They may be counted until they are come across.
+    pub(crate) ghosts: u64,
     pub(crate) items: Vec<Item>,
     known: Vec<Known>,
     newest: Option<SequenceNumber>,
@@ -79,6 +83,8 @@ impl Line {
             visibility_ms,
             retention_ms,
             delay_ms: 0,
+            vague_until: 0,
+            ghosts: 0,
             items: Vec::new(),
             known: Vec::new(),
             newest: None,
@@ -88,6 +94,8 @@ impl Line {
     /// Lets time pass: old messages go, and old deduplication ids, each at its own age.
     pub(crate) fn expire(&mut self, now: u64) {
         let retention = self.retention_ms;
+        let expired = self.items.iter().filter(|item| item.sent_at + retention <= now);
+        self.ghosts += expired.filter(|item| !self.fifo && item.dead.is_some()).count() as u64;
         self.items.retain(|item| item.sent_at + retention > now);
         self.known.retain(|known| known.at + WINDOW_MS > now);
     }
@@ -146,6 +154,9 @@ impl Line {
     /// On a FIFO queue a new delay holds for what was never received, too.
     pub(crate) fn set_delay(&mut self, now: u64, delay_ms: u64) {
         self.expire(now);
+        if self.fifo && delay_ms > self.delay_ms {
+            self.vague_until = now + delay_ms;
+        }
         self.delay_ms = delay_ms;
         for item in self.items.iter_mut().filter(|item| self.fifo && item.count == 0) {
             item.visible_at = item.sent_at + delay_ms;
@@ -161,6 +172,7 @@ impl Line {
     pub(crate) fn purge(&mut self) {
         self.items.clear();
         self.known.clear();
+        self.ghosts = 0;
     }
 
     /// The message that a receipt is for, if the receipt is still good for something.
@@ -168,10 +180,11 @@ impl Line {
         self.expire(now);
         let fifo = self.fifo;
         let item = self.items.iter_mut().find(|item| item.id == id).ok_or(Outcome::Gone)?;
-        match item.count > delivery {
-            true if !fifo => Err(Outcome::Stale),
-            false if !fifo || item.visible_at > now => Ok(item),
-            _ => Err(Outcome::Expired),
+        match fifo {
+            true if item.visible_at > now && item.count == delivery => Ok(item),
+            true => Err(Outcome::Expired),
+            false if item.count > delivery => Err(Outcome::Stale),
+            false => Ok(item),
         }
     }
 
@@ -206,6 +219,10 @@ impl Line {
         let item = item.clone();
         self.items.retain(|other| other.id != id);
         Ok(item)
+    }
+
+    pub(crate) fn is_vague(&self, now: u64) -> bool {
+        now < self.vague_until
     }
 
     pub(crate) fn counters(&mut self, now: u64) -> QueueCounters {

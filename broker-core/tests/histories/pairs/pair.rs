@@ -135,10 +135,24 @@ impl Pair {
             limit: self.limit,
         }
     }
+
+    /// Whether this is what the broker should show, or may show for a while: see the fields of [`Line`].
+    pub(crate) fn agrees(&mut self, now: u64, mut found: Shown) -> bool {
+        let mut shown = self.shown(now);
+        if self.main.is_vague(now) {
+            for Shown { counters: [main, _], .. } in [&mut found, &mut shown] {
+                main.visible += std::mem::take(&mut main.delayed);
+            }
+        }
+        let counted = found.counters[1].visible;
+        shown.counters[1].visible =
+            counted.clamp(shown.counters[1].visible, shown.counters[1].visible + self.dead.ghosts);
+        found == shown
+    }
 }
 
 /// What shows of two queues from outside without a receive.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Shown {
     pub(crate) counters: [QueueCounters; 2],
     pub(crate) retention_ms: [u64; 2],

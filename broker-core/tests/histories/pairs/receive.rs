@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use broker_core::{Message, MessageId};
+use broker_core::{MemoryBounds, Message, MessageId};
 
 use super::line::{Item, Line};
 
@@ -11,8 +11,7 @@ use super::line::{Item, Line};
 pub(crate) struct Received<'a> {
     pub(crate) max: usize,
     pub(crate) timeout_ms: Option<u64>,
-    /// How many waiting messages the queue looks through for a free group.
-    pub(crate) searched: usize,
+    pub(crate) bounds: MemoryBounds,
     pub(crate) got: &'a [Message],
     /// What it moved to the dead-letter queue.
     pub(crate) moved: &'a [MessageId],
@@ -95,22 +94,41 @@ impl Line {
             if let Some(first) = received.got.iter().position(|message| lane_of(message) == lane) {
                 let together = received.got[first..].iter().take_while(|message| lane_of(message) == lane);
                 assert_eq!(together.count(), got().count(), "messages of {lane:?} come together");
-                let whole = visited == of_lane.len() || last == Some(lane) || received.searched < usize::MAX;
+                // What is in front of anything that was taken was at hand, and so came first.
+                let left = of_lane.get(visited).map(|item| item.id);
+                let taken = open.iter().rposition(|item| received.visited(item.id));
+                let behind = left.is_none_or(|id| open.iter().position(|item| item.id == id) > taken);
+                let whole = behind || last == Some(lane) || !received.moved.is_empty();
                 assert!(whole, "{lane:?} was left before its end");
             }
         }
     }
 
-    /// As many come as are asked for, or all that the queue can find.
+    /// As many are visited as are asked for, or all that the queue can find. If only spent ones were, it goes on.
     fn check_number(&self, now: u64, open: &[&Item], received: &Received<'_>) {
-        assert!(received.got.len() <= received.max);
-        if received.got.len() == received.max {
+        let Received { max, bounds, got, moved, .. } = received;
+        assert!(got.len() <= *max);
+        if !got.is_empty() && got.len() + moved.len() >= *max {
             return;
         }
-        let waiting = self.items.iter().filter(|item| item.visible_at <= now && !received.visited(item.id));
-        let searched = if self.fifo { received.searched } else { usize::MAX };
-        let missed = waiting.take(searched).find(|item| open.iter().any(|open| open.id == item.id));
+        // It does not look further than that behind messages of blocked groups, less far if it has found something, and
+        // not behind a message whose delay has not ended.
+        let looked = if got.is_empty() { bounds.searched } else { bounds.searched.min(bounds.staged + 1) };
+        let looked = if self.order_is_known() { looked } else { 0 };
+        let delayed = |item: &&Item| self.fifo && item.count == 0 && item.visible_at > now;
+        let waiting = self.items.iter().take_while(|item| !delayed(item));
+        let waiting = waiting.filter(|item| item.visible_at <= now);
+        let all = !self.fifo || waiting.clone().count() <= looked;
+        let mut waiting = waiting.take(if all { usize::MAX } else { looked });
+        let is_open = |item: &&Item| open.iter().any(|open| open.id == item.id);
+        let missed = waiting.find(|item| is_open(item) && !received.visited(item.id));
         assert!(missed.is_none(), "{missed:?} could have been received as well at {now}");
+    }
+
+    /// The order of moved messages of several groups is known when all of them have been received.
+    fn order_is_known(&self) -> bool {
+        let sequences = || self.items.iter().map(|item| item.sequence);
+        sequences().all(|sequence| sequence.is_some()) && sequences().is_sorted()
     }
 
     fn hand_out(&mut self, now: u64, timeout_ms: u64, message: &Message) {
