@@ -142,7 +142,7 @@ async fn counts_that_are_wrong_by_one_never_underflow() {
 async fn an_index_entry_of_a_message_that_is_in_memory_is_refused() {
     let store = store().await;
     // "c" is in flight.
-    let lease = [0; 36];
+    let lease = [0; 44];
     damage(&store, |batch| batch.put_meta(&key(b't', &[PARTITION, 1, 2]), &lease));
     let (_broker, queue) = open(&store, false).await.unwrap();
     assert_corrupt(queue.receive(ReceiveOptions::up_to(10)).await, "record of queue 1");
@@ -153,7 +153,7 @@ async fn two_index_entries_of_one_message_are_refused() {
     let store = store().await;
     // The third delayed message waits in storage only.
     for time in [1, 2] {
-        damage(&store, |batch| batch.put_meta(&key(b't', &[PARTITION, time, 7]), &[0; 36]));
+        damage(&store, |batch| batch.put_meta(&key(b't', &[PARTITION, time, 7]), &[0; 44]));
     }
     let (_broker, queue) = open(&store, false).await.unwrap();
     assert_corrupt(queue.receive(ReceiveOptions::up_to(10)).await, "record of queue 1");

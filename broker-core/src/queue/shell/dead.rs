@@ -47,12 +47,17 @@ impl LocalQueue {
     pub(super) async fn look_and_move(&self, options: &ReceiveOptions) -> Result<(Look, Ticket)> {
         let cell = &*self.cell;
         let mut rows = Rows::new();
+        let mut lost = Vec::new();
+        // With the durability of a send, but at least with that of a receive.
+        let durability = Durability::from(cell.settings().durability).max(Durability::Buffered);
         loop {
             let Some(target) = self.dead_letter_queue() else {
                 let look = |op: &mut Operation<'_>| cell.look(op, options, Some(&mut SpentRule::HandOut));
                 return cell.operate(Durability::Buffered, None, look);
             };
             let step = |op: &mut Operation<'_>, other: &mut Operation<'_>| {
+                // Messages without a row are gone since, or damaged: handing those out says so.
+                op.state.hand_out_all_the_same(&lost);
                 let missing = op.state.spent_without_row(&rows);
                 if !missing.is_empty() {
                     return Ok(SpentLook::Rows(op.state.partition(), missing));
@@ -69,7 +74,7 @@ impl LocalQueue {
                     look => SpentLook::Done(look),
                 })
             };
-            let looked = match cell.operate_both(&target, Durability::Synced, step) {
+            let looked = match cell.operate_both(&target, durability, step) {
                 // The dead-letter queue was deleted in between.
                 Err(Error::QueueDoesNotExist { name }) if name == target.name => continue,
                 looked => looked?,
@@ -78,7 +83,8 @@ impl LocalQueue {
                 (SpentLook::Done(look), ticket) => return Ok((look, ticket)),
                 (SpentLook::OnlyMoved, ticket) => ticket.wait().await?,
                 (SpentLook::Rows(partition, seqs), _) => {
-                    rows.extend(self.rows(partition, seqs).await?);
+                    rows.extend(self.rows(partition, seqs.clone()).await?);
+                    lost.extend(seqs.into_iter().filter(|seq| !rows.contains_key(seq)));
                 }
             }
         }

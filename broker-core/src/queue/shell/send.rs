@@ -268,9 +268,8 @@ impl QueueCell {
         let known = match op.state.look_up_id(&id, op.now) {
             Known::New => None,
             Known::Duplicate(original) => Some(original),
-            Known::Perhaps(generations) if self.engine.pipeline.profile().can_block => {
-                // An id twice in one batch: the first was accepted a moment ago, or it has been looked up.
-                debug_assert!(looked_up.contains_key(&id), "looked up in {generations:?}");
+            // What was not looked up was new when this step began; since then only other ids were accepted.
+            Known::Perhaps(_) if self.engine.pipeline.profile().can_block => {
                 looked_up.get(&id).and_then(|(_, found)| *found)
             }
             Known::Perhaps(generations) => {

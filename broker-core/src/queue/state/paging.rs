@@ -215,7 +215,10 @@ impl QueueState {
 
     /// Removes what has expired of the staged messages.
     pub(super) fn expire_staged(&mut self, now: u64, batch: &mut Batch) {
-        let Some(sent_until) = now.checked_sub(self.settings.retention_ms) else { return };
+        // At the end of time everything has expired, as it has for `expiry`.
+        let sent_until =
+            if now == u64::MAX { Some(now) } else { now.checked_sub(self.settings.retention_ms) };
+        let Some(sent_until) = sent_until else { return };
         while let Some(seq) =
             self.plain.sent_until(sent_until).or_else(|| self.grouped.sent_until(sent_until))
         {

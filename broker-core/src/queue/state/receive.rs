@@ -136,6 +136,13 @@ impl QueueState {
         self.spent.iter().copied().take(TAKEN_MAX).filter(|seq| !at_hand(seq)).collect()
     }
 
+    /// Treats these messages as if they were not spent, until they are received again.
+    pub(crate) fn hand_out_all_the_same(&mut self, seqs: &[u64]) {
+        for seq in seqs {
+            self.spent.remove(seq);
+        }
+    }
+
     /// Whether there are spent messages that a receive could come to.
     pub(crate) fn has_spent(&self) -> bool {
         !self.spent.is_empty()
