@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use broker_core::{
-    DeadLettered, Deleted, Entries, Error, Message, MessageId, ReceiveOptions, Result, SendMessage,
-    VisibilityChanged,
+    DeadLettered, Deleted, Entries, Error, MessageId, ReceiveOptions, Result, SendMessage, VisibilityChanged,
 };
 
 use super::{
@@ -66,25 +65,42 @@ impl<G: Ground> Run<G> {
         let mut options = ReceiveOptions::up_to(max);
         options.visibility_timeout = timeout_s.map(Duration::from_secs);
         let got = self.world.queue(from).receive(options).await.unwrap();
-        let moved = if from == Side::Main { self.moved(&got).await } else { Vec::new() };
+        self.note_commits();
+        let (spent, moved) = match from {
+            Side::Main => (self.model.spent(now), self.moved(now).await),
+            Side::Dead => (Vec::new(), Vec::new()),
+        };
         let received = Received {
             max,
             timeout_ms: timeout_s.map(|s| s * 1_000),
             bounds: self.bounds,
             got: &got,
+            spent: &spent,
             moved: &moved,
         };
         self.model.receive(now, from, &received);
     }
 
-    /// Which messages the receive has moved: which groups it came to is up to the queue.
-    async fn moved(&mut self, got: &[Message]) -> Vec<MessageId> {
+    /// Which messages a receive at that time has moved.
+    pub(super) async fn moved(&mut self, at: u64) -> Vec<MessageId> {
+        let mut spent = self.model.spent(at);
         let now = self.now();
-        let exhausted = self.model.exhausted(now);
         let before = self.model.main.counters(now).total();
-        let moved = before - self.world.main.counters().await.unwrap().total();
-        let _ = got;
-        exhausted.into_iter().take(usize::try_from(moved).unwrap()).collect()
+        let moved = before.saturating_sub(self.world.main.counters().await.unwrap().total());
+        if !self.model.main.fifo {
+            spent.truncate(usize::try_from(moved).unwrap());
+            return spent;
+        }
+        // Which groups it came to is up to the queue. An expired receipt changes nothing, and tells what is gone.
+        let mut gone = Vec::new();
+        for id in spent {
+            let of_it = |receipt: &&Receipt| receipt.side == Side::Main && receipt.id == id;
+            let receipt = self.model.receipts.iter().find(of_it).expect("it was received").handle;
+            if self.world.main.delete(receipt).await.is_ok() {
+                gone.push(id);
+            }
+        }
+        gone
     }
 
     pub(super) async fn delete(&mut self, receipt: Receipt) {

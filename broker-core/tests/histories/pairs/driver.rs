@@ -19,9 +19,19 @@ pub(crate) struct Run<G> {
     clock: ManualClock,
     pub(super) world: World,
     pub(super) model: Pair,
-    /// The model after each step, with the number of commits that it stands for.
-    past: Vec<(usize, Pair)>,
+    past: Vec<Past>,
+    /// The commits that the step needs, if more were made in it.
+    needed: Option<usize>,
     pub(super) sent: usize,
+}
+
+/// The model after a step.
+struct Past {
+    /// The number of commits that it stands for.
+    commits: usize,
+    /// When the step was made.
+    now: u64,
+    model: Pair,
 }
 
 impl<G: Ground> Run<G> {
@@ -30,17 +40,17 @@ impl<G: Ground> Run<G> {
         let model = Pair::new(setup, VISIBILITY_MS);
         let broker = World::broker(ground.store(), &clock, bounds).await;
         let world = World::create(broker, setup, &model).await;
-        let past = vec![(ground.commits(), model.clone())];
-        Self { ground, bounds, clock, world, model, past, sent: 0 }
+        let past = vec![Past { commits: ground.commits(), now: 0, model: model.clone() }];
+        Self { ground, bounds, clock, world, model, past, needed: None, sent: 0 }
     }
 
     pub(crate) async fn run(mut self, steps: &[Step]) {
         for step in steps {
             self.step(step).await;
+            self.remember();
             // Lets the background take its turn.
             tokio::task::yield_now().await;
             self.compare(&format!("after {step:?}")).await;
-            self.past.push((self.ground.commits(), self.model.clone()));
         }
         self.drain().await;
     }
@@ -69,6 +79,16 @@ impl<G: Ground> Run<G> {
         let shown = self.model.shown(now);
         assert!(self.model.agrees(now, found), "{when} the broker shows {found:?}, the model {shown:?}");
         found
+    }
+
+    fn remember(&mut self) {
+        let commits = self.needed.take().unwrap_or_else(|| self.ground.commits());
+        self.past.push(Past { commits, now: self.now(), model: self.model.clone() });
+    }
+
+    /// Notes that what the last call has done is committed.
+    pub(super) fn note_commits(&mut self) {
+        self.needed = Some(self.ground.commits());
     }
 
     pub(super) fn now(&self) -> u64 {
@@ -138,19 +158,25 @@ impl<G: Ground> Run<G> {
     /// After a crash both queues are where they were after some earlier step: the last one whose commits all survived.
     async fn crash(&mut self, unsynced: usize) {
         let survived = self.ground.crash(unsynced);
-        let at = self.past.iter().rposition(|(commits, _)| *commits <= survived).unwrap();
-        let next = self.past.get(at + 1).map(|(_, model)| model.clone());
+        let at = self.past.iter().rposition(|past| past.commits <= survived).unwrap();
         let receipts = std::mem::take(&mut self.model.receipts);
-        self.model = self.past[at].1.clone();
+        self.model = self.past[at].model.clone();
         self.open().await;
-        // A step may make more than one commit, of which the first decides: then the next step has happened.
         let (now, found) = (self.now(), self.world.shown().await);
-        if !self.model.agrees(now, found) {
-            self.model = next.expect("the state after some step");
+        let next = self.past.get(at + 1).map(|next| (next.now, next.model.clone()));
+        if let Some((made_at, next)) = next.filter(|_| !self.model.agrees(now, found)) {
+            // A step may make more than one commit, of which the first decides: then the next step has happened. A
+            // receive may move messages in one, and receive others in another.
+            self.model.receipts.clone_from(&receipts);
+            let moved = self.moved(made_at).await;
+            self.model.bury_all(made_at, &moved);
+            if !self.model.agrees(now, found) {
+                self.model = next;
+            }
         }
         // Receipts from a future that did not happen stay around: they must be told apart by their delivery.
         self.model.receipts = receipts;
         self.past.truncate(at + 1);
-        self.past.push((self.ground.commits(), self.model.clone()));
+        self.needed = None;
     }
 }

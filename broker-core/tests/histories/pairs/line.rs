@@ -140,6 +140,13 @@ impl Line {
         self.known.iter().filter(in_scope).find(same)
     }
 
+    /// Takes these messages out, in their order.
+    pub(crate) fn take_out(&mut self, ids: &[MessageId]) -> Vec<Item> {
+        let (out, left) = self.items.drain(..).partition(|item| ids.contains(&item.id));
+        self.items = left;
+        out
+    }
+
     /// A message comes from another queue. It keeps its id and its count.
     pub(crate) fn take_in(&mut self, now: u64, mut item: Item) {
         if self.fifo {

@@ -56,7 +56,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(cases(50))]
+    #![proptest_config(ProptestConfig { max_shrink_iters: 500, ..cases(50) })]
     #[test]
     fn pairs_on_sled_agree_with_the_model(setup in setup(), steps in vec(step(), 1..40)) {
         on_sled(&setup, &steps, TINY);

@@ -67,7 +67,7 @@ impl Pair {
     }
 
     /// The messages that a receive moves if it comes to them.
-    pub(crate) fn exhausted(&mut self, now: u64) -> Vec<MessageId> {
+    pub(crate) fn spent(&mut self, now: u64) -> Vec<MessageId> {
         self.main.expire(now);
         let Some(limit) = self.limit else { return Vec::new() };
         self.main.open(now).into_iter().filter(|item| item.count >= limit).map(|item| item.id).collect()
@@ -75,12 +75,11 @@ impl Pair {
 
     pub(crate) fn receive(&mut self, now: u64, side: Side, received: &Received<'_>) {
         if side == Side::Main {
-            let exhausted = self.exhausted(now);
-            assert!(received.moved.iter().all(|id| exhausted.contains(id)), "moved too early");
-            let too_often = received.got.iter().find(|message| exhausted.contains(&message.id));
+            assert!(received.moved.iter().all(|id| received.spent.contains(id)), "moved too early");
+            let too_often = received.got.iter().find(|message| received.spent.contains(&message.id));
             assert!(too_often.is_none(), "{too_often:?} was received too often");
         }
-        let moved = self.line(side).receive(now, received);
+        self.line(side).receive(now, received);
         let receipt = |message: &broker_core::Message| Receipt {
             handle: message.receipt,
             side,
@@ -88,7 +87,12 @@ impl Pair {
             delivery: message.receive_count,
         };
         self.receipts.extend(received.got.iter().map(receipt));
-        for item in moved {
+        self.bury_all(now, received.moved);
+    }
+
+    /// Moves what a receive has moved.
+    pub(crate) fn bury_all(&mut self, now: u64, moved: &[MessageId]) {
+        for item in self.main.take_out(moved) {
             self.bury(now, item, None);
         }
     }
