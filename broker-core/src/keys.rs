@@ -88,9 +88,29 @@ pub(crate) fn delayed(partition: u64, time: u64, seq: u64) -> [u8; 25] {
     key
 }
 
-/// A deduplication id, accepted in this generation; without an id, the start of the generation.
-pub(crate) fn deduplication(partition: u64, generation: u64, id: &[u8]) -> Vec<u8> {
-    [two(DEDUPLICATION, partition, generation).as_slice(), id].concat()
+/// The first key of a generation of deduplication ids.
+pub(crate) fn deduplication_generation(partition: u64, generation: u64) -> [u8; 17] {
+    two(DEDUPLICATION, partition, generation)
+}
+
+/// The key of a deduplication id, its partition and generation to be filled in. The group has at most 128 bytes.
+pub(crate) fn deduplication(group: &str, id: &str) -> Box<[u8]> {
+    let mut key = Vec::with_capacity(18 + group.len() + id.len());
+    key.extend_from_slice(&[DEDUPLICATION; 17]);
+    key.push(u8::try_from(group.len()).unwrap_or(u8::MAX));
+    key.extend_from_slice(group.as_bytes());
+    key.extend_from_slice(id.as_bytes());
+    key.into_boxed_slice()
+}
+
+/// Fills in the partition and the generation of a deduplication key.
+pub(crate) fn complete_deduplication(key: &mut [u8], partition: u64, generation: u64) {
+    key[..17].copy_from_slice(&two(DEDUPLICATION, partition, generation));
+}
+
+/// The group and the id in a deduplication key.
+pub(crate) fn deduplication_id(key: &[u8]) -> &[u8] {
+    &key[17..]
 }
 
 /// Time and sequence in a delayed key.

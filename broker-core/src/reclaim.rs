@@ -93,8 +93,8 @@ pub(crate) fn start_ids(engine: &Arc<Engine>, partition: u64, below: u64) {
 }
 
 async fn clear_ids(engine: &Weak<Engine>, partition: u64, below: u64) -> Result<()> {
-    let from = keys::deduplication(partition, 0, &[]);
-    let to = keys::deduplication(partition, below, &[]);
+    let from = keys::deduplication_generation(partition, 0);
+    let to = keys::deduplication_generation(partition, below);
     clear_meta(engine, (&from, &to), |_, _| {}).await
 }
 

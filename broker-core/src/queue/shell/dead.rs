@@ -39,7 +39,7 @@ impl LocalQueue {
         let policy = self.cell.settings().redrive_policy;
         let (name, _) = policy.target()?;
         // Another type of queue may have got the name since.
-        self.broker.cell(name).filter(|cell| cell.fifo == self.cell.fifo && cell.id != self.cell.id)
+        self.broker.cell(name).filter(|cell| cell.is_fifo() == self.cell.is_fifo() && cell.id != self.cell.id)
     }
 
     /// A look at a queue in which messages wait that were received as often as they may be (rule Q80): those that the

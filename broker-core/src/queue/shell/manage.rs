@@ -132,7 +132,7 @@ impl LocalQueue {
         let value_bytes_max = engine.pipeline.profile().value_bytes_max.saturating_sub(ROW_OVERHEAD_MAX);
         change.check(&engine.limits, value_bytes_max)?;
         if let Some(policy) = &change.redrive_policy {
-            self.broker.check_redrive(&self.cell.name, self.cell.fifo, policy)?;
+            self.broker.check_redrive(&self.cell.name, self.cell.is_fifo(), policy)?;
         }
         self.redefine(|op| {
             op.state.set_settings(op.state.settings.changed(&change)?, op.now, op.batch);

@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 pub(crate) use self::operation::Operation;
 use self::wait::Waiters;
 use super::{
-    settings::Settings,
+    settings::{DeduplicationScope, Settings},
     state::{Leftover, QueueState, Want},
 };
 use crate::{
@@ -49,7 +49,8 @@ impl std::fmt::Debug for LocalQueue {
 pub(crate) struct QueueCell {
     pub(crate) name: String,
     pub(crate) id: u64,
-    pub(crate) fifo: bool,
+    /// What is settled at the queue's creation; `None` for a standard queue.
+    pub(crate) fifo: Option<DeduplicationScope>,
     pub(crate) engine: Arc<Engine>,
     /// Never held across an await. Locked after the engine's ids and before the pipeline.
     pub(crate) inner: Mutex<Inner>,
@@ -88,7 +89,7 @@ impl QueueCell {
         Arc::new(Self {
             name,
             id: state.id,
-            fifo: state.settings.fifo.is_some(),
+            fifo: state.settings.fifo.map(|fifo| fifo.scope_in_force),
             engine,
             inner: Mutex::new(Inner { state, description, batch: Batch::new(), fence: Ticket::default() }),
             waiters: Waiters::default(),
@@ -141,6 +142,10 @@ impl QueueCell {
     /// How long a receive waits that does not say.
     fn receive_wait_time_ms(&self) -> u64 {
         self.inner.lock().state.settings.receive_wait_time_ms
+    }
+
+    pub(crate) fn is_fifo(&self) -> bool {
+        self.fifo.is_some()
     }
 
     /// The settings in force.

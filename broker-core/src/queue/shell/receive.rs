@@ -68,7 +68,7 @@ impl LocalQueue {
     pub async fn receive(&self, options: ReceiveOptions) -> Result<Vec<Message>> {
         let cell = &*self.cell;
         options.check(&cell.engine.limits)?;
-        if let Some(attempt_id) = options.attempt_id.as_ref().filter(|_| !cell.fifo) {
+        if let Some(attempt_id) = options.attempt_id.as_ref().filter(|_| !cell.is_fifo()) {
             let reason = "is for FIFO queues only";
             return Err(Error::invalid("attempt_id", attempt_id, reason));
         }
@@ -123,7 +123,7 @@ impl LocalQueue {
                     cell.page_in(Want::Messages(options.max_messages)).await?;
                     continue;
                 }
-                Look::OverLimit(_) if cell.fifo => return Ok(Vec::new()),
+                Look::OverLimit(_) if cell.is_fifo() => return Ok(Vec::new()),
                 Look::OverLimit(error) => return Err(error),
                 Look::Leased(partition, leased) => (partition, leased),
             };
@@ -284,10 +284,10 @@ impl QueueCell {
             sent_at: Timestamp::from_millis(lease.sent_at),
             first_received_at: why.as_ref().map_or(first_received_at, |why| why.first_received_at),
             receive_count: received_before.saturating_add(lease.deliveries),
-            sequence_number: self.fifo.then(|| SequenceNumber::new(seq)),
+            sequence_number: self.is_fifo().then(|| SequenceNumber::new(seq)),
             // Rule F52.
             deduplication_id: match origin {
-                Some(id) if self.fifo => Some(id.to_string()),
+                Some(id) if self.is_fifo() => Some(id.to_string()),
                 _ => content.deduplication_id,
             },
             dead_letter: why,

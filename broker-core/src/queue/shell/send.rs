@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
+use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::{LocalQueue, Operation, QueueCell};
 use crate::{
     error::{Error, Result},
     ids::{MessageId, SequenceNumber},
-    keys,
     pipeline::{Admission, Ticket},
     queue::{
         check,
@@ -28,8 +28,10 @@ struct Prepared {
     size_bytes: usize,
     delay_ms: Option<u64>,
     group_id: Option<String>,
-    /// On a FIFO queue, the deduplication id, and whether it was computed from the body.
-    deduplication: Option<(String, bool)>,
+    /// On a FIFO queue, the deduplication id.
+    id: Option<ScopedId>,
+    /// Whether that was computed from the body.
+    id_computed: bool,
     row: UnstampedRow,
 }
 
@@ -61,7 +63,7 @@ impl LocalQueue {
     /// ```
     pub async fn send(&self, message: impl Into<SendMessage>) -> Result<Sent> {
         let prepared = self.prepare(message.into())?;
-        if self.cell.fifo {
+        if self.cell.is_fifo() {
             let bytes = prepared.size_bytes;
             let one = vec![(EntryId::Position(0), Ok(prepared))];
             let sent = self.send_in_order(one, bytes, None).await?.pop();
@@ -85,13 +87,13 @@ impl LocalQueue {
         if bytes > limits.batch_bytes_max {
             return Err(Error::BatchTooLong { bytes, max: limits.batch_bytes_max });
         }
-        if self.cell.fifo && entries.entries.iter().any(|(_, message)| message.group_id.is_none()) {
+        if self.cell.is_fifo() && entries.entries.iter().any(|(_, message)| message.group_id.is_none()) {
             return Err(Error::MissingParameter { field: "group_id" });
         }
         let durability = entries.durability;
         let prepare = |(id, message)| (id, self.prepare(message));
         let prepared: Vec<_> = entries.entries.into_iter().map(prepare).collect();
-        if self.cell.fifo {
+        if self.cell.is_fifo() {
             return self.send_in_order(prepared, bytes, durability).await.map(Outcomes);
         }
         let admission = self.cell.engine.pipeline.admit(bytes).await?;
@@ -109,17 +111,16 @@ impl LocalQueue {
     /// The checks and the encoding, which need no lock.
     fn prepare(&self, mut message: SendMessage) -> Result<Prepared> {
         let limits = &self.cell.engine.limits;
-        check::message(&message, self.cell.fifo, limits)?;
+        check::message(&message, self.cell.is_fifo(), limits)?;
         let size_bytes = message.size_bytes();
         if size_bytes > limits.message_bytes_max {
             return Err(Error::MessageTooLong { bytes: size_bytes, max: limits.message_bytes_max });
         }
-        let mut deduplication = None;
-        if self.cell.fifo {
-            let computed = message.deduplication_id.is_none();
-            let id = message.deduplication_id.get_or_insert_with(|| content_id(&message.body)).clone();
-            deduplication = Some((id, computed));
-        }
+        let id_computed = self.cell.is_fifo() && message.deduplication_id.is_none();
+        let id = self.cell.fifo.map(|scope| {
+            let group = message.group_id.as_deref().filter(|_| scope == DeduplicationScope::MessageGroup);
+            ScopedId::new(group, message.deduplication_id.get_or_insert_with(|| content_id(&message.body)))
+        });
         let row = UnstampedRow::new(&message, None);
         // With very many attributes a row can be much larger than what counts as its size. A store that refused it
         // would stop the broker.
@@ -128,7 +129,7 @@ impl LocalQueue {
             return Err(Error::MessageTooLong { bytes: row.len(), max });
         }
         let delay_ms = message.delay.map(crate::clock::millis);
-        Ok(Prepared { size_bytes, delay_ms, group_id: message.group_id, deduplication, row })
+        Ok(Prepared { size_bytes, delay_ms, group_id: message.group_id, id, id_computed, row })
     }
 
     /// Sends to a FIFO queue: what is a duplicate is not enqueued.
@@ -151,8 +152,8 @@ impl LocalQueue {
             (step, ticket) = cell.try_send(&mut prepared, &looked_up, durability, admission)?;
             while let Err((partition, ids)) = step {
                 let find = move |store: &dyn Storage| {
-                    let find = |(id, generations): (ScopedId, Vec<u64>)| {
-                        let found = find_original(store, partition, &id, &generations)?;
+                    let find = |(mut id, generations): (ScopedId, Vec<u64>)| {
+                        let found = find_original(store, partition, &mut id, &generations)?;
                         Ok((id, (generations, found)))
                     };
                     ids.into_iter().map(find).collect::<Result<LookedUp, StorageError>>()
@@ -181,13 +182,14 @@ fn content_id(body: &[u8]) -> String {
 fn find_original(
     store: &dyn Storage,
     partition: u64,
-    id: &ScopedId,
+    id: &mut ScopedId,
     generations: &[u64],
 ) -> Result<Option<Original>, StorageError> {
     for generation in generations.iter().rev() {
-        let key = keys::deduplication(partition, *generation, id.as_bytes());
-        if let Some(value) = store.meta(&key)? {
-            return Original::decode(&value).map(Some).map_err(|what| damaged_key(&key.into(), what));
+        let key = id.key(partition, *generation);
+        if let Some(value) = store.meta(key)? {
+            let damaged = |what| damaged_key(&Bytes::copy_from_slice(key), what);
+            return Original::decode(&value).map(Some).map_err(damaged);
         }
     }
     Ok(None)
@@ -206,24 +208,17 @@ impl QueueCell {
             let fifo = op.state.settings.fifo.unwrap_or_default();
             let entries = prepared.as_ref().map_or(&[][..], Vec::as_slice);
             let passed = || entries.iter().filter_map(|(_, prepared)| prepared.as_ref().ok());
-            if !fifo.content_based_deduplication
-                && passed()
-                    .any(|prepared| prepared.deduplication.as_ref().is_some_and(|(_, computed)| *computed))
-            {
+            if !fifo.content_based_deduplication && passed().any(|prepared| prepared.id_computed) {
                 let reason = "must be given, or the queue must have content-based deduplication";
                 return Err(Error::invalid("deduplication_id", "missing", reason));
             }
-            let by_group = fifo.scope_in_force == DeduplicationScope::MessageGroup;
-            let ids: Vec<ScopedId> = passed().map(|prepared| prepared.scoped_id(by_group)).collect();
-            let missing = self.missing(&ids, looked_up, op);
+            let ids = passed().filter_map(|prepared| prepared.id.as_ref());
+            let missing = self.missing(ids, looked_up, op);
             if !missing.is_empty() {
                 return Ok((Err((op.state.partition(), missing)), None));
             }
-            let mut ids = ids.into_iter();
             let append = |(id, entry): (EntryId, Result<Prepared>)| {
-                let scoped = entry.is_ok().then(|| ids.next()).flatten();
-                let sent = entry.and_then(|entry| self.send_once(entry, scoped, looked_up, op));
-                (id, sent)
+                (id, entry.and_then(|entry| self.send_once(entry, looked_up, op)))
             };
             let outcomes = prepared.take().unwrap_or_default().into_iter().map(append).collect();
             Ok((Ok(outcomes), op.state.take_forgotten_ids(op.now)))
@@ -236,9 +231,9 @@ impl QueueCell {
     }
 
     /// Which ids must be looked up before it is known whether they are new. None if the store cannot block.
-    fn missing(
+    fn missing<'i>(
         &self,
-        ids: &[ScopedId],
+        ids: impl Iterator<Item = &'i ScopedId>,
         looked_up: &LookedUp,
         op: &Operation<'_>,
     ) -> Vec<(ScopedId, Vec<u64>)> {
@@ -252,18 +247,12 @@ impl QueueCell {
             }
             Known::New | Known::Duplicate(_) => None,
         };
-        ids.iter().filter_map(missing).collect()
+        ids.filter_map(missing).collect()
     }
 
     /// Appends the message, unless its id is known.
-    fn send_once(
-        &self,
-        entry: Prepared,
-        id: Option<ScopedId>,
-        looked_up: &LookedUp,
-        op: &mut Operation<'_>,
-    ) -> Result<Sent> {
-        let id = id.expect("every message of a FIFO queue has a deduplication id");
+    fn send_once(&self, mut entry: Prepared, looked_up: &LookedUp, op: &mut Operation<'_>) -> Result<Sent> {
+        let mut id = entry.id.take().expect("every message of a FIFO queue has a deduplication id");
         entry.check_size(op)?;
         let known = match op.state.look_up_id(&id, op.now) {
             Known::New => None,
@@ -274,7 +263,9 @@ impl QueueCell {
             }
             Known::Perhaps(generations) => {
                 let partition = op.state.partition();
-                self.engine.pipeline.with_store(|store| find_original(store, partition, &id, &generations))?
+                self.engine
+                    .pipeline
+                    .with_store(|store| find_original(store, partition, &mut id, &generations))?
             }
         };
         if let Some(original) = known.filter(|original| original.forgotten_at() > op.now) {
@@ -288,7 +279,7 @@ impl QueueCell {
     fn sent(&self, seq: u64) -> Sent {
         Sent {
             id: MessageId::new(self.engine.seed, self.id, seq),
-            sequence_number: self.fifo.then(|| SequenceNumber::new(seq)),
+            sequence_number: self.is_fifo().then(|| SequenceNumber::new(seq)),
             duplicate: false,
         }
     }
@@ -307,10 +298,5 @@ impl Prepared {
         self.check_size(op)?;
         let delay_ms = self.delay_ms.unwrap_or(op.state.settings.delay_ms);
         Ok(op.state.append(op.now, delay_ms, self.group_id.as_deref(), self.row, op.batch))
-    }
-
-    fn scoped_id(&self, by_group: bool) -> ScopedId {
-        let id = self.deduplication.as_ref().map_or("", |(id, _)| id);
-        ScopedId::new(self.group_id.as_deref().filter(|_| by_group), id)
     }
 }

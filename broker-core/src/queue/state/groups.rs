@@ -5,7 +5,7 @@
 //! in the order of sending among all others, unless the tenant is noisy (Q101).
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, VecDeque},
     num::NonZeroU32,
     sync::Arc,
 };
@@ -14,6 +14,9 @@ use super::{
     fairness::{Fairness, Tenant},
     ordered::Ordered,
 };
+
+/// So many groups without messages stay known.
+const EMPTY_KEPT: usize = 1_024;
 
 /// A group that has messages in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +32,8 @@ struct Group {
     in_flight: usize,
     /// Its key among the turns, if it can deliver and is not noisy.
     turn: Option<u64>,
+    /// Whether it is among the emptied groups.
+    emptied: bool,
     tenant: Tenant,
 }
 
@@ -40,7 +45,9 @@ pub(super) struct Groups {
     slots: Vec<Group>,
     free: Vec<GroupSlot>,
     /// Groups that have lost their last message and may have got another since.
-    emptied: Vec<GroupSlot>,
+    emptied: VecDeque<GroupSlot>,
+    /// Groups that have messages.
+    occupied: usize,
     /// FIFO: in the order of becoming able to deliver. Standard: by the first visible message.
     turns: BTreeMap<u64, GroupSlot>,
     turns_given: u64,
@@ -55,7 +62,8 @@ impl Groups {
             by_name: HashMap::new(),
             slots: Vec::new(),
             free: Vec::new(),
-            emptied: Vec::new(),
+            emptied: VecDeque::new(),
+            occupied: 0,
             turns: BTreeMap::new(),
             turns_given: 0,
             noisy: Vec::new(),
@@ -75,6 +83,7 @@ impl Groups {
             hidden: Ordered::default(),
             in_flight: 0,
             turn: None,
+            emptied: true,
             tenant: Tenant::default(),
         };
         let slot = if let Some(slot) = self.free.pop() {
@@ -86,7 +95,7 @@ impl Groups {
             GroupSlot(number.expect("memory holds far fewer groups than 4 billion"))
         };
         self.by_name.insert(name, slot);
-        self.emptied.push(slot);
+        self.emptied.push_back(slot);
         slot
     }
 
@@ -96,13 +105,16 @@ impl Groups {
 
     /// Adds a message that can be received.
     pub(super) fn show(&mut self, slot: GroupSlot, seq: u64) {
-        self.slots[at(slot)].visible.insert(seq);
+        let group = &mut self.slots[at(slot)];
+        self.occupied += usize::from(group.is_empty());
+        group.visible.insert(seq);
         self.refresh(slot);
     }
 
     /// Adds a message that is in flight or delayed.
     pub(super) fn hide(&mut self, slot: GroupSlot, seq: u64, in_flight: bool) {
         let group = &mut self.slots[at(slot)];
+        self.occupied += usize::from(group.is_empty());
         group.hidden.insert(seq);
         group.in_flight += usize::from(in_flight);
         self.refresh(slot);
@@ -111,6 +123,7 @@ impl Groups {
     /// Removes a message that can be received.
     pub(super) fn remove_shown(&mut self, slot: GroupSlot, seq: u64) {
         self.slots[at(slot)].visible.remove(seq);
+        self.note_emptied(slot);
         self.refresh(slot);
     }
 
@@ -119,6 +132,7 @@ impl Groups {
         let group = &mut self.slots[at(slot)];
         group.hidden.remove(seq);
         group.in_flight -= usize::from(in_flight);
+        self.note_emptied(slot);
         self.refresh(slot);
     }
 
@@ -135,14 +149,25 @@ impl Groups {
         }
     }
 
-    /// Forgets the groups that have no messages.
+    fn note_emptied(&mut self, slot: GroupSlot) {
+        let group = &mut self.slots[at(slot)];
+        if group.is_empty() {
+            self.occupied -= 1;
+            if !std::mem::replace(&mut group.emptied, true) {
+                self.emptied.push_back(slot);
+            }
+        }
+    }
+
+    /// Forgets the groups that have no messages, all but the last ones: those are soon needed again.
     pub(super) fn forget_empty(&mut self) {
-        while let Some(slot) = self.emptied.pop() {
+        while self.emptied.len() > EMPTY_KEPT
+            && let Some(slot) = self.emptied.pop_front()
+        {
             let group = &mut self.slots[at(slot)];
-            if group.visible.is_empty()
-                && group.hidden.is_empty()
-                && self.by_name.remove(&group.name).is_some()
-            {
+            group.emptied = false;
+            if group.is_empty() {
+                self.by_name.remove(&group.name);
                 if std::mem::take(&mut group.tenant.noisy) {
                     self.noisy.retain(|noisy| *noisy != slot);
                 }
@@ -153,7 +178,7 @@ impl Groups {
 
     /// FIFO: how many groups have messages in memory and can deliver none.
     pub(super) fn blocked(&self) -> usize {
-        if self.fifo { self.by_name.len() - self.turns.len() } else { 0 }
+        if self.fifo { self.occupied - self.turns.len() } else { 0 }
     }
 
     /// FIFO: the group's first message in memory that is in flight.
@@ -194,8 +219,7 @@ impl Groups {
         match (first, other) {
             (Some((_, slot)), _) if self.fifo => {
                 let group = &self.slots[at(slot)];
-                let prefix = group.prefix(true);
-                run.extend(group.visible.0.iter().take(prefix.min(want)));
+                group.visible.extend_first(group.prefix(true).min(want), run);
             }
             (Some((first, _)), Some(other)) => run.push(first.min(other)),
             (Some((only, _)), None) | (None, Some(only)) => run.push(only),
@@ -252,9 +276,6 @@ impl Groups {
     /// Gives the group its turn, or takes it away.
     fn refresh(&mut self, slot: GroupSlot) {
         let group = &mut self.slots[at(slot)];
-        if group.visible.is_empty() && group.hidden.is_empty() {
-            self.emptied.push(slot);
-        }
         let turn = if self.fifo {
             (group.prefix(true) > 0).then(|| group.turn.unwrap_or(self.turns_given))
         } else {
@@ -275,16 +296,14 @@ impl Groups {
 }
 
 impl Group {
+    fn is_empty(&self) -> bool {
+        self.visible.is_empty() && self.hidden.is_empty()
+    }
+
     /// How many messages the group can deliver now.
     fn prefix(&self, fifo: bool) -> usize {
         match self.hidden.first() {
-            Some(hidden) if fifo => {
-                // Mostly nothing or everything.
-                if self.visible.first().is_none_or(|first| first > hidden) {
-                    return 0;
-                }
-                self.visible.0.partition_point(|seq| *seq < hidden)
-            }
+            Some(hidden) if fifo => self.visible.count_below(hidden),
             _ => self.visible.len(),
         }
     }

@@ -2,36 +2,110 @@
 
 use std::collections::VecDeque;
 
-/// A few sequences in order, which come at the end and go at the front most of the time.
+/// A few sequences in order, which come at the end and go at the front most of the time. Most sets never have more than
+/// one, and that one costs no allocation.
 #[derive(Debug, Default)]
-pub(super) struct Ordered(pub(super) VecDeque<u64>);
+pub(super) enum Ordered {
+    #[default]
+    Empty,
+    One(u64),
+    More(VecDeque<u64>),
+}
 
 impl Ordered {
     pub(super) fn first(&self) -> Option<u64> {
-        self.0.front().copied()
+        match self {
+            Self::Empty => None,
+            Self::One(only) => Some(*only),
+            Self::More(many) => many.front().copied(),
+        }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        match self {
+            Self::Empty => 0,
+            Self::One(_) => 1,
+            Self::More(many) => many.len(),
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.len() == 0
+    }
+
+    /// How many there are below `end`.
+    pub(super) fn count_below(&self, end: u64) -> usize {
+        match self {
+            Self::Empty => 0,
+            Self::One(only) => usize::from(*only < end),
+            Self::More(many) => many.partition_point(|seq| *seq < end),
+        }
+    }
+
+    /// The first ones, in order.
+    pub(super) fn extend_first(&self, count: usize, into: &mut Vec<u64>) {
+        match self {
+            Self::Empty => {}
+            Self::One(only) => into.extend(Some(*only).filter(|_| count > 0)),
+            Self::More(many) => into.extend(many.iter().take(count)),
+        }
     }
 
     pub(super) fn insert(&mut self, seq: u64) {
-        if self.0.back().is_none_or(|last| *last < seq) {
-            self.0.push_back(seq);
-        } else if let Err(place) = self.0.binary_search(&seq) {
-            self.0.insert(place, seq);
+        match self {
+            Self::Empty => *self = Self::One(seq),
+            Self::One(only) => *self = Self::More(VecDeque::from([seq.min(*only), seq.max(*only)])),
+            Self::More(many) => {
+                if many.back().is_none_or(|last| *last < seq) {
+                    many.push_back(seq);
+                } else if let Err(place) = many.binary_search(&seq) {
+                    many.insert(place, seq);
+                }
+            }
         }
     }
 
     pub(super) fn remove(&mut self, seq: u64) {
-        if self.0.front() == Some(&seq) {
-            self.0.pop_front();
-        } else if let Ok(place) = self.0.binary_search(&seq) {
-            self.0.remove(place);
+        match self {
+            Self::One(only) if *only == seq => *self = Self::Empty,
+            Self::Empty | Self::One(_) => {}
+            Self::More(many) => {
+                if many.front() == Some(&seq) {
+                    many.pop_front();
+                } else if let Ok(place) = many.binary_search(&seq) {
+                    many.remove(place);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn an_ordered_set_is_a_set(steps in prop::collection::vec((any::<bool>(), 0..40_u64), 0..200)) {
+            let (mut set, mut model) = (Ordered::default(), BTreeSet::new());
+            for (add, seq) in steps {
+                // Two of the same would be a mistake of the caller.
+                if add && model.insert(seq) {
+                    set.insert(seq);
+                } else if !add {
+                    set.remove(seq);
+                    model.remove(&seq);
+                }
+                prop_assert_eq!((set.first(), set.len()), (model.first().copied(), model.len()));
+                prop_assert_eq!(set.count_below(seq), model.range(..seq).count());
+                let mut first = Vec::new();
+                set.extend_first(3, &mut first);
+                prop_assert!(first.iter().eq(model.iter().take(3)));
+            }
         }
     }
 }
