@@ -62,6 +62,7 @@ mod fifo_settle;
 mod fifo_waits;
 mod groups;
 mod limits;
+mod long_groups;
 mod long_poll;
 mod message_attributes;
 mod moves;
