@@ -9,7 +9,9 @@ use super::{
     lease::Lease,
     redrive::Origin,
     row::{RowHead, group_in, origin_in},
-    state::{DelaySearch, Due, Fetched, Need, Original, PagedRow, Recalled, Rows, ScopedId, Stored},
+    state::{
+        DelaySearch, Due, Fetched, Need, Original, PagedRow, Recalled, Rows, Scan, ScanPage, ScopedId, Stored,
+    },
 };
 use crate::{
     codec::Malformed,
@@ -39,6 +41,16 @@ impl Need {
                 Ok(Fetched::Rows { rows, cold })
             }
             Self::Delayed { partition, now, .. } => fetch_delayed(store, *partition, *now),
+        }
+    }
+}
+
+impl Scan {
+    /// Reads a page of the stretch.
+    pub(crate) fn run(self, store: &dyn Storage) -> Result<ScanPage, StorageError> {
+        match self.need.fetch(store)? {
+            Fetched::Rows { rows, cold } => Ok(self.with(rows, cold)),
+            Fetched::Delayed { .. } => unreachable!("a scan needs rows"),
         }
     }
 }

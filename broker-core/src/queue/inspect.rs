@@ -176,7 +176,7 @@ pub struct Peeked {
     /// How often it was received so far; in a dead-letter queue, those before the move included.
     pub receive_count: u32,
     /// In a dead-letter queue, why the message is there.
-    pub dead_letter: Option<DeadLetter>,
+    pub dead_letter: Option<Box<DeadLetter>>,
 }
 
 impl Peeked {

@@ -22,7 +22,7 @@ enum Kind {
     OnSled(TempDir),
 }
 
-/// A store, the clock of its brokers, and their limits.
+/// A store, the clock of its brokers, and their limits and bounds.
 pub(crate) struct World {
     kind: Kind,
     memory: MemStorage,
@@ -33,8 +33,8 @@ pub(crate) struct World {
 
 impl World {
     fn new(kind: Kind) -> Self {
-        let (clock, bounds) = (TokioClock::new(), MemoryBounds::default());
-        Self { kind, memory: MemStorage::new(), clock, limits: Limits::aws(), bounds }
+        let (memory, clock) = (MemStorage::new(), TokioClock::new());
+        Self { kind, memory, clock, limits: Limits::aws(), bounds: MemoryBounds::default() }
     }
 
     pub(crate) fn in_memory() -> Self {
@@ -56,13 +56,17 @@ impl World {
 
     /// The same world with so little memory that nearly everything waits in storage.
     pub(crate) fn with_little_memory(self) -> Self {
-        let bounds = MemoryBounds { ready: 2, delayed: 1, staged: 4, staged_bytes: 512, searched: 40 };
-        Self { bounds, ..self }
+        self.bounds(MemoryBounds { ready: 2, delayed: 1, staged: 4, staged_bytes: 512, searched: 40 })
     }
 
     /// The time of its brokers.
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// The same world with other bounds of memory.
+    pub(crate) fn bounds(self, bounds: MemoryBounds) -> Self {
+        Self { bounds, ..self }
     }
 
     /// The store, opened once more: all its data, whoever wrote them.
@@ -76,9 +80,8 @@ impl World {
 
     /// A broker on the world's store. One at a time.
     pub(crate) async fn broker(&self) -> Broker {
-        let builder = Broker::builder_on(self.store());
-        let builder = builder.clock(self.clock.clone()).limits(self.limits.clone()).memory(self.bounds);
-        builder.seed(7).open().await.unwrap()
+        let builder = Broker::builder_on(self.store()).clock(self.clock.clone()).limits(self.limits.clone());
+        builder.memory(self.bounds).seed(7).open().await.unwrap()
     }
 
     /// A broker and a queue with the defaults.

@@ -193,7 +193,7 @@ impl QueueCell {
         rows: Rows,
         seq: Option<u64>,
         id: MessageId,
-    ) -> Result<Option<(Stored, Option<DeadLetter>)>> {
+    ) -> Result<Option<(Stored, Option<Box<DeadLetter>>)>> {
         let find = move |store: &dyn Storage| {
             if let Some(seq) = seq {
                 let row = Rows { partition: rows.partition, range: seq..seq + 1 };

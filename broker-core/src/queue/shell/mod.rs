@@ -24,7 +24,7 @@ use super::{
     state::{Leftover, QueueState, Want},
 };
 use crate::{
-    broker::Broker,
+    broker::{Broker, Moves},
     engine::Engine,
     error::Result,
     pipeline::Ticket,
@@ -69,6 +69,8 @@ pub(crate) struct QueueCell {
 pub(crate) struct Inner {
     pub(crate) state: QueueState,
     pub(crate) description: Description,
+    /// The tasks that move messages out of this queue.
+    pub(crate) moves: Moves,
     /// The batch of the operation under way: empty between operations, kept for its memory.
     batch: Batch,
     /// What page reads must wait for before they see what the state has put out of memory.
@@ -100,6 +102,7 @@ impl QueueCell {
             inner: Mutex::new(Inner {
                 state,
                 description,
+                moves: Moves::default(),
                 batch: Batch::new(),
                 fence: Ticket::default(),
                 watched: None,
@@ -111,7 +114,7 @@ impl QueueCell {
     }
 
     /// Supplies what the state needs from storage before it can answer. Cancel safe.
-    async fn page_in(&self, want: Want) -> Result<()> {
+    pub(crate) async fn page_in(&self, want: Want) -> Result<()> {
         let _turn = self.paging.lock().await;
         loop {
             let ask = |op: &mut Operation<'_>| Ok(op.state.need(op.now, want));
@@ -132,7 +135,7 @@ impl QueueCell {
     }
 
     /// What must be committed before a read sees all that the state has put out of memory so far.
-    fn fence(&self) -> Ticket {
+    pub(crate) fn fence(&self) -> Ticket {
         self.inner.lock().fence.clone()
     }
 

@@ -4,6 +4,7 @@ use parking_lot::MutexGuard;
 
 use super::{Description, Inner, QueueCell};
 use crate::{
+    broker::Moves,
     error::{Error, Result},
     pipeline::{Admission, Ticket},
     queue::state::{Fetched, Need, QueueState, Want},
@@ -14,6 +15,7 @@ use crate::{
 pub(crate) struct Operation<'a> {
     pub(crate) state: &'a mut QueueState,
     pub(crate) description: &'a mut Description,
+    pub(crate) moves: &'a mut Moves,
     pub(crate) batch: &'a mut Batch,
     pub(crate) now: u64,
 }
@@ -45,8 +47,8 @@ impl<'a> Turn<'a> {
     }
 
     fn operation(&mut self) -> Operation<'_> {
-        let Inner { state, description, batch, .. } = &mut *self.inner;
-        Operation { state, description, batch, now: self.now }
+        let Inner { state, description, moves, batch, .. } = &mut *self.inner;
+        Operation { state, description, moves, batch, now: self.now }
     }
 
     /// Completes what the step wrote.

@@ -30,6 +30,7 @@
 
 mod attempts;
 mod deduplication;
+mod extract;
 mod fairness;
 mod groups;
 mod inside;
@@ -49,6 +50,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use attempts::Attempts;
 use deduplication::Deduplication;
 pub(crate) use deduplication::{Known, Original, ScopedId};
+pub(crate) use extract::{Scan, ScanPage, Standing};
 use groups::{GroupSlot, Groups};
 pub(crate) use inside::{Blocked, Rows, Sight, Stored};
 pub(crate) use leftover::Leftover;

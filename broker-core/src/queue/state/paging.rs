@@ -253,7 +253,7 @@ impl QueueState {
         for Due { time, seq, lease, group } in due {
             batch.delete_meta(&keys::delayed(self.partition, time, seq));
             self.indexed -= 1;
-            batch.put_meta(&keys::hot(self.partition, seq), &lease.encode(group.as_deref()));
+            lease.put(&keys::hot(self.partition, seq), group.as_deref(), batch);
             let group = group.map(|name| self.groups.enter(&name));
             // Whatever is due by now is made ready, or expires, by the tick that follows.
             self.put_live(seq, lease, Phase::Delayed, group);

@@ -30,13 +30,13 @@ impl QueueState {
     /// Keeps a delayed message in memory, or if there are many, in the time index.
     pub(super) fn delay(&mut self, seq: u64, lease: Lease, group: Option<&str>, batch: &mut Batch) {
         if self.delayed < self.bounds.delayed {
-            batch.put_meta(&keys::hot(self.partition, seq), &lease.encode(group));
+            lease.put(&keys::hot(self.partition, seq), group, batch);
             let group = group.map(|name| self.groups.enter(name));
             self.put_live(seq, lease, Phase::Delayed, group);
             return;
         }
         let time = lease.visible_at.min(self.expiry(lease.sent_at));
-        batch.put_meta(&keys::delayed(self.partition, time, seq), &lease.encode(group));
+        lease.put(&keys::delayed(self.partition, time, seq), group, batch);
         self.indexed += 1;
         self.indexed_from = Some(earlier(self.indexed_from, time));
         self.indexed_since = Some(earlier(self.indexed_since, time));
@@ -140,7 +140,7 @@ impl QueueState {
     /// Leaves a message that is no longer live to storage alone.
     fn put_out(&mut self, seq: u64, lease: &Lease, group: Option<GroupSlot>, batch: &mut Batch) {
         batch.delete_meta(&keys::hot(self.partition, seq));
-        batch.put_meta(&keys::cold(self.partition, seq), &lease.encode(self.group_name(group)));
+        lease.put(&keys::cold(self.partition, seq), self.group_name(group), batch);
         self.cold += 1;
         self.fence = true;
     }

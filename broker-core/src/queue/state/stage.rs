@@ -101,6 +101,13 @@ impl Stage {
 
     /// Takes out the message of this sequence.
     pub(super) fn take(&mut self, seq: u64) -> Option<Staged> {
+        if self.slots.front()?.seq == seq {
+            let staged = self.slots.pop_front()?.staged?;
+            if self.holes > 0 {
+                self.tidy_up();
+            }
+            return Some(self.gone(staged));
+        }
         let place = self.place(seq)?;
         let staged = self.slots[place].staged.take()?;
         self.holes += 1;
@@ -136,9 +143,6 @@ impl Stage {
     }
 
     fn place(&self, seq: u64) -> Option<usize> {
-        if self.slots.front()?.seq == seq {
-            return Some(0);
-        }
         self.slots.binary_search_by_key(&seq, |slot| slot.seq).ok()
     }
 
