@@ -62,6 +62,7 @@ mod fifo_send;
 mod fifo_settle;
 mod fifo_waits;
 mod groups;
+mod inside;
 mod limits;
 mod long_groups;
 mod long_poll;

@@ -137,8 +137,8 @@ impl QueueState {
     pub(crate) fn next_visible(&self, at_limit: bool) -> Option<u64> {
         let changes = |(time, seq): &&(u64, u64)| {
             let live = &self.live[seq];
-            if live.phase == Phase::Ready || at_limit {
-                return live.phase == Phase::InFlight;
+            if at_limit || live.phase == Phase::Ready {
+                return at_limit && live.phase == Phase::InFlight;
             }
             let group = self.group_name(live.group).filter(|_| self.settings.fifo.is_some());
             let first = group.is_none_or(|name| self.groups.first_hidden(name) == Some(*seq));
@@ -147,6 +147,9 @@ impl QueueState {
                 && (*time == live.lease.visible_at || group.is_some_and(|name| self.groups.has_visible(name)))
         };
         let due = self.due.iter().find(changes).map(|(time, _)| *time);
+        if at_limit {
+            return due;
+        }
         [due, self.indexed_from, self.delayed_until].into_iter().flatten().min()
     }
 }
