@@ -4,13 +4,14 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use broker_core::{
-    EmptyReason, Error, Explanation, Limits, LocalQueue, QueueCounters, ReceiptHandle, ReceiveOptions,
-    SendMessage,
+    EmptyReason, Error, Explanation, Limits, LocalQueue, QueueCounters, QueueStats, ReceiptHandle,
+    ReceiveOptions, SendMessage,
 };
+use tokio::sync::watch;
 
 use crate::{
     peek::peek_all,
-    support::{World, advance, ms, secs},
+    support::{World, advance, ms, secs, settle_down},
 };
 
 /// A small random number generator, so that each run does the same.
@@ -31,6 +32,7 @@ struct Life<'a> {
     busy: bool,
     dice: Dice,
     receipts: Vec<ReceiptHandle>,
+    watch: watch::Receiver<QueueStats>,
     /// How often each reason for finding nothing was given.
     reasons: BTreeMap<&'static str, usize>,
 }
@@ -85,8 +87,10 @@ impl Life<'_> {
         *self.reasons.entry(reason).or_default() += 1;
     }
 
-    /// The counters are those of the states of all messages, and each explanation is the state that a peek shows.
+    /// The counters are those of the states of all messages, and each explanation is the state that a peek shows. A
+    /// watcher has seen the same.
     async fn look(&mut self) {
+        settle_down().await;
         let all = peek_all(&self.queue, 7).await;
         let mut counters = QueueCounters::default();
         for peeked in &all {
@@ -103,6 +107,7 @@ impl Life<'_> {
         }
         let stats = self.queue.stats().await.unwrap();
         assert_eq!(stats.counters, counters);
+        assert_eq!(*self.watch.borrow(), stats, "{:?}", self.queue);
         assert_eq!(stats.oldest.is_some(), !all.is_empty());
     }
 
@@ -116,7 +121,7 @@ impl Life<'_> {
             let early = self.queue.why_empty().await.unwrap();
             assert!(!early.is_receivable(), "{why}, and then {early}");
             advance(ms(1)).await;
-            // A standard queue has something then, unless it goes to the dead-letter queue.
+            // Without a dead-letter queue, a standard queue has something then.
             let then = self.queue.why_empty().await.unwrap();
             let spent = matches!(then.reason, EmptyReason::OnlySpent { .. });
             assert!(self.fifo || spent || then.is_receivable(), "{why}, and then {then}");
@@ -144,22 +149,28 @@ async fn looks_agree_and_foretell_every_receive(world: World) {
         if seed == 5 {
             queue = queue.delay(secs(9));
         }
+        // All others expire within the life.
+        if seed < 6 {
+            queue = queue.retention(secs(60));
+        }
         let queue = queue.await.unwrap();
-        let (dice, receipts) = (Dice(seed), Vec::new());
-        let mut life = Life { world: &world, queue, fifo, busy, dice, receipts, reasons };
+        let (dice, receipts, watch) = (Dice(seed), Vec::new(), queue.watch().await.unwrap());
+        let mut life = Life { world: &world, queue, fifo, busy, dice, receipts, watch, reasons };
         for step in 0..150 {
             life.step(step).await;
         }
         life.look().await;
         // Everything is in storage only after a restart.
         reasons = life.reasons;
-        let (dice, receipts) = (life.dice, life.receipts);
+        let (dice, receipts, mut last) = (life.dice, life.receipts, life.watch);
         drop(life.queue);
         broker.close().await.unwrap();
         drop(broker);
         broker = world.broker().await;
+        while last.changed().await.is_ok() {}
         let queue = broker.open_queue(&name).await.unwrap();
-        let mut life = Life { world: &world, queue, fifo, busy, dice, receipts, reasons };
+        let watch = queue.watch().await.unwrap();
+        let mut life = Life { world: &world, queue, fifo, busy, dice, receipts, watch, reasons };
         life.look().await;
         for step in 150..250 {
             life.step(step).await;
