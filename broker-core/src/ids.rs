@@ -16,6 +16,12 @@ impl Seed {
         getrandom::fill(&mut bytes).ok()?;
         Some(Self(u64::from_le_bytes(bytes)))
     }
+
+    /// A check of three numbers that only this store computes. Handles depend on it: never change it.
+    pub(crate) fn check(self, first: u64, second: u64, third: u64) -> u32 {
+        let mixed = mix(mix(mix(self.0 ^ first) ^ second) ^ third);
+        u32::try_from(mixed >> 32).expect("a u64 shifted by 32 fits")
+    }
 }
 
 /// The finaliser of `SplitMix64`: every input bit moves every output bit. Stored values depend on it: never change it.
@@ -118,6 +124,11 @@ impl SequenceNumber {
         Self(seq)
     }
 
+    /// The sequence that `new` was given.
+    pub(crate) fn seq(self) -> u64 {
+        self.0
+    }
+
     /// The number.
     pub fn as_u128(self) -> u128 {
         FIRST_SEQUENCE_NUMBER + u128::from(self.0) * SEQUENCE_NUMBER_STEP
@@ -162,18 +173,13 @@ const TEXT_LENGTH: usize = 48;
 
 impl ReceiptHandle {
     pub(crate) fn new(seed: Seed, queue: u64, seq: u64, delivery: u32) -> Self {
-        Self { queue, seq, delivery, check: Self::check(seed, queue, seq, delivery) }
-    }
-
-    fn check(seed: Seed, queue: u64, seq: u64, delivery: u32) -> u32 {
-        let mixed = mix(mix(mix(seed.0 ^ queue) ^ seq) ^ u64::from(delivery));
-        u32::try_from(mixed >> 32).expect("a u64 shifted by 32 fits")
+        Self { queue, seq, delivery, check: seed.check(queue, seq, u64::from(delivery)) }
     }
 
     /// Sequence and delivery number, if the handle was made by this queue.
     pub(crate) fn open(self, seed: Seed, queue: u64) -> Option<(u64, u32)> {
-        let genuine = self.queue == queue && self.check == Self::check(seed, queue, self.seq, self.delivery);
-        genuine.then_some((self.seq, self.delivery))
+        let check = seed.check(queue, self.seq, u64::from(self.delivery));
+        (self.queue == queue && self.check == check).then_some((self.seq, self.delivery))
     }
 
     fn bits(self) -> (u128, u64) {

@@ -73,6 +73,14 @@ pub(crate) fn group_in(row: &Bytes) -> Result<Option<&str>, Malformed> {
     Reader::behind(row, HEAD_BYTES).str().map(Some)
 }
 
+/// Where a row was moved from, if it was.
+pub(crate) fn origin_in(row: &Bytes) -> Result<Option<Origin>, Malformed> {
+    if row.get(1).is_none_or(|flags| flags & HAS_ORIGIN == 0) {
+        return Ok(None);
+    }
+    RowContent::read(row).map(|content| content.origin)
+}
+
 /// A row whose times are not filled in yet: made outside the queue's lock, stamped inside.
 pub(crate) struct UnstampedRow(Vec<u8>);
 

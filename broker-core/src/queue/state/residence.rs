@@ -10,6 +10,23 @@ use crate::{
 };
 
 impl QueueState {
+    /// The first staged message, of either kind.
+    pub(super) fn first_staged(&self) -> Option<u64> {
+        [self.plain.front(), self.grouped.front()].into_iter().flatten().map(|staged| staged.seq).min()
+    }
+
+    pub(super) fn staged_len(&self) -> usize {
+        self.plain.len() + self.grouped.len()
+    }
+
+    pub(super) fn ready_count(&self) -> usize {
+        self.ready.len() + self.ready_grouped.len()
+    }
+
+    pub(super) fn group_name(&self, group: Option<GroupSlot>) -> Option<&str> {
+        group.map(|slot| self.groups.name(slot))
+    }
+
     /// Keeps a delayed message in memory, or if there are many, in the time index.
     pub(super) fn delay(&mut self, seq: u64, lease: Lease, group: Option<&str>, batch: &mut Batch) {
         if self.delayed < self.bounds.delayed {
@@ -128,7 +145,7 @@ impl QueueState {
         self.fence = true;
     }
 
-    fn is_spent(&self, lease: &Lease) -> bool {
+    pub(super) fn is_spent(&self, lease: &Lease) -> bool {
         matches!(&self.settings.redrive_policy,
             RedrivePolicy::DeadLetter { max_receive_count, .. } if lease.deliveries >= *max_receive_count)
     }

@@ -93,7 +93,10 @@ impl QueueState {
     pub(crate) fn delete(&mut self, place: Place, now: u64, batch: &mut Batch) -> Result<Deleted> {
         match self.hold(place)? {
             Hold::Stale => return Ok(Deleted::Stale),
-            Hold::Current => self.remove_live(place.seq, now, batch),
+            Hold::Current => {
+                self.remove_live(place.seq, now, batch);
+                self.past.note_deleted(place.seq, now);
+            }
             Hold::Gone => {}
         }
         Ok(Deleted::Gone)

@@ -62,6 +62,11 @@ impl Stage {
         self.rows
     }
 
+    /// No message was sent before this.
+    pub(super) fn oldest(&self) -> Option<u64> {
+        (!self.slots.is_empty()).then_some(self.oldest)
+    }
+
     /// The first message. The first slot is never a hole, nor is the last.
     pub(super) fn front(&self) -> Option<&Staged> {
         self.slots.front()?.staged.as_ref()
