@@ -21,7 +21,7 @@ pub(super) const REJECTED: &str = "departures-rejected";
 pub(super) const DELIVERIES_MAX: u32 = 3;
 
 /// How many dead letters are shown.
-const SHOWN: usize = 5;
+const SHOWN: usize = 15;
 
 /// Moves all dead letters back into the queue that they came from, and returns how many there were.
 pub(super) async fn bring_back(broker: &Broker) -> Result<u64> {
