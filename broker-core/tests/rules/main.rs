@@ -50,6 +50,8 @@ mod far_delays;
 mod limits;
 mod long_poll;
 mod message_attributes;
+mod move_backlogs;
+mod moved_messages;
 mod moves;
 mod purge_delete;
 mod put_out;
