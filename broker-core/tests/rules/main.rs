@@ -65,6 +65,8 @@ mod limits;
 mod long_groups;
 mod long_poll;
 mod message_attributes;
+mod move_backlogs;
+mod moved_messages;
 mod moves;
 mod purge_delete;
 mod put_out;
