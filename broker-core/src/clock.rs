@@ -14,10 +14,12 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use serde::{Deserialize, Serialize};
 use tokio::{sync::watch, time::Instant};
 
 /// A point in time, in whole milliseconds since 1970-01-01 UTC.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Timestamp(u64);
 
 impl Timestamp {
@@ -181,6 +183,12 @@ impl Timeline {
 
     pub(crate) fn sleep_until(&self, deadline: u64) -> Sleep<'_> {
         self.clock.sleep_until(Timestamp(deadline.saturating_sub(self.ahead)))
+    }
+
+    /// The same for work in the background, which must not hold the broker while it sleeps.
+    pub(crate) fn alarm(&self, deadline: u64) -> Sleep<'static> {
+        let (clock, deadline) = (self.clock.clone(), Timestamp(deadline.saturating_sub(self.ahead)));
+        Box::pin(async move { clock.sleep_until(deadline).await })
     }
 }
 

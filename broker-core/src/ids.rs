@@ -16,6 +16,12 @@ impl Seed {
         getrandom::fill(&mut bytes).ok()?;
         Some(Self(u64::from_le_bytes(bytes)))
     }
+
+    /// A check of three numbers that only this store computes. Handles depend on it: never change it.
+    pub(crate) fn check(self, first: u64, second: u64, third: u64) -> u32 {
+        let mixed = mix(mix(mix(self.0 ^ first) ^ second) ^ third);
+        u32::try_from(mixed >> 32).expect("a u64 shifted by 32 fits")
+    }
 }
 
 /// The finaliser of `SplitMix64`: every input bit moves every output bit. Stored values depend on it: never change it.
@@ -106,7 +112,7 @@ impl fmt::Debug for MessageId {
 /// The place of a message in the order of its FIFO queue: as text, a decimal number of 20 digits. Larger for each later
 /// message of a queue, with gaps; never given out twice.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SequenceNumber(u128);
+pub struct SequenceNumber(u64);
 
 /// The smallest sequence number: like those of SQS in length. 10^17 of them fit before a 21st digit is needed.
 const FIRST_SEQUENCE_NUMBER: u128 = 18_849_496_460_467_696_128;
@@ -115,24 +121,29 @@ const SEQUENCE_NUMBER_STEP: u128 = 256;
 
 impl SequenceNumber {
     pub(crate) fn new(seq: u64) -> Self {
-        Self(FIRST_SEQUENCE_NUMBER + u128::from(seq) * SEQUENCE_NUMBER_STEP)
+        Self(seq)
+    }
+
+    /// The sequence that `new` was given.
+    pub(crate) fn seq(self) -> u64 {
+        self.0
     }
 
     /// The number.
     pub fn as_u128(self) -> u128 {
-        self.0
+        FIRST_SEQUENCE_NUMBER + u128::from(self.0) * SEQUENCE_NUMBER_STEP
     }
 }
 
 impl fmt::Display for SequenceNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
+        fmt::Display::fmt(&self.as_u128(), f)
     }
 }
 
 impl fmt::Debug for SequenceNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -162,18 +173,13 @@ const TEXT_LENGTH: usize = 48;
 
 impl ReceiptHandle {
     pub(crate) fn new(seed: Seed, queue: u64, seq: u64, delivery: u32) -> Self {
-        Self { queue, seq, delivery, check: Self::check(seed, queue, seq, delivery) }
-    }
-
-    fn check(seed: Seed, queue: u64, seq: u64, delivery: u32) -> u32 {
-        let mixed = mix(mix(mix(seed.0 ^ queue) ^ seq) ^ u64::from(delivery));
-        u32::try_from(mixed >> 32).expect("a u64 shifted by 32 fits")
+        Self { queue, seq, delivery, check: seed.check(queue, seq, u64::from(delivery)) }
     }
 
     /// Sequence and delivery number, if the handle was made by this queue.
     pub(crate) fn open(self, seed: Seed, queue: u64) -> Option<(u64, u32)> {
-        let genuine = self.queue == queue && self.check == Self::check(seed, queue, self.seq, self.delivery);
-        genuine.then_some((self.seq, self.delivery))
+        let check = seed.check(queue, self.seq, u64::from(self.delivery));
+        (self.queue == queue && self.check == check).then_some((self.seq, self.delivery))
     }
 
     fn bits(self) -> (u128, u64) {

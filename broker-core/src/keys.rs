@@ -11,6 +11,7 @@
 //! | `c` | partition, sequence | lease of a received message that waits in storage only |
 //! | `t` | partition, time, sequence | a delayed message that waits in storage only |
 //! | `u` | partition, generation, group and id | the message that a deduplication id was accepted with |
+//! | `m` | queue id, number | a move task of that source queue, JSON |
 //! | `g` | partition | a partition whose rows are no longer needed, and how far they reach |
 //!
 //! Numbers are big-endian, so that byte order is number order. Tags are never reused for another meaning.
@@ -30,6 +31,7 @@ pub(crate) const DEFINITION: u8 = b'n';
 pub(crate) const TOMBSTONE: u8 = b'd';
 pub(crate) const RECORD: u8 = b'r';
 pub(crate) const GARBAGE: u8 = b'g';
+pub(crate) const MOVE_TASK: u8 = b'm';
 const HOT: u8 = b's';
 const COLD: u8 = b'c';
 const DELAYED: u8 = b't';
@@ -113,6 +115,18 @@ pub(crate) fn deduplication_id(key: &[u8]) -> &[u8] {
     &key[17..]
 }
 
+/// The move task of this number among those of a source queue.
+pub(crate) fn move_task(queue: u64, number: u64) -> [u8; 17] {
+    two(MOVE_TASK, queue, number)
+}
+
+/// The source queue and the number in the key of a move task.
+pub(crate) fn queue_and_number_of(key: &[u8]) -> Option<(u64, u64)> {
+    let queue = u64::from_be_bytes(key.get(1..9)?.try_into().ok()?);
+    let number = u64::from_be_bytes(key.get(9..)?.try_into().ok()?);
+    Some((queue, number))
+}
+
 /// Time and sequence in a delayed key.
 pub(crate) fn time_and_seq_of(key: &[u8]) -> Option<(u64, u64)> {
     let time = u64::from_be_bytes(key.get(9..17)?.try_into().ok()?);
@@ -150,6 +164,7 @@ mod tests {
         assert_eq!(seq_of(&cold(3, 4)), Some(4));
         assert_eq!(time_and_seq_of(&delayed(1, 5, 6)), Some((5, 6)));
         assert_eq!(number_of(&record(7)), Some(7));
+        assert_eq!(queue_and_number_of(&move_task(8, 9)), Some((8, 9)));
         assert_eq!(name_of(&definition("orders")), Some("orders"));
         assert_eq!(seq_of(b"short"), None);
         assert_eq!(time_and_seq_of(b"short"), None);

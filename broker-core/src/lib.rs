@@ -129,7 +129,10 @@ mod queue;
 mod reclaim;
 pub mod storage;
 
-pub use broker::{Broker, BrokerBuilder, Flushed, QueueBuilder};
+pub use broker::{
+    Broker, BrokerBuilder, Flushed, MoveFilter, MovePlan, MoveTask, MoveTaskHandle, MoveTaskInfo,
+    MoveTaskStatus, ParseMoveTaskHandleError, QueueBuilder,
+};
 pub use clock::{Clock, ManualClock, Sleep, Timestamp, TokioClock};
 pub use error::{Certainty, Error, Result};
 pub use ids::{MessageId, ParseReceiptError, ReceiptHandle, SequenceNumber};
@@ -138,7 +141,7 @@ pub use queue::{
     Delivery, LocalQueue, Messages, Queue, QueueExt,
     attributes::{AttributeValue, MessageAttributes},
     entries::{Entries, EntryId, Outcomes},
-    inspect::{Explanation, Peeked, QueueStats, WhyEmpty},
+    inspect::{DuplicateOf, EmptyReason, Explanation, PeekOptions, Peeked, QueueStats, WhyEmpty},
     message::{Message, SendMessage, Sent},
     options::{
         ChangeVisibility, DeadLettered, Deleted, FifoAttributes, QueueAttributes, QueueCounters,

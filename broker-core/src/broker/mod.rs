@@ -1,5 +1,6 @@
 //! The broker: opens a store, knows its queues, creates and deletes them.
 
+mod moves;
 mod open;
 mod queue_builder;
 mod redrive;
@@ -10,6 +11,10 @@ use std::{
     time::Duration,
 };
 
+pub(crate) use moves::Moves;
+pub use moves::{
+    MoveFilter, MovePlan, MoveTask, MoveTaskHandle, MoveTaskInfo, MoveTaskStatus, ParseMoveTaskHandleError,
+};
 pub use open::BrokerBuilder;
 use parking_lot::Mutex;
 pub use queue_builder::QueueBuilder;
@@ -177,6 +182,7 @@ impl Broker {
             let mut batch = Batch::new();
             batch.delete_meta(&keys::definition(name));
             batch.delete_meta(&keys::record(cell.id));
+            batch.delete_meta_range(&keys::move_task(cell.id, 0), &keys::move_task(cell.id, u64::MAX));
             if !self.engine.limits.recreate_wait.is_zero() {
                 let now = self.engine.timeline.now();
                 let mut value = Vec::with_capacity(8);

@@ -1,11 +1,17 @@
 //! How a broker is opened: a new store is made, an old one is read.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
-use super::{Broker, Queues};
+use super::{
+    Broker, Queues,
+    moves::{self, Moves},
+};
 use crate::{
     catalog::{self, Definition, Stored},
     clock::{Clock, Timeline, TokioClock},
@@ -120,7 +126,7 @@ impl BrokerBuilder {
         }
         let engine = Arc::new(Engine {
             pipeline,
-            timeline: loaded.timeline,
+            timeline: Arc::new(loaded.timeline),
             limits: self.limits,
             memory,
             seed: stored.seed,
@@ -128,6 +134,7 @@ impl BrokerBuilder {
         });
         let cell = |((name, definition), state): ((String, Definition), QueueState)| {
             let cell = QueueCell::new(name.clone(), engine.clone(), state, definition.description());
+            cell.inner.lock().moves = loaded.moves.remove(&definition.id).unwrap_or_default();
             (name, cell)
         };
         let by_name = stored.queues.into_iter().zip(loaded.states).map(cell).collect();
@@ -135,7 +142,9 @@ impl BrokerBuilder {
             reclaim::start(&engine, leftover);
         }
         let queues = Queues { by_name, deleted_at: stored.tombstones.into_iter().collect() };
-        Ok(Broker { engine, queues: Arc::new(Mutex::new(queues)) })
+        let broker = Broker { engine, queues: Arc::new(Mutex::new(queues)) };
+        moves::resume(&broker);
+        Ok(broker)
     }
 }
 
@@ -152,6 +161,8 @@ struct Loaded {
     timeline: Timeline,
     states: Vec<QueueState>,
     leftovers: Vec<Leftover>,
+    /// By the id of the source queue.
+    moves: HashMap<u64, Moves>,
 }
 
 /// Reads the state of every queue, at a time that is not before anything stored.
@@ -172,7 +183,7 @@ fn load(
         recovery::load(store, definition.id, definition.settings.clone(), memory, record, now)
     };
     let states = stored.queues.iter().zip(&records).map(state).collect::<Result<_, _>>()?;
-    Ok(Loaded { timeline, states, leftovers })
+    Ok(Loaded { timeline, states, leftovers, moves: moves::stored(store)? })
 }
 
 /// Each id is given out once. If it seems otherwise, two queues would write over each other, or the messages of one

@@ -1,4 +1,5 @@
-//! The numbered rules of standard queues as tests, Q1 to Q79, and the invariants of queues, which have a leading I.
+//! The numbered rules of queues as tests, those of standard queues with a leading Q, those of FIFO queues with an F, and
+//! the invariants of both, which have an I before that.
 //!
 //! Each test names the rules that it proves; `docs/CONFORMANCE.md` has the way back. A scenario listed in
 //! `everywhere!` runs three times: in memory with commits inline, in memory behind a store that can block, and on
@@ -37,19 +38,33 @@ macro_rules! everywhere {
     )*};
 }
 
+mod fifo_support;
 mod support;
 
 mod api;
+mod attempts;
 mod attributes;
 mod batches;
 mod bounds;
 mod cancel;
 mod create;
 mod damage;
+mod dedup_memory;
+mod deduplication;
+mod fair_queues;
 mod far_delays;
+mod far_groups;
+mod fifo_cancel;
+mod fifo_create;
+mod fifo_delay;
+mod fifo_send;
+mod fifo_settle;
+mod fifo_waits;
+mod groups;
 mod limits;
 mod long_poll;
 mod message_attributes;
+mod moves;
 mod purge_delete;
 mod put_out;
 mod receipts;

@@ -3,7 +3,8 @@
 use std::{fmt::Debug, future::Future, sync::Arc, time::Duration};
 
 use broker_core::{
-    Broker, Certainty, Error, Limits, LocalQueue, Message, QueueCounters, ReceiveOptions, Result, TokioClock,
+    Broker, Certainty, Error, Limits, LocalQueue, MemoryBounds, Message, QueueCounters, ReceiveOptions,
+    Result, TokioClock,
     storage::{Durability, Storage, faults::SlowStorage},
 };
 use broker_mem::MemStorage;
@@ -21,17 +22,19 @@ enum Kind {
     OnSled(TempDir),
 }
 
-/// A store, the clock of its brokers, and their limits.
+/// A store, the clock of its brokers, and their limits and bounds.
 pub(crate) struct World {
     kind: Kind,
     memory: MemStorage,
     clock: TokioClock,
     pub(crate) limits: Limits,
+    bounds: MemoryBounds,
 }
 
 impl World {
     fn new(kind: Kind) -> Self {
-        Self { kind, memory: MemStorage::new(), clock: TokioClock::new(), limits: Limits::aws() }
+        let (memory, clock) = (MemStorage::new(), TokioClock::new());
+        Self { kind, memory, clock, limits: Limits::aws(), bounds: MemoryBounds::default() }
     }
 
     pub(crate) fn in_memory() -> Self {
@@ -51,6 +54,11 @@ impl World {
         Self { limits, ..self }
     }
 
+    /// The same world with other bounds of memory.
+    pub(crate) fn bounds(self, bounds: MemoryBounds) -> Self {
+        Self { bounds, ..self }
+    }
+
     /// The store, opened once more: all its data, whoever wrote them.
     fn store(&self) -> Arc<dyn Storage> {
         match &self.kind {
@@ -62,8 +70,8 @@ impl World {
 
     /// A broker on the world's store. One at a time.
     pub(crate) async fn broker(&self) -> Broker {
-        let builder = Broker::builder_on(self.store());
-        builder.clock(self.clock.clone()).limits(self.limits.clone()).seed(7).open().await.unwrap()
+        let builder = Broker::builder_on(self.store()).clock(self.clock.clone()).limits(self.limits.clone());
+        builder.memory(self.bounds).seed(7).open().await.unwrap()
     }
 
     /// A broker and a queue with the defaults.

@@ -2,25 +2,29 @@
 //! answer when that is committed.
 
 mod dead;
+mod duplicate;
+mod inside;
 mod manage;
 mod operation;
+mod peek;
 mod receive;
 mod send;
 mod settle;
 mod wait;
+mod watch;
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use parking_lot::Mutex;
 
 pub(crate) use self::operation::Operation;
-use self::wait::Waiters;
+use self::{wait::Waiters, watch::Watched};
 use super::{
     settings::{DeduplicationScope, Settings},
     state::{Leftover, QueueState, Want},
 };
 use crate::{
-    broker::Broker,
+    broker::{Broker, Moves},
     engine::Engine,
     error::Result,
     pipeline::Ticket,
@@ -65,10 +69,14 @@ pub(crate) struct QueueCell {
 pub(crate) struct Inner {
     pub(crate) state: QueueState,
     pub(crate) description: Description,
+    /// The tasks that move messages out of this queue.
+    pub(crate) moves: Moves,
     /// The batch of the operation under way: empty between operations, kept for its memory.
     batch: Batch,
     /// What page reads must wait for before they see what the state has put out of memory.
     fence: Ticket,
+    /// Who wants to know of changes, if somebody does.
+    watched: Option<Watched>,
 }
 
 /// What users note about a queue; the state does not need it.
@@ -91,7 +99,14 @@ impl QueueCell {
             id: state.id,
             fifo: state.settings.fifo.map(|fifo| fifo.scope_in_force),
             engine,
-            inner: Mutex::new(Inner { state, description, batch: Batch::new(), fence: Ticket::default() }),
+            inner: Mutex::new(Inner {
+                state,
+                description,
+                moves: Moves::default(),
+                batch: Batch::new(),
+                fence: Ticket::default(),
+                watched: None,
+            }),
             waiters: Waiters::default(),
             paging: tokio::sync::Mutex::new(()),
             looking_up: tokio::sync::Mutex::new(()),
@@ -99,7 +114,7 @@ impl QueueCell {
     }
 
     /// Supplies what the state needs from storage before it can answer. Cancel safe.
-    async fn page_in(&self, want: Want) -> Result<()> {
+    pub(crate) async fn page_in(&self, want: Want) -> Result<()> {
         let _turn = self.paging.lock().await;
         loop {
             let ask = |op: &mut Operation<'_>| Ok(op.state.need(op.now, want));
@@ -120,7 +135,7 @@ impl QueueCell {
     }
 
     /// What must be committed before a read sees all that the state has put out of memory so far.
-    fn fence(&self) -> Ticket {
+    pub(crate) fn fence(&self) -> Ticket {
         self.inner.lock().fence.clone()
     }
 
@@ -133,6 +148,7 @@ impl QueueCell {
             reclaim::note(leftover, batch);
             let ticket = self.engine.pipeline.submit(batch, Durability::Synced, None)?;
             inner.state.deleted = true;
+            inner.watched = None;
             (leftover, ticket)
         };
         self.waiters.wake_all();

@@ -4,6 +4,7 @@ use parking_lot::MutexGuard;
 
 use super::{Description, Inner, QueueCell};
 use crate::{
+    broker::Moves,
     error::{Error, Result},
     pipeline::{Admission, Ticket},
     queue::state::{Fetched, Need, QueueState, Want},
@@ -14,6 +15,7 @@ use crate::{
 pub(crate) struct Operation<'a> {
     pub(crate) state: &'a mut QueueState,
     pub(crate) description: &'a mut Description,
+    pub(crate) moves: &'a mut Moves,
     pub(crate) batch: &'a mut Batch,
     pub(crate) now: u64,
 }
@@ -45,8 +47,8 @@ impl<'a> Turn<'a> {
     }
 
     fn operation(&mut self) -> Operation<'_> {
-        let Inner { state, description, batch, .. } = &mut *self.inner;
-        Operation { state, description, batch, now: self.now }
+        let Inner { state, description, moves, batch, .. } = &mut *self.inner;
+        Operation { state, description, moves, batch, now: self.now }
     }
 
     /// Completes what the step wrote.
@@ -58,7 +60,7 @@ impl<'a> Turn<'a> {
 
     /// Notes what became of the step, and tells those who wait for this queue.
     fn end(mut self, written: Option<&Ticket>) {
-        let Inner { state, fence, .. } = &mut *self.inner;
+        let Inner { state, fence, watched, .. } = &mut *self.inner;
         if let Some(ticket) = written {
             state.submitted(ticket.number());
             if state.take_fence() {
@@ -73,6 +75,9 @@ impl<'a> Turn<'a> {
         let next = state.next_event();
         if next.is_some_and(|next| self.armed.is_none_or(|armed| next < armed)) {
             waiters.event_came_closer();
+        }
+        if watched.as_mut().is_some_and(|watched| !watched.note(state)) {
+            *watched = None;
         }
     }
 }
