@@ -66,17 +66,14 @@ async fn settle(shared: &Shared, messages: Vec<Message>) -> Result<u64> {
         let row = row.with_context(stranger)?;
         // A row that has its result is a copy, or its delete did not survive: there is nothing more to journal.
         let known = shared.tally.lock().is_done(row);
-        let record = match shared.columns.parse(&message.body) {
-            Ok(departure) => {
-                done.push(message.receipt);
-                copies += u64::from(known);
-                Record::Row { row, departure }
-            }
-            Err(_) => {
-                // Visible at once. When it has been delivered often enough, the next receive moves it.
-                failed.push(ChangeVisibility { receipt: message.receipt, timeout: Duration::ZERO });
-                Record::Rejected { row }
-            }
+        let record = if let Ok(departure) = shared.columns.parse(&message.body) {
+            done.push(message.receipt);
+            copies += u64::from(known);
+            Record::Row { row, departure }
+        } else {
+            // Visible at once. When it has been delivered often enough, the next receive moves it.
+            failed.push(ChangeVisibility { receipt: message.receipt, timeout: Duration::ZERO });
+            Record::Rejected { row }
         };
         if !known {
             records.push(record);
