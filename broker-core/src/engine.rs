@@ -17,7 +17,7 @@ use crate::{
 /// The shared parts of one open broker.
 pub(crate) struct Engine {
     pub(crate) pipeline: Arc<Pipeline>,
-    pub(crate) timeline: Arc<Timeline>,
+    pub(crate) timeline: Timeline,
     pub(crate) limits: Limits,
     pub(crate) memory: MemoryBounds,
     pub(crate) seed: Seed,

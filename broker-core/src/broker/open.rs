@@ -126,7 +126,7 @@ impl BrokerBuilder {
         }
         let engine = Arc::new(Engine {
             pipeline,
-            timeline: Arc::new(loaded.timeline),
+            timeline: loaded.timeline,
             limits: self.limits,
             memory,
             seed: stored.seed,

@@ -92,14 +92,22 @@ async fn a_refused_entry_leaves_its_id_to_the_next(world: World) {
     assert_eq!(counts(&queue).await, [1, 0, 0]);
 }
 
-/// IF5: of many who send the same at once, one has sent it.
+/// IF5: of many who send the same at once, one has sent it; also right after a restart, when every id must be looked up.
 async fn of_many_equal_sends_at_once_one_is_enqueued(world: World) {
-    let (_broker, queue) = world.fifo().await;
-    let sent: Vec<Sent> =
-        join_all((0..20).map(|_| queue.send(fifo("a1")))).await.into_iter().map(Result::unwrap).collect();
-    assert_eq!(sent.iter().filter(|sent| !sent.duplicate).count(), 1);
-    assert!(sent.iter().all(|other| other.id == sent[0].id));
-    assert_eq!(counts(&queue).await, [1, 0, 0]);
+    let (mut broker, mut queue) = world.fifo().await;
+    for (body, sent_before) in [("a1", 0), ("a2", 1), ("a3", 2)] {
+        let sending = (0..20).map(|_| queue.send(fifo(body)));
+        let sent: Vec<Sent> = join_all(sending).await.into_iter().map(Result::unwrap).collect();
+        assert_eq!(sent.iter().filter(|sent| !sent.duplicate).count(), 1);
+        assert!(sent.iter().all(|other| other.id == sent[0].id));
+        assert_eq!(counts(&queue).await, [sent_before + 1, 0, 0]);
+        (broker, queue) = world.fifo_reopened(broker).await;
+    }
+    let batch = ["a4", "a1", "b1", "a4", "a3"].map(fifo);
+    let sent = queue.send_batch(batch.into_iter().collect()).await.unwrap().all().unwrap();
+    assert_eq!(sent.iter().map(|sent| sent.duplicate).collect::<Vec<_>>(), [false, true, false, true, true]);
+    assert_eq!(texts(&poll(&queue, 10).await), ["a1", "a2", "a3", "a4", "b1"]);
+    drop(broker);
 }
 
 /// IF5: no id is taken for another, and none is forgotten, however many there are.

@@ -1,27 +1,16 @@
 //! More groups, and more messages in a group, than memory keeps: IF1, IF3, IF6, F36 and F37, across restarts.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    time::Duration,
-};
+use std::collections::{BTreeMap, HashMap};
 
-use broker_core::{LocalQueue, MemoryBounds, Message};
+use broker_core::{LocalQueue, Message};
 
 use crate::{
-    fifo_support::{delete, give_back, send, send_batch},
+    fifo_support::{TINY, delete, give_back, group_of, numbered, send, send_batch},
     support::{World, advance, bulk, counts, poll, poll_for, secs, take, texts, waiter},
 };
 
-/// Next to nothing stays in memory.
-const TINY: MemoryBounds = MemoryBounds { ready: 4, delayed: 4, staged: 3, staged_bytes: 64, searched: 6 };
-
 fn tiny(world: World) -> World {
     world.limits(bulk()).bounds(TINY)
-}
-
-/// `a0` to `a9` and so on.
-fn numbered(group: &str, range: std::ops::Range<usize>) -> Vec<String> {
-    range.map(|n| format!("{group}{n}")).collect()
 }
 
 /// What is still to come of each group, in order, checked against each receive.
@@ -31,7 +20,7 @@ struct Expected(BTreeMap<String, Vec<String>>);
 impl Expected {
     fn sent(&mut self, bodies: Vec<String>) -> Vec<String> {
         for body in &bodies {
-            let group = crate::fifo_support::group_of(body).to_owned();
+            let group = group_of(body).to_owned();
             self.0.entry(group).or_default().push(body.clone());
         }
         bodies
@@ -213,66 +202,6 @@ async fn more_groups_than_memory_keeps_are_all_served(world: World) {
     work_off(&queue, &mut expected, 20).await;
 }
 
-/// F34, IF6: a long group, visible again at once: as much of it as memory holds, again and again.
-async fn a_long_group_received_with_a_timeout_of_zero_repeats(world: World) {
-    let world = tiny(world);
-    let (_broker, queue) = world.fifo().await;
-    send_batch(&queue, numbered("a", 0..30)).await;
-    for round in 1..=5 {
-        let received = poll_for(&queue, 30, Duration::ZERO).await;
-        assert!(!received.is_empty());
-        assert_eq!(texts(&received), numbered("a", 0..received.len()));
-        assert_eq!(received[0].receive_count, round);
-        assert_eq!(counts(&queue).await, [30, 0, 0]);
-    }
-}
-
-/// Receives and deletes the beginning of group `a`, which must be these.
-async fn comes_in_order(queue: &LocalQueue, expected: &[(String, u32)]) {
-    let mut left = expected;
-    while !left.is_empty() {
-        let received = poll_for(queue, 30, secs(5)).await;
-        assert!(!received.is_empty(), "{left:?} do not come");
-        let with_count = |message: &Message| (message.text().unwrap().to_owned(), message.receive_count);
-        assert_eq!(received.iter().map(with_count).collect::<Vec<_>>(), left[..received.len()]);
-        delete(queue, &received).await;
-        left = &left[received.len()..];
-    }
-}
-
-/// F40, F44, IF7: a long group that came back, in the middle of which some were deleted and one was extended.
-async fn a_group_that_was_put_out_keeps_order_and_counts(world: World) {
-    let world = world.limits(bulk()).bounds(MemoryBounds { searched: 100, ..TINY });
-    let (broker, queue) = world.fifo().await;
-    send_batch(&queue, numbered("a", 0..30)).await;
-    let received = poll_for(&queue, 30, secs(10)).await;
-    assert_eq!(texts(&received), numbered("a", 0..30));
-    for n in [3, 17, 29] {
-        delete(&queue, &received[n..=n]).await;
-    }
-    queue.change_visibility(received[20].receipt, secs(50)).await.unwrap();
-    advance(secs(10)).await;
-    assert_eq!(counts(&queue).await, [26, 1, 0]);
-    broker.close().await.unwrap();
-    drop((broker, queue));
-    let world = world.bounds(TINY);
-    let broker = world.broker().await;
-    let queue = broker.open_queue(crate::fifo_support::NAME).await.unwrap();
-    assert_eq!(counts(&queue).await, [26, 1, 0]);
-    assert!(queue.delete(received[0].receipt).await.is_err(), "expired");
-    assert!(queue.delete(received[28].receipt).await.is_err(), "and not in memory");
-    let left = |range: std::ops::Range<usize>| -> Vec<_> {
-        range.filter(|n| ![3, 17, 29].contains(n)).map(|n| (format!("a{n}"), 2)).collect()
-    };
-    comes_in_order(&queue, &left(0..20)).await;
-    assert!(poll(&queue, 30).await.is_empty(), "the next one was extended");
-    let (_broker, queue) = world.fifo_reopened(broker).await;
-    assert_eq!(counts(&queue).await, [8, 1, 0]);
-    advance(secs(40)).await;
-    comes_in_order(&queue, &left(20..30)).await;
-    assert_eq!(counts(&queue).await, [0, 0, 0]);
-}
-
 everywhere! {
     a_long_group_comes_in_order_whatever_fails,
     many_groups_come_in_order_whatever_fails,
@@ -281,6 +210,4 @@ everywhere! {
     a_wait_ends_when_far_messages_come_into_reach,
     a_group_is_not_delayed_by_ten_thousand_blocked_messages,
     more_groups_than_memory_keeps_are_all_served,
-    a_long_group_received_with_a_timeout_of_zero_repeats,
-    a_group_that_was_put_out_keeps_order_and_counts,
 }

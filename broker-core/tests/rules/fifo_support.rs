@@ -2,13 +2,19 @@
 
 use std::time::Duration;
 
-use broker_core::{Broker, LocalQueue, Message, ReceiveOptions, SendMessage, Sent, storage::Durability};
+use broker_core::{
+    Broker, LocalQueue, MemoryBounds, Message, ReceiveOptions, SendMessage, Sent, storage::Durability,
+};
 use tokio::time::Instant;
 
 use crate::support::World;
 
 /// The queue of most scenarios.
 pub(crate) const NAME: &str = "orders.fifo";
+
+/// Bounds with which next to nothing stays in memory.
+pub(crate) const TINY: MemoryBounds =
+    MemoryBounds { ready: 4, delayed: 4, staged: 3, staged_bytes: 64, searched: 6 };
 
 impl World {
     /// A broker and a FIFO queue with the defaults.
@@ -31,6 +37,11 @@ impl World {
 /// The group of a body such as `a12`: what comes before the number.
 pub(crate) fn group_of(body: &str) -> &str {
     body.trim_end_matches(|c: char| c.is_ascii_digit())
+}
+
+/// `a0` to `a9` and so on.
+pub(crate) fn numbered(group: &str, range: std::ops::Range<usize>) -> Vec<String> {
+    range.map(|n| format!("{group}{n}")).collect()
 }
 
 /// The message `a12`: of group `a`, and its body is its deduplication id too.

@@ -41,7 +41,9 @@ pub(super) async fn work(shared: Arc<Shared>) -> Result<()> {
 pub(super) async fn drain(shared: &Shared) -> Result<u64> {
     let mut copies = 0;
     while !is_empty(shared).await? {
-        let received = shared.departures.receive(ReceiveOptions::up_to(BATCH).wait_time(WAIT)).await?;
+        // A receive that moves all there is goes on waiting, for what does not come.
+        let options = ReceiveOptions::up_to(BATCH).wait_time(Duration::from_millis(50));
+        let received = shared.departures.receive(options).await?;
         copies += settle(shared, received).await?;
     }
     Ok(copies)

@@ -138,9 +138,13 @@ impl LocalQueue {
             (stats, prospect, op.state.next_visible(at_limit), at_limit, op.state.in_storage_only())
         };
         let mut looked = cell.describe(&[Want::First, Want::Messages(1)], look).await?;
-        if let Prospect::OnlySpent(spent) = looked.1 {
-            // A receive would move them and look behind them.
-            let want = Want::Unspent(spent.saturating_add(SPENT_READ_MAX));
+        // A receive would move spent messages and look behind them; and what was not committed yet can be read now.
+        let again = match looked.1 {
+            Prospect::OnlySpent(spent) => Some(Want::Unspent(spent.saturating_add(SPENT_READ_MAX))),
+            Prospect::Nothing if looked.0.counters.visible > 0 => Some(Want::Messages(1)),
+            _ => None,
+        };
+        if let Some(want) = again {
             looked = cell.describe(&[Want::First, want], look).await?;
         }
         let (QueueStats { counters, groups_blocked, .. }, prospect, next_visible, at_limit, unsearched) =
@@ -148,7 +152,6 @@ impl LocalQueue {
         let reason = match prospect {
             _ if counters.total() == 0 => EmptyReason::NoMessages,
             _ if at_limit => EmptyReason::InFlightLimit { max },
-            Prospect::Message => EmptyReason::NotEmpty,
             Prospect::OnlySpent(_) => {
                 EmptyReason::OnlySpent { queue: target.map(|cell| cell.name.clone()).unwrap_or_default() }
             }
@@ -158,7 +161,9 @@ impl LocalQueue {
                 until: Timestamp::from_millis(until),
                 unsearched,
             },
-            Prospect::Nothing => EmptyReason::NoneVisible,
+            Prospect::Nothing if counters.visible == 0 => EmptyReason::NoneVisible,
+            // Or messages come in faster than they are committed.
+            Prospect::Message | Prospect::Nothing => EmptyReason::NotEmpty,
         };
         let next_visible = next_visible.filter(|_| reason != EmptyReason::NotEmpty);
         let next_visible = next_visible.map(Timestamp::from_millis);

@@ -12,7 +12,6 @@ use tokio::sync::{Notify, watch};
 
 use super::{LocalQueue, QueueCell};
 use crate::{
-    clock::{Sleep, Timeline},
     error::Result,
     queue::{
         inspect::QueueStats,
@@ -77,7 +76,6 @@ impl LocalQueue {
         let engine = &cell.engine;
         let watcher = Watcher {
             cell: Arc::downgrade(cell),
-            timeline: engine.timeline.clone(),
             stop: engine.pipeline.stop_signal(),
             changes,
             stats: sender,
@@ -90,7 +88,6 @@ impl LocalQueue {
 /// One who watches.
 struct Watcher {
     cell: Weak<QueueCell>,
-    timeline: Arc<Timeline>,
     stop: Arc<Notify>,
     changes: watch::Receiver<()>,
     stats: watch::Sender<QueueStats>,
@@ -98,7 +95,7 @@ struct Watcher {
 
 impl Watcher {
     async fn run(self) {
-        let Self { cell, timeline, stop, mut changes, stats } = self;
+        let Self { cell, stop, mut changes, stats } = self;
         let mut stopped = pin!(stop.notified());
         // Before a look: if the broker has stopped by then, that fails.
         stopped.as_mut().enable();
@@ -106,18 +103,16 @@ impl Watcher {
             changes.borrow_and_update();
             let Some(watched) = cell.upgrade() else { return };
             let Ok((newest, next_change)) = watched.look_at_stats().await else { return };
+            let alarm = next_change.map(|time| watched.engine.timeline.alarm(time));
             drop(watched);
             stats.send_if_modified(|seen| std::mem::replace(seen, newest) != newest);
-            let due: Sleep<'_> = match next_change {
-                Some(time) => timeline.sleep_until(time),
-                None => Box::pin(std::future::pending()),
-            };
+            let alarm = alarm.unwrap_or_else(|| Box::pin(std::future::pending()));
             tokio::select! {
                 biased;
                 () = stopped.as_mut() => return,
                 () = stats.closed() => return,
                 changed = changes.changed() => if changed.is_err() { return },
-                () = due => {}
+                () = alarm => {}
             }
         }
     }

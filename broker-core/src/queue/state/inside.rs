@@ -66,10 +66,7 @@ pub(crate) struct Rows {
 impl QueueState {
     /// Where the rows of this queue are.
     pub(crate) fn rows(&self) -> Rows {
-        let leftover = self.leftover();
-        // Those of the time index may lie before all others.
-        let from = if self.indexed > 0 { 0 } else { leftover.from };
-        Rows { partition: self.partition, range: from..self.tail }
+        Rows { partition: self.partition, range: self.stretch() }
     }
 
     /// Whether such a sequence has been given out.
