@@ -26,6 +26,8 @@ use tokio::runtime::Runtime;
 /// The deepest first: it is compared with the other.
 const DEPTHS: [u64; 2] = [200_000, 1_000];
 const BATCH: usize = 10;
+/// Messages sent at once. sled keeps some kilobytes for each message of a batch of a thousand.
+const SENT_AT_ONCE: u64 = 100;
 /// Rounds after which as many messages are sent again: less than half of the smallest depth.
 const ROUNDS_UNTIL_REFILL: u64 = 40;
 
@@ -68,7 +70,7 @@ impl Deep {
         };
         let (mut from, to) = (self.sent.get(), self.sent.get() + count);
         while from < to {
-            let until = to.min(from + 1_000);
+            let until = to.min(from + SENT_AT_ONCE);
             let batch: Entries<SendMessage> = (from..until).map(message).collect();
             self.queue.send_batch(batch).await.expect("send").all().expect("every entry");
             from = until;

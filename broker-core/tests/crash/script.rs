@@ -27,7 +27,7 @@ impl Dice {
     }
 }
 
-const STEPS: usize = 40;
+const STEPS: usize = 50;
 
 /// Runs the script until it ends or the store fails. The ledger knows what was promised until then.
 pub(crate) async fn run(world: &World, seed: u64, ledger: &mut Ledger) -> Result<(), Error> {

@@ -67,6 +67,8 @@ mod limits;
 mod long_groups;
 mod long_poll;
 mod message_attributes;
+mod move_backlogs;
+mod moved_messages;
 mod moves;
 mod peek;
 mod purge_delete;

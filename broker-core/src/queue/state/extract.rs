@@ -40,7 +40,7 @@ pub(crate) enum Standing {
 /// Where a message is that can be received.
 enum Place {
     Memory,
-    Storage { cold: bool },
+    Stored { cold: bool },
 }
 
 impl Scan {
@@ -118,7 +118,7 @@ impl QueueState {
         }
         match self.fifo_visible_at(&lease) {
             Some(time) if time > now => Err(Standing::Hidden),
-            _ => Ok(Place::Storage { cold: cold.is_some() }),
+            _ => Ok(Place::Stored { cold: cold.is_some() }),
         }
     }
 
@@ -133,14 +133,14 @@ impl QueueState {
     ) -> Result<Vec<u64>, Malformed> {
         let found: Vec<_> =
             seqs.filter_map(|seq| self.place(page, seq, now).ok().map(|at| (seq, at))).collect();
-        let stored = found.iter().filter(|(_, place)| matches!(place, Place::Storage { .. })).count();
+        let stored = found.iter().filter(|(_, place)| matches!(place, Place::Stored { .. })).count();
         if self.known() + stored as u64 > self.stored {
             return Err(Malformed("counts fewer messages than there are"));
         }
         for (seq, place) in &found {
             match place {
                 Place::Memory => _ = self.remove(*seq, now, batch),
-                Place::Storage { cold } => self.extract_stored(*seq, *cold, batch),
+                Place::Stored { cold } => self.extract_stored(*seq, *cold, batch),
             }
         }
         page.epoch = self.epoch;

@@ -9,7 +9,7 @@ use super::{
     steps::Step,
     world::{World, policy},
 };
-use crate::driver::{Ground, TINY};
+use crate::driver::{Ground, TINY, quiet};
 
 const VISIBILITY_MS: u64 = 10_000;
 
@@ -48,8 +48,7 @@ impl<G: Ground> Run<G> {
         for step in steps {
             self.step(step).await;
             self.remember();
-            // Lets the background take its turn.
-            tokio::task::yield_now().await;
+            quiet(&self.ground).await;
             self.compare(&format!("after {step:?}")).await;
         }
         self.drain().await;
@@ -111,6 +110,8 @@ impl<G: Ground> Run<G> {
             Step::Advance { ms } => self.clock.advance(Duration::from_millis(*ms)),
             Step::SetDelay { .. } | Step::SetRetention { .. } | Step::SetLimit { .. } => self.set(step).await,
             Step::Purge { of } => {
+                // Its one commit, and not those of the background that follow.
+                self.needed = Some(self.ground.commits() + 1);
                 self.world.queue(*of).purge().await.unwrap();
                 self.model.line(*of).purge();
             }
