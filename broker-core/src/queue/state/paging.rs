@@ -56,8 +56,16 @@ pub(crate) enum Fetched {
 /// Where the delayed messages of a FIFO queue begin, if there are any.
 #[derive(Debug)]
 pub(crate) enum DelayedFrom {
-    Known(Option<u64>),
+    Known(Option<StillDelayed>),
     Search(DelaySearch),
+}
+
+/// The last messages of a FIFO queue, whose delay has not ended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct StillDelayed {
+    pub(crate) from: u64,
+    /// When the first of them came, if it was searched for.
+    pub(crate) queued_at: Option<u64>,
 }
 
 /// A search for the first row in a range that was queued after some time.
@@ -135,9 +143,10 @@ impl QueueState {
         if self.settings.fifo.is_none() || self.settings.delay_ms == 0 || self.cursor >= self.tail {
             return DelayedFrom::Known(None);
         }
+        let from_cursor = DelayedFrom::Known(Some(StillDelayed { from: self.cursor, queued_at: None }));
         match now.checked_sub(self.settings.delay_ms) {
-            _ if self.delayed_until.is_some() => DelayedFrom::Known(Some(self.cursor)),
-            None => DelayedFrom::Known(Some(self.cursor)),
+            _ if self.delayed_until.is_some() => from_cursor,
+            None => from_cursor,
             Some(queued_until) => DelayedFrom::Search(DelaySearch {
                 partition: self.partition,
                 range: self.cursor..self.readable.max(self.cursor),
