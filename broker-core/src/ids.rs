@@ -112,7 +112,7 @@ impl fmt::Debug for MessageId {
 /// The place of a message in the order of its FIFO queue: as text, a decimal number of 20 digits. Larger for each later
 /// message of a queue, with gaps; never given out twice.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SequenceNumber(u128);
+pub struct SequenceNumber(u64);
 
 /// The smallest sequence number: like those of SQS in length. 10^17 of them fit before a 21st digit is needed.
 const FIRST_SEQUENCE_NUMBER: u128 = 18_849_496_460_467_696_128;
@@ -121,24 +121,29 @@ const SEQUENCE_NUMBER_STEP: u128 = 256;
 
 impl SequenceNumber {
     pub(crate) fn new(seq: u64) -> Self {
-        Self(FIRST_SEQUENCE_NUMBER + u128::from(seq) * SEQUENCE_NUMBER_STEP)
+        Self(seq)
+    }
+
+    /// The sequence that `new` was given.
+    pub(crate) fn seq(self) -> u64 {
+        self.0
     }
 
     /// The number.
     pub fn as_u128(self) -> u128 {
-        self.0
+        FIRST_SEQUENCE_NUMBER + u128::from(self.0) * SEQUENCE_NUMBER_STEP
     }
 }
 
 impl fmt::Display for SequenceNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
+        fmt::Display::fmt(&self.as_u128(), f)
     }
 }
 
 impl fmt::Debug for SequenceNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
+        fmt::Display::fmt(self, f)
     }
 }
 

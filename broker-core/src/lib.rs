@@ -78,7 +78,10 @@
 //! | one consumer at a time has a message, for its visibility timeout | always |
 //! | the receive count is stored before the message is handed out | a killed process does not undo it |
 //! | a batch is committed whole: after a crash all accepted entries are there, or none | always |
-//! | messages come in the order of sending, as far as nothing came back meanwhile | best effort, as with SQS; do not build on it |
+//! | on a FIFO queue, no message is delivered before an older one of its group is deleted, moved to a dead-letter queue or expired | always |
+//! | on a FIFO queue, a message whose deduplication id was accepted in the last five minutes is not enqueued | always, also after a restart |
+//! | a dead letter is in its source queue or in the dead-letter queue, never in both, never in none | always |
+//! | on a standard queue, messages come in the order of sending, as far as nothing came back meanwhile | best effort, as with SQS; do not build on it |
 //! | memory follows what is in flight, not what waits: see [`MemoryBounds`] | always |
 //! | an idle broker runs no timer and uses no CPU | always |
 //! | bad input is refused before anything changes | always |
@@ -106,7 +109,7 @@
 //! - a server: there is no port and no protocol. One process has a store open at a time;
 //! - a cluster: nothing is replicated, so a lost disk is a loss;
 //! - exactly-once delivery: what a consumer does must bear being done twice;
-//! - all of SQS: FIFO queues, dead-letter queues and the wire protocol are not there yet.
+//! - all of AWS messaging: topics, streams and the wire protocol are not there yet.
 //!
 //! # Features
 //!
@@ -141,7 +144,7 @@ pub use queue::{
     Delivery, LocalQueue, Messages, Queue, QueueExt,
     attributes::{AttributeValue, MessageAttributes},
     entries::{Entries, EntryId, Outcomes},
-    inspect::{Explanation, Peeked, QueueStats, WhyEmpty},
+    inspect::{DuplicateOf, EmptyReason, Explanation, PeekOptions, Peeked, QueueStats, WhyEmpty},
     message::{Message, SendMessage, Sent},
     options::{
         ChangeVisibility, DeadLettered, Deleted, FifoAttributes, QueueAttributes, QueueCounters,

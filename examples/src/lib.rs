@@ -1,6 +1,8 @@
-//! Shared parts of the examples: the logic of the main job, which `examples/departures.rs` only starts.
+//! Shared parts of the examples: the logic of the main job, which `examples/departures.rs` only starts, and the shipped
+//! departures for the smaller ones.
 
 pub mod departures;
+pub mod flights;
 
 /// The code in the README is compiled and run like any other example.
 #[cfg(doctest)]

@@ -9,9 +9,15 @@ use support::{example, text};
 /// Runs an example to its end and expects these parts of its output.
 #[track_caller]
 fn assert_prints(name: &str, parts: &[&str]) {
-    let output = example(name).output().unwrap();
+    assert_prints_given(name, &[], 0, parts);
+}
+
+/// The same with arguments, and with what it must exit with.
+#[track_caller]
+fn assert_prints_given(name: &str, arguments: &[&str], code: i32, parts: &[&str]) {
+    let output = example(name).args(arguments).output().unwrap();
     let text = text(&output);
-    assert!(output.status.success(), "{name}: {}\n{text}", output.status);
+    assert_eq!(output.status.code(), Some(code), "{name}: {}\n{text}", output.status);
     for part in parts {
         assert!(text.contains(part), "{name}: {part:?} is missing in:\n{text}");
     }
@@ -45,4 +51,61 @@ fn long_poll() {
 #[test]
 fn virtual_time() {
     assert_prints("virtual_time", &["\"poison\" was set aside after 90 s of virtual time"]);
+}
+
+/// What `fifo_orders` says when every aircraft had its flights in order.
+const IN_ORDER: [&str; 2] = [
+    "verified: 27004 departures of 3149 aircraft, each aircraft in the order of the file",
+    "verified: none came before an earlier one of its aircraft, or after its delete",
+];
+
+#[test]
+fn fifo_orders() {
+    assert_prints_given("fifo_orders", &["--help"], 0, &["--dir <DIR>", "--fail <SEED>", "--standard"]);
+    assert_prints("fifo_orders", &IN_ORDER);
+    assert_prints_given("fifo_orders", &["--fail", "7"], 0, &IN_ORDER);
+}
+
+#[test]
+fn fifo_orders_on_sled_and_again_in_the_same_directory() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path().to_str().unwrap();
+    assert_prints_given("fifo_orders", &["--dir", dir], 0, &IN_ORDER);
+    assert_prints_given("fifo_orders", &["--dir", dir, "--fail", "8"], 0, &IN_ORDER);
+}
+
+#[test]
+fn fifo_orders_notices_what_a_standard_queue_does() {
+    let parts = ["Error: worker", "came, and"];
+    assert_prints_given("fifo_orders", &["--standard", "--fail", "7"], 1, &parts);
+}
+
+/// What `dead_letters` says, in memory and on sled.
+const REDRIVEN: [&str; 11] = [
+    "departures sent: 27004",
+    "given up at once: 155",
+    "failed tries: 1098",
+    "  366 moved from \"departures\" after 3 receives",
+    "  155 moved from \"departures\" after 1 receives: the delay is \"NA\", and there is no aircraft to ask about it",
+    "dead letters: 521",
+    "a redrive would move: 155",
+    "redriven: 155",
+    "redriven: 366",
+    "the mended program: Totals { departed: 26483, minutes_late: 265801, cancelled: 521 }",
+    "verified: equal to the straight computation",
+];
+
+#[test]
+fn dead_letters() {
+    assert_prints_given("dead_letters", &["--help"], 0, &["--dir <DIR>"]);
+    assert_prints("dead_letters", &REDRIVEN);
+}
+
+#[test]
+fn dead_letters_on_sled_and_again_in_the_same_directory() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path().to_str().unwrap();
+    for _ in 0..2 {
+        assert_prints_given("dead_letters", &["--dir", dir], 0, &REDRIVEN);
+    }
 }

@@ -73,7 +73,7 @@ pub(crate) struct Pipeline {
     admission: Semaphore,
     admission_max: usize,
     /// Notified when `stopped` is set, for those who wait for messages.
-    stop: Notify,
+    stop: Arc<Notify>,
 }
 
 impl Pipeline {
@@ -96,7 +96,7 @@ impl Pipeline {
             completed: AtomicU64::new(0),
             admission: Semaphore::new(admission_max),
             admission_max,
-            stop: Notify::new(),
+            stop: Arc::default(),
         })
     }
 
@@ -116,6 +116,11 @@ impl Pipeline {
     /// Waits until the broker stops working, from the first poll or [`enable`](Notified::enable) on.
     pub(crate) fn stopped(&self) -> Notified<'_> {
         self.stop.notified()
+    }
+
+    /// Notified when the broker stops working, for those who must not keep it open meanwhile.
+    pub(crate) fn stop_signal(&self) -> Arc<Notify> {
+        self.stop.clone()
     }
 
     /// Waits until the bytes in flight leave room for a batch of about `bytes`, and takes that room.

@@ -1,4 +1,5 @@
-//! Reading from storage what a queue's state has asked for. The state itself never sees a store.
+//! Reading from storage what a queue's state has asked for, and what somebody looks at. The state itself never sees a
+//! store.
 
 use std::ops::Range;
 
@@ -6,11 +7,15 @@ use bytes::Bytes;
 
 use super::{
     lease::Lease,
-    row::{RowHead, group_in},
-    state::{DelaySearch, Due, Fetched, Need, PagedRow, Recalled, Scan, ScanPage},
+    redrive::Origin,
+    row::{RowHead, group_in, origin_in},
+    state::{
+        DelaySearch, Due, Fetched, Need, Original, PagedRow, Recalled, Rows, Scan, ScanPage, ScopedId, Stored,
+    },
 };
 use crate::{
     codec::Malformed,
+    ids::MessageId,
     keys,
     storage::{Page, Storage, StorageError},
 };
@@ -144,4 +149,88 @@ impl Recalled {
         let group = group_in(&row).map_err(|what| damaged_row(partition, seq, what))?;
         Ok((lease.visible_at <= now).then(|| Self { lease, group: group.map(Into::into), cold: false }))
     }
+}
+
+impl Original {
+    /// The message that an id was accepted with last, if it is stored in one of these generations.
+    pub(crate) fn find(
+        store: &dyn Storage,
+        partition: u64,
+        id: &mut ScopedId,
+        generations: &[u64],
+    ) -> Result<Option<Self>, StorageError> {
+        for generation in generations.iter().rev() {
+            let key = id.key(partition, *generation);
+            if let Some(value) = store.meta(key)? {
+                let damaged = |what| damaged_key(&Bytes::copy_from_slice(key), what);
+                return Self::decode(&value).map(Some).map_err(damaged);
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Stored {
+    /// At most a page of messages as they are stored, whatever memory knows of them.
+    pub(crate) fn read(store: &dyn Storage, rows: &Rows, page: Page) -> Result<Vec<Self>, StorageError> {
+        let Rows { partition, range } = rows;
+        let found = store.rows(*partition, range.clone(), page)?;
+        let (Some((first, _)), Some((last, _))) = (found.first(), found.last()) else {
+            return Ok(Vec::new());
+        };
+        let cold = fetch_cold(store, *partition, *first..last + 1)?;
+        let read = |(seq, row): (u64, Bytes)| {
+            let head = RowHead::read(&row).and_then(|head| group_in(&row).map(|_| head));
+            let head = head.map_err(|what| damaged_row(*partition, seq, what))?;
+            let cold = cold.binary_search_by_key(&seq, |(seq, _)| *seq).ok().map(|at| cold[at].1);
+            Ok(Self { seq, head, cold, row })
+        };
+        found.into_iter().map(read).collect()
+    }
+
+    /// Searches for a message that was moved here: among the first and among the last rows.
+    pub(crate) fn search(
+        store: &dyn Storage,
+        rows: &Rows,
+        id: MessageId,
+    ) -> Result<Option<(Self, Origin)>, StorageError> {
+        let Rows { partition, range } = rows;
+        let (mut found, reached) = search_from(store, *partition, range.clone(), id)?;
+        if found.is_none() {
+            let last = reached.max(range.end.saturating_sub(SEARCHED_ROWS_MAX));
+            found = search_from(store, *partition, last..range.end, id)?.0;
+        }
+        let Some((seq, origin)) = found else { return Ok(None) };
+        let rows = Rows { partition: *partition, range: seq..seq + 1 };
+        Ok(Self::read(store, &rows, SEARCH_PAGE)?.pop().map(|stored| (stored, origin)))
+    }
+}
+
+/// A search looks at so many rows, twice: some ten milliseconds.
+const SEARCHED_ROWS_MAX: u64 = 10_000;
+/// What a search holds in memory at once.
+const SEARCH_PAGE: Page = Page { entries: 500, bytes: 1024 * 1024 };
+
+/// The message that was moved here with this id, and how far the search came.
+fn search_from(
+    store: &dyn Storage,
+    partition: u64,
+    range: Range<u64>,
+    id: MessageId,
+) -> Result<(Option<(u64, Origin)>, u64), StorageError> {
+    let Range { mut start, end } = range;
+    let mut looked_at = 0;
+    while start < end && looked_at < SEARCHED_ROWS_MAX {
+        let page = store.rows(partition, start..end, SEARCH_PAGE)?;
+        let Some((last, _)) = page.last() else { return Ok((None, end)) };
+        start = last + 1;
+        for (seq, row) in &page {
+            looked_at += 1;
+            // A damaged row is not the one, and whoever receives it is told.
+            if let Some(origin) = origin_in(row).ok().flatten().filter(|origin| origin.id == id) {
+                return Ok((Some((*seq, origin)), start));
+            }
+        }
+    }
+    Ok((None, start))
 }

@@ -3,7 +3,10 @@
 use bytes::Bytes;
 
 use super::row::RowHead;
-use crate::codec::{Malformed, Reader};
+use crate::{
+    codec::{Malformed, Reader},
+    storage::Batch,
+};
 
 /// The mutable part of a message. Times are milliseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,17 +63,19 @@ impl Lease {
         Self { deliveries: delivery, first_received_at, received_at: now, ..self }
     }
 
-    /// The stored form: the lease, and the message's group behind it.
-    pub(crate) fn encode(&self, group: Option<&str>) -> EncodedLease {
-        let mut bytes = [0; ENCODED_BYTES + GROUP_BYTES_MAX];
+    /// Stores the lease, and behind it the message's group.
+    pub(crate) fn put(&self, key: &[u8], group: Option<&str>, batch: &mut Batch) {
+        batch.put_meta_of(key, &self.encode(), group.unwrap_or_default().as_bytes());
+    }
+
+    fn encode(&self) -> [u8; ENCODED_BYTES] {
+        let mut out = [0; ENCODED_BYTES];
         let times = [self.sent_at, self.queued_at, self.visible_at, self.first_received_at, self.received_at];
-        for (place, time) in bytes.chunks_exact_mut(8).zip(times) {
+        for (place, time) in out.chunks_exact_mut(8).zip(times) {
             place.copy_from_slice(&time.to_le_bytes());
         }
-        bytes[ENCODED_BYTES - 4..ENCODED_BYTES].copy_from_slice(&self.deliveries.to_le_bytes());
-        let group = group.unwrap_or_default().as_bytes();
-        bytes[ENCODED_BYTES..][..group.len()].copy_from_slice(group);
-        EncodedLease { bytes, length: ENCODED_BYTES + group.len() }
+        out[ENCODED_BYTES - 4..].copy_from_slice(&self.deliveries.to_le_bytes());
+        out
     }
 
     /// The lease and the group; no group has no name.
@@ -93,20 +98,6 @@ impl Lease {
     }
 }
 
-/// A lease in its stored form, without an allocation: one is written at every receive.
-pub(crate) struct EncodedLease {
-    bytes: [u8; ENCODED_BYTES + GROUP_BYTES_MAX],
-    length: usize,
-}
-
-impl std::ops::Deref for EncodedLease {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        &self.bytes[..self.length]
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -120,7 +111,8 @@ mod tests {
             group in proptest::option::of("[!-~]{1,128}"),
         ) {
             let lease = Lease { sent_at, queued_at, visible_at, first_received_at, received_at, deliveries };
-            let stored = Bytes::copy_from_slice(&lease.encode(group.as_deref()));
+            let stored = [&lease.encode(), group.as_deref().unwrap_or_default().as_bytes()].concat();
+            let stored = Bytes::from(stored);
             prop_assert_eq!(Lease::decode(&stored), Ok((lease, group.as_deref())));
             prop_assert!(Lease::decode(&stored.slice(..ENCODED_BYTES - 1)).is_err());
         }

@@ -151,7 +151,7 @@ pub struct Message {
     /// On a FIFO queue, the deduplication id, given or computed. In a dead-letter queue it is the message's id.
     pub deduplication_id: Option<String>,
     /// In a dead-letter queue, why the message is there.
-    pub dead_letter: Option<DeadLetter>,
+    pub dead_letter: Option<Box<DeadLetter>>,
 }
 
 impl Message {

@@ -124,5 +124,5 @@ pub(crate) const REASON_BYTES_MAX: usize = 1024;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Origin {
     pub(crate) id: MessageId,
-    pub(crate) why: DeadLetter,
+    pub(crate) why: Box<DeadLetter>,
 }

@@ -73,6 +73,14 @@ pub(crate) fn group_in(row: &Bytes) -> Result<Option<&str>, Malformed> {
     Reader::behind(row, HEAD_BYTES).str().map(Some)
 }
 
+/// Where a row was moved from, if it was.
+pub(crate) fn origin_in(row: &Bytes) -> Result<Option<Origin>, Malformed> {
+    if row.get(1).is_none_or(|flags| flags & HAS_ORIGIN == 0) {
+        return Ok(None);
+    }
+    RowContent::read(row).map(|content| content.origin)
+}
+
 /// A row whose times are not filled in yet: made outside the queue's lock, stamped inside.
 pub(crate) struct UnstampedRow(Vec<u8>);
 
@@ -145,7 +153,7 @@ fn read_origin(reader: &mut Reader<'_>) -> Result<Origin, Malformed> {
     let reason = reader.str()?;
     let reason = (!reason.is_empty()).then(|| reason.to_owned());
     let why = DeadLetter { source, receive_count, first_received_at, last_received_at, moved_at, reason };
-    Ok(Origin { id, why })
+    Ok(Origin { id, why: Box::new(why) })
 }
 
 fn write_attributes(out: &mut Vec<u8>, attributes: &MessageAttributes) {
@@ -248,14 +256,14 @@ mod tests {
             message.deduplication_id.clone_from(&trace);
             let origin = why.map(|(source, reason)| Origin {
                 id: MessageId::from_bits(u128::from(sent_at) << 64 | u128::from(queued_at)),
-                why: DeadLetter {
+                why: Box::new(DeadLetter {
                     source,
                     receive_count: 7,
                     first_received_at: Timestamp::from_millis(sent_at),
                     last_received_at: Timestamp::from_millis(queued_at),
                     moved_at: Timestamp::from_millis(visible_from),
                     reason: (!reason.is_empty()).then_some(reason),
-                },
+                }),
             });
             let head = RowHead { sent_at, queued_at, visible_from };
             let row = UnstampedRow::new(&message, origin.as_ref()).stamp(head);

@@ -115,6 +115,14 @@ impl Batch {
         self.slots.push(Slot::PutMeta { key, value });
     }
 
+    /// Stores a meta entry whose value is the two parts, one behind the other.
+    pub(crate) fn put_meta_of(&mut self, key: &[u8], first: &[u8], second: &[u8]) {
+        let key = self.keep(key);
+        let start = self.keep(first).start;
+        let value = start..self.keep(second).end;
+        self.slots.push(Slot::PutMeta { key, value });
+    }
+
     /// Removes a meta entry; see [`Op::DeleteMeta`].
     pub fn delete_meta(&mut self, key: &[u8]) {
         let key = self.keep(key);

@@ -13,10 +13,10 @@ use broker_core::{
 };
 use broker_mem::MemStorage;
 
-use crate::script::{TINY, World};
+use crate::world::{Kind, TINY, World};
 
 /// Polls a future so many times and then drops it.
-struct DropAfter<F> {
+pub(crate) struct DropAfter<F> {
     future: Option<Pin<Box<F>>>,
     polls: usize,
 }
@@ -39,26 +39,32 @@ impl<F: Future> Future for DropAfter<F> {
     }
 }
 
-fn drop_after<F: Future>(polls: usize, future: F) -> DropAfter<F> {
+pub(crate) fn drop_after<F: Future>(polls: usize, future: F) -> DropAfter<F> {
     DropAfter { future: Some(Box::pin(future)), polls }
 }
 
 /// More polls than any operation has awaits: a sweep that gets here does not end.
-const POLLS_MAX: usize = 200;
+pub(crate) const POLLS_MAX: usize = 200;
+
+pub(crate) const START: u64 = 1_000_000;
 
 /// A queue with twelve messages of which the store alone knows, so that every operation has to read and to commit.
-async fn world() -> (Arc<CrashStorage>, World) {
+pub(crate) async fn world_of(kind: Kind) -> (Arc<CrashStorage>, World) {
     let store = Arc::new(CrashStorage::new(Arc::new(MemStorage::new())).can_block(true));
-    let world = World::open(store.clone(), 1_000_000).await.unwrap();
+    let world = World::open(kind, store.clone(), START).await.unwrap();
     for number in 0..12 {
-        world.queue.send(format!("message {number}")).await.unwrap();
+        world.queue.send(world.message(&format!("message-{number}"), number)).await.unwrap();
     }
     drop(world);
-    let world = World::open(store.clone(), 1_000_000).await.unwrap();
+    let world = World::open(kind, store.clone(), START).await.unwrap();
     (store, world)
 }
 
-fn block_on<T>(future: impl Future<Output = T>) -> T {
+async fn world() -> (Arc<CrashStorage>, World) {
+    world_of(Kind::Standard).await
+}
+
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.unwrap().block_on(future)
 }
@@ -83,7 +89,7 @@ fn sweep<T>(
             world.broker.flush().await.unwrap();
             settled("now", done.as_ref(), world.queue.counters().await.unwrap());
             drop(world);
-            let world = World::open(store, 1_000_000).await.unwrap();
+            let world = World::open(Kind::Standard, store, START).await.unwrap();
             settled("after a crash", done.as_ref(), world.queue.counters().await.unwrap());
             done
         });
@@ -141,7 +147,7 @@ fn a_dropped_receive_does_not_count_as_a_delivery() {
             let done = drop_after(polls, world.queue.receive(ReceiveOptions::up_to(5))).await.is_some();
             let got = world.queue.receive(ReceiveOptions::up_to(10)).await.unwrap();
             assert!(done || got.iter().all(|message| message.receive_count == 1), "{got:?}");
-            assert!(done || got[0].text() == Ok("message 0"), "it keeps its place");
+            assert!(done || got[0].text() == Ok("message-0"), "it keeps its place");
             done
         });
         if done {
@@ -199,7 +205,7 @@ fn a_dropped_change_of_settings_has_changed_all_or_none() {
             let done = drop_after(polls, world.queue.set_attributes(change)).await.is_some();
             world.broker.flush().await.unwrap();
             drop(world);
-            let world = World::open(store, 1_000_000).await.unwrap();
+            let world = World::open(Kind::Standard, store, START).await.unwrap();
             let now = world.queue.attributes().await.unwrap();
             let seconds = (now.delay.as_secs(), now.receive_wait_time.as_secs());
             assert!(seconds == (9, 2) || (seconds == (0, 0) && !done), "{seconds:?}");

@@ -4,8 +4,11 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod cancel;
+mod cancel_moves;
 mod failure;
 mod killed;
 mod ledger;
+mod redrive;
 mod script;
 mod sweep;
+mod world;

@@ -1,17 +1,13 @@
 //! A workload that is the same every time: what sweeps run again and again.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::time::Duration;
 
-use broker_core::{
-    Broker, Clock, Entries, Error, LocalQueue, ManualClock, MemoryBounds, ReceiveOptions, SendMessage,
-    storage::Storage,
+use broker_core::{DeadLettered, Entries, Error, LocalQueue, ReceiveOptions};
+
+use crate::{
+    ledger::{Ledger, Receipt},
+    world::{GROUPS, Kind, World},
 };
-
-use crate::ledger::Ledger;
-
-/// Bounds so small that paging, the time index and cold leases are part of every run.
-pub(crate) const TINY: MemoryBounds =
-    MemoryBounds { ready: 3, delayed: 2, staged: 2, staged_bytes: 64, searched: 6 };
 
 /// A small generator of numbers, seeded, so that a script can be run again.
 #[derive(Debug, Clone)]
@@ -31,29 +27,16 @@ impl Dice {
     }
 }
 
-/// A broker with one queue on a store, and the time it lives in.
-pub(crate) struct World {
-    pub(crate) clock: ManualClock,
-    pub(crate) broker: Broker,
-    pub(crate) queue: LocalQueue,
-}
-
-impl World {
-    pub(crate) async fn open(store: Arc<dyn Storage>, millis: u64) -> Result<Self, Error> {
-        let clock = ManualClock::new(millis);
-        let broker = Broker::builder_on(store).clock(clock.clone()).seed(3).memory(TINY).open().await?;
-        let queue = broker.queue("swept").visibility_timeout(Duration::from_secs(10)).await?;
-        Ok(Self { clock, broker, queue })
-    }
-}
-
-const STEPS: usize = 40;
+const STEPS: usize = 50;
 
 /// Runs the script until it ends or the store fails. The ledger knows what was promised until then.
 pub(crate) async fn run(world: &World, seed: u64, ledger: &mut Ledger) -> Result<(), Error> {
     let mut dice = Dice::new(seed);
     for _ in 0..STEPS {
-        step(world, &mut dice, ledger).await?;
+        match (&world.dead, dice.below(4)) {
+            (Some(dead), 0) => dead_step(world, dead, &mut dice, ledger).await?,
+            _ => step(world, &mut dice, ledger).await?,
+        }
         tokio::task::yield_now().await;
     }
     Ok(())
@@ -64,33 +47,40 @@ async fn step(world: &World, dice: &mut Dice, ledger: &mut Ledger) -> Result<(),
     match dice.below(20) {
         0..=4 => {
             let delay = if dice.below(3) == 0 { Some(Duration::from_secs(30)) } else { None };
-            let body = ledger.try_send();
-            let mut message = SendMessage::from(body.clone());
-            message.delay = delay;
-            ledger.sent(body, queue.send(message).await?.id);
+            let mut message = world.message(&ledger.try_send(), dice.below(GROUPS));
+            message.delay = delay.filter(|_| world.kind != Kind::Fifo);
+            let sent = queue.send(message.clone()).await?;
+            ledger.sent(message, sent, world.millis());
         }
         5..=7 => {
-            let bodies: Vec<_> = (0..=dice.below(5)).map(|_| ledger.try_send()).collect();
-            let entries: Entries<_> = bodies.iter().map(|body| SendMessage::from(body.clone())).collect();
-            let sent = queue.send_batch(entries).await?.all()?;
-            bodies.into_iter().zip(sent).for_each(|(body, sent)| ledger.sent(body, sent.id));
+            let count = 1 + dice.below(5);
+            let message = |_| world.message(&ledger.try_send(), dice.below(GROUPS));
+            let messages: Vec<_> = (0..count).map(message).collect();
+            let sent = queue.send_batch(messages.iter().cloned().collect::<Entries<_>>()).await?.all()?;
+            messages
+                .into_iter()
+                .zip(sent)
+                .for_each(|(message, sent)| ledger.sent(message, sent, world.millis()));
         }
         8..=12 => {
-            let got = queue.receive(ReceiveOptions::up_to(1 + dice.below(6))).await?;
-            for message in got {
-                ledger.received(&message);
+            for message in queue.receive(ReceiveOptions::up_to(1 + dice.below(6))).await? {
+                ledger.received(&message, false);
             }
         }
         13..=15 => {
-            if let Some((receipt, id)) = ledger.pick(dice) {
-                ledger.try_delete(id);
-                let deleted = queue.delete(receipt).await?;
-                ledger.deleted(id, deleted);
+            if let Some(receipt) = ledger.pick(dice) {
+                ledger.try_delete(receipt.id);
+                if let Some(deleted) = unless_expired(queue_of(world, receipt).delete(receipt.handle).await)?
+                {
+                    ledger.deleted(receipt, deleted);
+                }
             }
         }
         16 => {
-            if let Some((receipt, _)) = ledger.pick(dice) {
-                queue.change_visibility(receipt, Duration::from_secs(dice.below(2) as u64 * 15)).await?;
+            if let Some(receipt) = ledger.pick(dice) {
+                let timeout = Duration::from_secs(dice.below(2) as u64 * 15);
+                let queue = queue_of(world, receipt);
+                unless_expired(queue.change_visibility(receipt.handle, timeout).await)?;
             }
         }
         17 if dice.below(4) == 0 => {
@@ -103,28 +93,47 @@ async fn step(world: &World, dice: &mut Dice, ledger: &mut Ledger) -> Result<(),
     Ok(())
 }
 
-/// Takes everything out of the queue, each message with its delivery count. Every lease and delay is over by then.
-pub(crate) async fn drain(world: &World) -> BTreeMap<String, (broker_core::MessageId, u32)> {
-    world.clock.advance(Duration::from_secs(13 * 3600));
-    let total = world.queue.counters().await.unwrap();
-    let mut found = BTreeMap::new();
-    loop {
-        let got = world.queue.receive(ReceiveOptions::up_to(10)).await.unwrap();
-        if got.is_empty() {
-            assert_eq!(found.len() as u64, total.total(), "the counters tell what is there");
-            assert_eq!(world.queue.counters().await.unwrap().total(), 0);
-            return found;
+/// What only happens where there is a dead-letter queue.
+async fn dead_step(
+    world: &World,
+    dead: &LocalQueue,
+    dice: &mut Dice,
+    ledger: &mut Ledger,
+) -> Result<(), Error> {
+    match dice.below(6) {
+        0 | 1 => {
+            for message in dead.receive(ReceiveOptions::up_to(1 + dice.below(3))).await? {
+                ledger.received(&message, true);
+            }
         }
-        for message in got {
-            let body = message.text().unwrap().to_owned();
-            let twice = found.insert(body, (message.id, message.receive_count));
-            assert!(twice.is_none(), "a message is stored once");
-            world.queue.delete(message.receipt).await.unwrap();
+        2 | 3 => {
+            if let Some(receipt) = ledger.pick(dice).filter(|receipt| !receipt.in_dead) {
+                let given_up = world.queue.dead_letter(receipt.handle, "a bad message").await;
+                if let Some(DeadLettered::Moved { .. }) = unless_expired(given_up)? {
+                    ledger.given_up(receipt.id);
+                }
+            }
         }
+        4 => {
+            let nth = dice.below(8);
+            if let Some((message, original)) = ledger.duplicates(world.millis()).nth(nth) {
+                assert_eq!(world.queue.send(message).await?, original);
+            }
+        }
+        // Leases end, and what was received too often waits to be moved.
+        _ => world.clock.advance(Duration::from_secs(11)),
     }
+    Ok(())
 }
 
-/// The time of a world's clock in milliseconds.
-pub(crate) fn millis(world: &World) -> u64 {
-    world.clock.now().as_millis()
+fn queue_of(world: &World, receipt: Receipt) -> &LocalQueue {
+    if receipt.in_dead { world.dead.as_ref().expect("it came from there") } else { &world.queue }
+}
+
+/// An expired receipt of a FIFO queue changes nothing.
+fn unless_expired<T>(outcome: Result<T, Error>) -> Result<Option<T>, Error> {
+    match outcome {
+        Err(Error::ReceiptHandleExpired { .. }) => Ok(None),
+        outcome => outcome.map(Some),
+    }
 }

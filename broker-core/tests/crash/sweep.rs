@@ -7,7 +7,8 @@ use broker_mem::MemStorage;
 
 use crate::{
     ledger::Ledger,
-    script::{World, drain, millis, run},
+    script::run,
+    world::{Kind, World},
 };
 
 const START: u64 = 1_000_000;
@@ -21,49 +22,49 @@ fn store(point: CrashPoint, can_block: bool) -> Arc<CrashStorage> {
 }
 
 /// Runs the script on a store that dies at `point`. Returns what it promised and when it died.
-fn run_until(store: &Arc<CrashStorage>, seed: u64) -> (Ledger, u64) {
-    let mut ledger = Ledger::default();
+fn run_until(kind: Kind, store: &Arc<CrashStorage>, seed: u64) -> (Ledger, u64) {
+    let mut ledger = Ledger::new(kind);
     let now = block_on(async {
         // Opening is part of the sweep: the first commits create the store and the queue.
-        let Ok(world) = World::open(store.clone(), START).await else { return START };
+        let Ok(world) = World::open(kind, store.clone(), START).await else { return START };
         let ended = run(&world, seed, &mut ledger).await;
         assert!(ended.is_ok() || store.crashed(), "a script fails only by the crash: {ended:?}");
-        millis(&world)
+        world.millis()
     });
     (ledger, now)
 }
 
 /// Opens what survived, twice, and checks it.
-fn check(store: &CrashStorage, survive: Survive, ledger: &Ledger, now: u64, can_block: bool) {
-    let survivors = store.restart(survive, Arc::new(MemStorage::new())).unwrap().can_block(can_block);
-    let survivors = Arc::new(survivors);
+fn check(kind: Kind, store: &CrashStorage, survive: Survive, ledger: &Ledger, now: u64) {
+    let survivors = Arc::new(store.restart(survive, Arc::new(MemStorage::new())).unwrap());
     block_on(async {
-        let first = World::open(survivors.clone(), now).await.unwrap();
-        let counters = first.queue.counters().await.unwrap();
+        let first = World::open(kind, survivors.clone(), now).await.unwrap();
+        let counters = first.counters().await;
         drop(first);
-        let world = World::open(survivors, now).await.unwrap();
-        assert_eq!(world.queue.counters().await.unwrap(), counters, "opening twice gives the same state");
-        let left = drain(&world).await;
+        let world = World::open(kind, survivors, now).await.unwrap();
+        assert_eq!(world.counters().await, counters, "opening twice gives the same state");
+        ledger.check_duplicates(&world).await;
+        let left = world.drain().await;
         ledger.check(&left, survive == Survive::Kill);
         for body in ["a", "b", "c"] {
-            ledger.check_new(world.queue.send(body).await.unwrap().id);
+            ledger.check_new(world.queue.send(world.message(body, 0)).await.unwrap().id);
         }
     });
 }
 
-fn sweep(seed: u64, can_block: bool) {
+fn sweep(kind: Kind, seed: u64, can_block: bool) {
     let whole = store(CrashPoint::Never, can_block);
-    let (ledger, now) = run_until(&whole, seed);
-    check(&whole, Survive::Kill, &ledger, now, can_block);
+    let (ledger, now) = run_until(kind, &whole, seed);
+    check(kind, &whole, Survive::Kill, &ledger, now);
     let commits = whole.commits();
     assert!(commits > 20, "the script commits often enough to be worth sweeping: {commits}");
     for number in 0..commits {
         for point in [CrashPoint::Before(number), CrashPoint::After(number)] {
             let store = store(point, can_block);
-            let (ledger, now) = run_until(&store, seed);
+            let (ledger, now) = run_until(kind, &store, seed);
             let power_cut = |unsynced| Survive::PowerCut { unsynced };
             for survive in [Survive::Kill, power_cut(0), power_cut(1), power_cut(3)] {
-                check(&store, survive, &ledger, now, can_block);
+                check(kind, &store, survive, &ledger, now);
             }
         }
     }
@@ -72,13 +73,33 @@ fn sweep(seed: u64, can_block: bool) {
 #[test]
 fn no_promise_is_broken_by_a_crash_at_any_commit() {
     for seed in 1..=8 {
-        sweep(seed, false);
+        sweep(Kind::Standard, seed, false);
     }
 }
 
 #[test]
 fn no_promise_is_broken_by_a_crash_at_any_commit_of_a_store_that_blocks() {
     for seed in 11..=13 {
-        sweep(seed, true);
+        sweep(Kind::Standard, seed, true);
+    }
+}
+
+#[test]
+fn a_dead_letter_is_in_one_queue_whatever_the_crash() {
+    for seed in 21..=28 {
+        sweep(Kind::DeadLetters, seed, false);
+    }
+    for seed in 31..=33 {
+        sweep(Kind::DeadLetters, seed, true);
+    }
+}
+
+#[test]
+fn groups_and_dead_letters_of_a_fifo_queue_outlive_a_crash_at_any_commit() {
+    for seed in 41..=48 {
+        sweep(Kind::Fifo, seed, false);
+    }
+    for seed in 51..=53 {
+        sweep(Kind::Fifo, seed, true);
     }
 }

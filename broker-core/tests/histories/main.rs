@@ -10,6 +10,7 @@ mod driver;
 mod found;
 mod grounds;
 mod model;
+mod pairs;
 
 use broker_core::MemoryBounds;
 use driver::{Run, Step, TINY, step};
@@ -28,8 +29,11 @@ fn on_sled(steps: &[Step], bounds: MemoryBounds) {
     block_on(async { Run::new(Sled::new(), bounds).await.run(steps).await });
 }
 
+/// So many cases, unless `PROPTEST_CASES` asks for another number.
 fn cases(cases: u32) -> ProptestConfig {
-    ProptestConfig { cases, max_shrink_iters: 20_000, ..ProptestConfig::default() }
+    let default = ProptestConfig::default();
+    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { default.cases } else { cases };
+    ProptestConfig { cases, max_shrink_iters: 20_000, ..default }
 }
 
 proptest! {

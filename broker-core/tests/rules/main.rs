@@ -1,4 +1,5 @@
-//! The numbered rules of standard queues as tests, Q1 to Q79, and the invariants of queues, which have a leading I.
+//! The numbered rules of queues as tests, those of standard queues with a leading Q, those of FIFO queues with an F, and
+//! the invariants of both, which have an I before that.
 //!
 //! Each test names the rules that it proves; `docs/CONFORMANCE.md` has the way back. A scenario listed in
 //! `everywhere!` runs three times: in memory with commits inline, in memory behind a store that can block, and on
@@ -37,9 +38,11 @@ macro_rules! everywhere {
     )*};
 }
 
+mod fifo_support;
 mod support;
 
 mod api;
+mod attempts;
 mod attributes;
 mod batches;
 mod bounds;
@@ -47,14 +50,28 @@ mod cancel;
 mod create;
 mod damage;
 mod dead_letters;
+mod dedup_memory;
+mod deduplication;
+mod explain;
+mod fair_queues;
 mod far_delays;
+mod far_groups;
+mod fifo_cancel;
+mod fifo_create;
+mod fifo_delay;
+mod fifo_send;
+mod fifo_settle;
+mod fifo_waits;
 mod giving_up;
+mod groups;
 mod limits;
+mod long_groups;
 mod long_poll;
 mod message_attributes;
 mod move_backlogs;
 mod moved_messages;
 mod moves;
+mod peek;
 mod purge_delete;
 mod put_out;
 mod receipts;
@@ -63,5 +80,7 @@ mod redrive_policies;
 mod retention;
 mod send;
 mod settle;
+mod stats;
 mod tags_list;
 mod waiters;
+mod why_empty;

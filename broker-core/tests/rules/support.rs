@@ -3,8 +3,8 @@
 use std::{fmt::Debug, future::Future, sync::Arc, time::Duration};
 
 use broker_core::{
-    Broker, Certainty, Error, Limits, LocalQueue, MemoryBounds, Message, QueueCounters, ReceiveOptions,
-    Result, TokioClock,
+    Broker, Certainty, Clock, Error, Limits, LocalQueue, MemoryBounds, Message, QueueCounters,
+    ReceiveOptions, Result, Timestamp, TokioClock,
     storage::{Durability, Storage, faults::SlowStorage},
 };
 use broker_mem::MemStorage;
@@ -54,6 +54,16 @@ impl World {
         Self { limits, ..self }
     }
 
+    /// The same world with so little memory that nearly everything waits in storage.
+    pub(crate) fn with_little_memory(self) -> Self {
+        self.bounds(MemoryBounds { ready: 2, delayed: 1, staged: 4, staged_bytes: 512, searched: 40 })
+    }
+
+    /// The time of its brokers.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// The same world with other bounds of memory.
     pub(crate) fn bounds(self, bounds: MemoryBounds) -> Self {
         Self { bounds, ..self }
@@ -97,6 +107,11 @@ pub(crate) const fn secs(seconds: u64) -> Duration {
 
 pub(crate) const fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
+}
+
+/// So much later.
+pub(crate) fn later(time: Timestamp, seconds: u64) -> Timestamp {
+    Timestamp::from_millis(time.as_millis() + 1_000 * seconds)
 }
 
 /// Moves virtual time.

@@ -1,5 +1,5 @@
-//! Every rule of a standard queue has a row in `docs/CONFORMANCE.md`, which names tests that exist, or says why there
-//! are none.
+//! Every rule of standard and of FIFO queues has a row in `docs/CONFORMANCE.md`, which names tests that exist, or says
+//! why there are none.
 
 use std::{collections::HashSet, fs, ops::RangeInclusive};
 
@@ -8,23 +8,33 @@ use crate::{
     source::{Source, functions, is_rust, root, sources},
 };
 
-/// The numbers of the rules: they have gaps.
-const RULES: [RangeInclusive<u32>; 8] =
-    [1..=11, 20..=27, 30..=36, 40..=46, 50..=61, 70..=78, 80..=90, 100..=105];
+/// The letters of the rules and their numbers, which have gaps.
+const RULES: [(char, &[RangeInclusive<u32>]); 2] = [
+    ('Q', &[1..=11, 20..=27, 30..=36, 40..=46, 50..=61, 70..=78, 80..=90, 100..=105]),
+    ('F', &[1..=3, 10..=15, 20..=26, 30..=44, 50..=54]),
+];
 
 /// A row without a test explains itself in at least so many characters.
 const REASON_CHARS_MIN: usize = 12;
 
-/// The rows of rules in the table: the rule's name, and the cells behind it.
-fn rows(table: &str) -> Vec<(String, String)> {
+/// The names of all rules.
+fn rules() -> impl Iterator<Item = String> {
+    let numbered = |(letter, ranges): (char, &'static [RangeInclusive<u32>])| {
+        ranges.iter().cloned().flatten().map(move |number| format!("{letter}{number}"))
+    };
+    RULES.into_iter().flat_map(numbered)
+}
+
+/// The rows of rules in the tables: the rule's name, and the cells behind it.
+fn rows(tables: &str) -> Vec<(String, String)> {
     let row = |line: &str| {
         let (rule, cells) = line.strip_prefix('|')?.split_once('|')?;
         let rule = rule.trim().trim_matches('*');
-        let number = rule.strip_prefix('Q')?;
+        let number = RULES.iter().find_map(|(letter, _)| rule.strip_prefix(*letter))?;
         number.parse::<u32>().ok()?;
         Some((rule.to_owned(), cells.to_owned()))
     };
-    table.lines().filter_map(row).collect()
+    tables.lines().filter_map(row).collect()
 }
 
 /// What looks like the name of a test: `file.rs::test`.
@@ -38,8 +48,7 @@ fn every_rule_has_a_row_that_names_its_tests() {
     let table = fs::read_to_string(root().join("docs/CONFORMANCE.md")).expect("docs/CONFORMANCE.md is there");
     let rows = rows(&table);
     let mut complaints = Vec::new();
-    for number in RULES.into_iter().flatten() {
-        let rule = format!("Q{number}");
+    for rule in rules() {
         if rows.iter().filter(|(name, _)| *name == rule).count() != 1 {
             complaints.push(format!("{rule} has no row of its own"));
         }
@@ -70,9 +79,19 @@ fn every_rule_has_a_row_that_names_its_tests() {
 
 #[test]
 fn rows_and_tests_are_found_in_a_table() {
-    let table = "| rule | what |\n|---|---|\n| Q7 | it does | `send.rs::a_b`, rules/x.rs::c_d |\n| **Q8** | | not yet |";
+    let table = "| rule | what |\n|---|---|\n| Q7 | it does | `send.rs::a_b`, rules/x.rs::c_d |\n| **F8** | | not yet |";
     let rows = rows(table);
     assert_eq!(rows[0].0, "Q7");
     assert_eq!(named_tests(&rows[0].1), [("send.rs", "a_b"), ("rules/x.rs", "c_d")]);
-    assert_eq!(rows[1].0, "Q8");
+    assert_eq!(rows[1].0, "F8");
+}
+
+#[test]
+fn rules_of_both_kinds_are_looked_for() {
+    let rules: HashSet<String> = rules().collect();
+    for (rule, exists) in
+        [("Q1", true), ("Q105", true), ("F1", true), ("F39", true), ("F54", true), ("F4", false)]
+    {
+        assert_eq!(rules.contains(rule), exists, "{rule}");
+    }
 }

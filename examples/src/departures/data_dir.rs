@@ -20,7 +20,7 @@ use anyhow::{Context as _, Result, bail};
 use super::input::Identity;
 
 /// What the marker begins with: program and version of the layout.
-const MARKER_TITLE: &str = "broker example departures, layout 1";
+const MARKER_TITLE: &str = "broker example departures, layout 2";
 
 /// What may be there before the marker is: leftovers of a start that was killed early.
 const BEFORE_MARKER: [&str; 4] = ["lock", "departures.new", "stdin.csv", "stdin.csv.new"];
@@ -104,7 +104,10 @@ impl DataDir {
                     self.path.display(),
                     other.trim()
                 ),
-                None => bail!("{} is not a marker that this version reads", marker.display()),
+                None => bail!(
+                    "{} is not a marker that this version reads: give another --data-dir, or --fresh to start over",
+                    marker.display()
+                ),
             },
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 self.create("departures", |file| file.write_all(wanted.as_bytes()))

@@ -10,8 +10,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use flate2::bufread::MultiGzDecoder;
 
-/// The data that the program ships.
-static SHIPPED: &[u8] = include_bytes!("../../data/flights-2013-01.csv.gz");
+use crate::flights::SHIPPED;
 
 /// The first bytes of a gzipped file.
 const GZIP: &[u8] = &[0x1f, 0x8b];

@@ -21,7 +21,7 @@ use super::{row::Departure, tally::Tally};
 pub(super) enum Record {
     /// What a row came to.
     Row { row: u64, departure: Departure },
-    /// The row did not parse, and is in the queue of rejected rows.
+    /// The row did not parse: the redrive policy of the queue sets it aside.
     Rejected { row: u64 },
     /// The broker has acknowledged every row below this one.
     Sent { below: u64 },

@@ -31,6 +31,10 @@ pub(super) struct Run {
     pub(super) repeats: u64,
     /// Copies that were in the queue at the end.
     pub(super) left_over: u64,
+    /// Dead letters that were moved back.
+    pub(super) moved_back: u64,
+    /// Some of the dead letters, in words.
+    pub(super) dead_letters: Vec<String>,
     pub(super) departures: QueueCounters,
     pub(super) rejected: QueueCounters,
 }
@@ -43,6 +47,12 @@ impl Report<'_> {
         writeln!(out, "rows that did not parse: {rejected} (kept in departures-rejected: {kept})")?;
         if kept > rejected {
             writeln!(out, "  {} of those kept are copies, set aside again after a crash", kept - rejected)?;
+        }
+        for dead_letter in &run.dead_letters {
+            writeln!(out, "  {dead_letter}")?;
+        }
+        if run.moved_back > 0 {
+            writeln!(out, "  moved back, because rows were missing: {}", run.moved_back)?;
         }
         writeln!(out)?;
         let (workers, seconds) = (run.workers, run.elapsed.as_secs_f64());

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use broker_core::{BodyRule, Broker, Limits, LocalQueue};
 use broker_sled::SledStorage;
 use parking_lot::Mutex;
@@ -23,6 +23,7 @@ use super::{
     options::Options,
     produce,
     progress::Progress,
+    rejected::{self, DELIVERIES_MAX, DEPARTURES, REJECTED},
     report::{Report, Run},
     row::Columns,
     tally::{Tally, Totals},
@@ -58,7 +59,7 @@ pub(super) struct Shared {
     pub(super) progress: Progress,
     /// Whether the producer is through.
     pub(super) all_sent: AtomicBool,
-    /// Becomes true when every row has its result.
+    /// Becomes true when every row has its result, or the queue can bring no more.
     pub(super) finished: watch::Sender<bool>,
     pub(super) sent: AtomicU64,
     pub(super) received: AtomicU64,
@@ -101,10 +102,12 @@ pub async fn run(options: &Options) -> Result<Verdict> {
     let before = shared.tally.lock().done_count();
     writeln!(out, "input: {} ({}), {before} rows done before", input.name(), survey.identity)?;
     let begin = Instant::now();
-    let sending = work(options, &shared, &input, survey.identity.rows).await?;
+    let producer = produce::send_all(shared.clone(), input.clone(), survey.identity.rows);
+    let sending = work(options, &shared, Some(producer)).await?;
+    let moved_back = recover(options, &shared, &broker).await?;
+    let left_over = consume::drain(&shared).await?;
     let elapsed = begin.elapsed();
     shared.progress.finish();
-    let left_over = discard_copies(&shared.departures).await?;
 
     let tally = shared.tally.lock().clone();
     let run = Run {
@@ -117,6 +120,8 @@ pub async fn run(options: &Options) -> Result<Verdict> {
         redelivered: shared.redelivered.load(Ordering::Relaxed),
         repeats: tally.repeats,
         left_over,
+        moved_back,
+        dead_letters: rejected::describe(&shared.rejected, &columns).await?,
         departures: shared.departures.counters().await?,
         rejected: shared.rejected.counters().await?,
     };
@@ -150,9 +155,11 @@ async fn open_shared(
     dir.sync().context("syncing the data directory")?;
     let progress = Progress::new(options.progress, rows, tally.done_count());
     progress.line(0, tally.done_count());
+    // First, because the policy of the other names it.
+    let rejected = queue(REJECTED).await?;
     Ok(Shared {
-        departures: queue("departures").await?,
-        rejected: queue("departures-rejected").await?,
+        departures: queue(DEPARTURES).dead_letter(REJECTED, DELIVERIES_MAX).await?,
+        rejected,
         columns,
         journal,
         finished: watch::Sender::new(tally.is_complete()),
@@ -165,12 +172,17 @@ async fn open_shared(
     })
 }
 
-/// Runs producer and workers until every row has its result, or one of them fails. Returns how long the sending took.
-async fn work(options: &Options, shared: &Arc<Shared>, input: &Input, rows: u64) -> Result<Duration> {
+/// Runs workers, and a producer if there is one, until every row has its result, the queue can bring no more, or one of
+/// them fails. Returns how long the sending took.
+async fn work<P>(options: &Options, shared: &Arc<Shared>, producer: Option<P>) -> Result<Duration>
+where
+    P: Future<Output = Result<()>> + Send + 'static,
+{
     let mut tasks = JoinSet::new();
     let begin = Instant::now();
-    let producer = produce::send_all(shared.clone(), input.clone(), rows);
-    tasks.spawn(async move { producer.await.map(|()| Some(begin.elapsed())) });
+    if let Some(producer) = producer {
+        tasks.spawn(async move { producer.await.map(|()| Some(begin.elapsed())) });
+    }
     for _ in 0..options.workers {
         let worker = consume::work(shared.clone());
         tasks.spawn(async move { worker.await.map(|()| None) });
@@ -185,14 +197,24 @@ async fn work(options: &Options, shared: &Arc<Shared>, input: &Input, rows: u64)
     Ok(sending)
 }
 
-/// When every row has its result, what is still in the queue are copies: rows sent again after a crash, or journalled
-/// and not deleted before one. Returns how many there were.
-async fn discard_copies(departures: &LocalQueue) -> Result<u64> {
-    let left_over = departures.counters().await?.total();
-    if left_over > 0 {
-        departures.purge().await?;
+/// When rows are missing although all were sent and the queue is empty, they may be among the dead letters: these are
+/// brought back, once. Returns how many there were.
+async fn recover(options: &Options, shared: &Arc<Shared>, broker: &Broker) -> Result<u64> {
+    if shared.tally.lock().is_complete() {
+        return Ok(0);
     }
-    Ok(left_over)
+    let mut moved = 0;
+    if shared.rejected.counters().await?.total() > 0 {
+        moved = rejected::bring_back(broker).await?;
+        shared.finished.send_replace(false);
+        work(options, shared, None::<std::future::Ready<Result<()>>>).await?;
+    }
+    let tally = shared.tally.lock();
+    if !tally.is_complete() {
+        let done = tally.done_count();
+        bail!("rows were lost: all were sent, {done} have a result, and the queue is empty");
+    }
+    Ok(moved)
 }
 
 /// Adds the input up without any queue and compares.

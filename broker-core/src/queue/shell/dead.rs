@@ -17,7 +17,7 @@ use crate::{
         options::{DeadLettered, Deleted, ReceiveOptions},
         redrive::{DeadLetter, Origin, REASON_BYTES_MAX},
         row::{RowContent, UnstampedRow},
-        state::SpentRule,
+        state::{Spent, SpentRule},
     },
     storage::{Durability, Storage, StorageError},
 };
@@ -66,8 +66,9 @@ impl LocalQueue {
                 let look = cell.look(op, options, Some(&mut rule))?;
                 let SpentRule::TakeOut { taken, .. } = rule else { return Ok(SpentLook::Done(look)) };
                 let moved = taken.len();
-                for spent in taken {
-                    cell.put_dead(spent.seq, &spent.lease, spent.content, None, other);
+                for Spent { seq, lease, content } in taken {
+                    let receives = cell.put_dead(seq, &lease, content, None, other);
+                    op.state.note_moved(seq, &target.name, receives, op.now);
                 }
                 Ok(match look {
                     Look::Leased(_, leased) if leased.is_empty() && moved > 0 => SpentLook::OnlyMoved,
@@ -141,7 +142,8 @@ impl LocalQueue {
                     return Ok(None);
                 };
                 let Some(lease) = op.state.give_up(place, op.now, op.batch) else { return Ok(None) };
-                cell.put_dead(place.seq, &lease, content, Some(reason.clone()), other);
+                let receives = cell.put_dead(place.seq, &lease, content, Some(reason.clone()), other);
+                op.state.note_moved(place.seq, &target.name, receives, op.now);
                 Ok(Some(DeadLettered::Moved { queue: target.name.clone() }))
             };
             match cell.operate_both(&target, durability, step) {
@@ -167,7 +169,8 @@ impl From<Deleted> for DeadLettered {
 }
 
 impl QueueCell {
-    /// Adds a message that was taken out of this queue to its dead-letter queue: with its id, and why.
+    /// Adds a message that was taken out of this queue to its dead-letter queue: with its id, and why. Returns how often it
+    /// was received.
     fn put_dead(
         &self,
         seq: u64,
@@ -175,7 +178,7 @@ impl QueueCell {
         content: RowContent,
         reason: Option<String>,
         target: &mut Operation<'_>,
-    ) {
+    ) -> u32 {
         let (message, origin) = content.into_message();
         let before = origin.as_ref().map_or(0, |origin| origin.why.receive_count);
         let first_received_at = Timestamp::from_millis(lease.first_received_at);
@@ -189,9 +192,12 @@ impl QueueCell {
             moved_at: Timestamp::from_millis(target.now),
             reason,
         };
+        let receives = why.receive_count;
         let id = origin.map_or_else(|| MessageId::new(self.engine.seed, self.id, seq), |origin| origin.id);
-        let row = UnstampedRow::new(&message, Some(&Origin { id, why }));
+        let row = UnstampedRow::new(&message, Some(&Origin { id, why: Box::new(why) }));
         let group = message.group_id.as_deref();
-        target.state.append_moved(lease.sent_at, target.now, group, row, target.batch);
+        let moved = target.state.append_moved(lease.sent_at, target.now, group, row, target.batch);
+        target.state.note_arrived(id, moved);
+        receives
     }
 }

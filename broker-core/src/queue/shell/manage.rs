@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{LocalQueue, Operation};
+use super::{LocalQueue, Operation, QueueCell};
 use crate::{
     catalog::Definition,
     clock::{Timestamp, millis},
@@ -22,8 +22,8 @@ use crate::{
 /// What a look at the queue came to.
 enum Look<T> {
     Done(T),
-    /// Something must be read first.
-    PageIn,
+    /// This must be read first.
+    PageIn(Want),
     /// It must be found out first where the delayed messages begin.
     Search(DelaySearch),
 }
@@ -64,66 +64,32 @@ impl LocalQueue {
 
     /// How many messages there are, at this moment. Cancel safe.
     pub async fn counters(&self) -> Result<QueueCounters> {
-        self.describe(|op, delayed_from| op.state.counters(delayed_from)).await
+        self.cell.describe(&[Want::First], |op, delayed_from| op.state.counters(delayed_from)).await
     }
 
     /// The queue's settings, times, tags and counters. Cancel safe.
     pub async fn attributes(&self) -> Result<QueueAttributes> {
-        self.describe(|op, delayed_from| {
-            let settings = &op.state.settings;
-            QueueAttributes {
-                name: self.cell.name.clone(),
-                visibility_timeout: Duration::from_millis(settings.visibility_timeout_ms),
-                delay: Duration::from_millis(settings.delay_ms),
-                retention: Duration::from_millis(settings.retention_ms),
-                max_message_size: settings.max_message_size,
-                receive_wait_time: Duration::from_millis(settings.receive_wait_time_ms),
-                durability: settings.durability.into(),
-                created_at: Timestamp::from_millis(op.description.created_at),
-                last_modified_at: Timestamp::from_millis(op.description.last_modified_at),
-                tags: op.description.tags.clone(),
-                counters: op.state.counters(delayed_from),
-                redrive_policy: settings.redrive_policy.clone(),
-                redrive_allow_policy: settings.redrive_allow_policy.clone(),
-                fifo: settings.fifo.map(Into::into),
-            }
-        })
-        .await
-    }
-
-    /// Looks at the queue once all that has expired by now is gone. Tells also from which sequence on the delay of a
-    /// FIFO queue has not ended, if from any.
-    pub(super) async fn describe<T>(&self, look: impl Fn(&mut Operation<'_>, Option<u64>) -> T) -> Result<T> {
-        let pipeline = &self.cell.engine.pipeline;
-        let mut found = None;
-        loop {
-            let (done, ticket) = self.cell.operate(Durability::Buffered, None, |op| {
-                if !op.page_in_here(&self.cell, Want::First)? {
-                    return Ok(Look::PageIn);
+        self.cell
+            .describe(&[Want::First], |op, delayed_from| {
+                let settings = &op.state.settings;
+                QueueAttributes {
+                    name: self.cell.name.clone(),
+                    visibility_timeout: Duration::from_millis(settings.visibility_timeout_ms),
+                    delay: Duration::from_millis(settings.delay_ms),
+                    retention: Duration::from_millis(settings.retention_ms),
+                    max_message_size: settings.max_message_size,
+                    receive_wait_time: Duration::from_millis(settings.receive_wait_time_ms),
+                    durability: settings.durability.into(),
+                    created_at: Timestamp::from_millis(op.description.created_at),
+                    last_modified_at: Timestamp::from_millis(op.description.last_modified_at),
+                    tags: op.description.tags.clone(),
+                    counters: op.state.counters(delayed_from),
+                    redrive_policy: settings.redrive_policy.clone(),
+                    redrive_allow_policy: settings.redrive_allow_policy.clone(),
+                    fifo: settings.fifo.map(Into::into),
                 }
-                let delayed_from = match op.state.delayed_from(op.now) {
-                    DelayedFrom::Known(from) => from,
-                    DelayedFrom::Search(search) if !pipeline.profile().can_block => {
-                        Some(pipeline.with_store(|store| search.run(store))?)
-                    }
-                    DelayedFrom::Search(search) => match found {
-                        Some(found) => found,
-                        None => return Ok(Look::Search(search)),
-                    },
-                };
-                Ok(Look::Done(look(op, delayed_from)))
-            })?;
-            match done {
-                Look::Done(done) => {
-                    ticket.wait().await?;
-                    return Ok(done);
-                }
-                Look::PageIn => self.cell.page_in(Want::First).await?,
-                Look::Search(search) => {
-                    found = Some(Some(pipeline.read(move |store| search.run(store)).await?));
-                }
-            }
-        }
+            })
+            .await
     }
 
     /// Changes settings; they apply at once. Cancel safe in this sense: a dropped call has changed all or none.
@@ -185,5 +151,48 @@ impl LocalQueue {
             Ok(())
         })?;
         ticket.wait().await
+    }
+}
+
+impl QueueCell {
+    /// Looks at the queue once what is wanted is in memory. Tells also from which sequence on the delay of a
+    /// FIFO queue has not ended, if from any.
+    pub(super) async fn describe<T>(
+        &self,
+        wants: &[Want],
+        look: impl Fn(&mut Operation<'_>, Option<u64>) -> T,
+    ) -> Result<T> {
+        let pipeline = &self.engine.pipeline;
+        let mut found = None;
+        loop {
+            let (done, ticket) = self.operate(Durability::Buffered, None, |op| {
+                for want in wants {
+                    if !op.page_in_here(self, *want)? {
+                        return Ok(Look::PageIn(*want));
+                    }
+                }
+                let delayed_from = match op.state.delayed_from(op.now) {
+                    DelayedFrom::Known(from) => from,
+                    DelayedFrom::Search(search) if !pipeline.profile().can_block => {
+                        Some(pipeline.with_store(|store| search.run(store))?)
+                    }
+                    DelayedFrom::Search(search) => match found {
+                        Some(found) => found,
+                        None => return Ok(Look::Search(search)),
+                    },
+                };
+                Ok(Look::Done(look(op, delayed_from)))
+            })?;
+            match done {
+                Look::Done(done) => {
+                    ticket.wait().await?;
+                    return Ok(done);
+                }
+                Look::PageIn(want) => self.page_in(want).await?,
+                Look::Search(search) => {
+                    found = Some(Some(pipeline.read(move |store| search.run(store)).await?));
+                }
+            }
+        }
     }
 }

@@ -2,19 +2,23 @@
 //! answer when that is committed.
 
 mod dead;
+mod duplicate;
+mod inside;
 mod manage;
 mod operation;
+mod peek;
 mod receive;
 mod send;
 mod settle;
 mod wait;
+mod watch;
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use parking_lot::Mutex;
 
 pub(crate) use self::operation::Operation;
-use self::wait::Waiters;
+use self::{wait::Waiters, watch::Watched};
 use super::{
     settings::{DeduplicationScope, Settings},
     state::{Leftover, QueueState, Want},
@@ -71,6 +75,8 @@ pub(crate) struct Inner {
     batch: Batch,
     /// What page reads must wait for before they see what the state has put out of memory.
     fence: Ticket,
+    /// Who wants to know of changes, if somebody does.
+    watched: Option<Watched>,
 }
 
 /// What users note about a queue; the state does not need it.
@@ -99,6 +105,7 @@ impl QueueCell {
                 moves: Moves::default(),
                 batch: Batch::new(),
                 fence: Ticket::default(),
+                watched: None,
             }),
             waiters: Waiters::default(),
             paging: tokio::sync::Mutex::new(()),
@@ -141,6 +148,7 @@ impl QueueCell {
             reclaim::note(leftover, batch);
             let ticket = self.engine.pipeline.submit(batch, Durability::Synced, None)?;
             inner.state.deleted = true;
+            inner.watched = None;
             (leftover, ticket)
         };
         self.waiters.wake_all();

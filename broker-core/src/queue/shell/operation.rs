@@ -60,7 +60,7 @@ impl<'a> Turn<'a> {
 
     /// Notes what became of the step, and tells those who wait for this queue.
     fn end(mut self, written: Option<&Ticket>) {
-        let Inner { state, fence, .. } = &mut *self.inner;
+        let Inner { state, fence, watched, .. } = &mut *self.inner;
         if let Some(ticket) = written {
             state.submitted(ticket.number());
             if state.take_fence() {
@@ -75,6 +75,9 @@ impl<'a> Turn<'a> {
         let next = state.next_event();
         if next.is_some_and(|next| self.armed.is_none_or(|armed| next < armed)) {
             waiters.event_came_closer();
+        }
+        if watched.as_mut().is_some_and(|watched| !watched.note(state)) {
+            *watched = None;
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::{LocalQueue, Operation, QueueCell};
@@ -13,7 +12,6 @@ use crate::{
     queue::{
         check,
         entries::{Entries, EntryId, Outcomes},
-        fetch::damaged_key,
         message::{SendMessage, Sent},
         row::{ORIGIN_BYTES_MAX, UnstampedRow},
         settings::DeduplicationScope,
@@ -153,7 +151,7 @@ impl LocalQueue {
             while let Err((partition, ids)) = step {
                 let find = move |store: &dyn Storage| {
                     let find = |(mut id, generations): (ScopedId, Vec<u64>)| {
-                        let found = find_original(store, partition, &mut id, &generations)?;
+                        let found = Original::find(store, partition, &mut id, &generations)?;
                         Ok((id, (generations, found)))
                     };
                     ids.into_iter().map(find).collect::<Result<LookedUp, StorageError>>()
@@ -168,31 +166,19 @@ impl LocalQueue {
     }
 }
 
+pub(super) fn no_deduplication_id() -> Error {
+    let reason = "must be given, or the queue must have content-based deduplication";
+    Error::invalid("deduplication_id", "missing", reason)
+}
+
 /// Lower-case hex of the body's SHA-256 (rule F11).
-fn content_id(body: &[u8]) -> String {
+pub(super) fn content_id(body: &[u8]) -> String {
     use std::fmt::Write;
     let mut id = String::with_capacity(64);
     for byte in Sha256::digest(body) {
         let _ = write!(id, "{byte:02x}");
     }
     id
-}
-
-/// The message that an id was accepted with last, if it is stored in one of these generations.
-fn find_original(
-    store: &dyn Storage,
-    partition: u64,
-    id: &mut ScopedId,
-    generations: &[u64],
-) -> Result<Option<Original>, StorageError> {
-    for generation in generations.iter().rev() {
-        let key = id.key(partition, *generation);
-        if let Some(value) = store.meta(key)? {
-            let damaged = |what| damaged_key(&Bytes::copy_from_slice(key), what);
-            return Original::decode(&value).map(Some).map_err(damaged);
-        }
-    }
-    Ok(None)
 }
 
 impl QueueCell {
@@ -209,8 +195,7 @@ impl QueueCell {
             let entries = prepared.as_ref().map_or(&[][..], Vec::as_slice);
             let passed = || entries.iter().filter_map(|(_, prepared)| prepared.as_ref().ok());
             if !fifo.content_based_deduplication && passed().any(|prepared| prepared.id_computed) {
-                let reason = "must be given, or the queue must have content-based deduplication";
-                return Err(Error::invalid("deduplication_id", "missing", reason));
+                return Err(no_deduplication_id());
             }
             let ids = passed().filter_map(|prepared| prepared.id.as_ref());
             let missing = self.missing(ids, looked_up, op);
@@ -265,7 +250,7 @@ impl QueueCell {
                 let partition = op.state.partition();
                 self.engine
                     .pipeline
-                    .with_store(|store| find_original(store, partition, &mut id, &generations))?
+                    .with_store(|store| Original::find(store, partition, &mut id, &generations))?
             }
         };
         if let Some(original) = known.filter(|original| original.forgotten_at() > op.now) {

@@ -40,7 +40,7 @@ impl QueueState {
         let again = |(seq, lease): (u64, Lease)| {
             let lease = Lease { visible_at: now.saturating_add(timeout_ms), ..lease };
             let Live { group, .. } = self.take_live(seq).expect("what can be repeated is in flight");
-            batch.put_meta(&keys::hot(self.partition, seq), &lease.encode(self.group_name(group)));
+            lease.put(&keys::hot(self.partition, seq), self.group_name(group), batch);
             self.put_live(seq, lease, Phase::InFlight, group);
             Leased { seq, lease, row: None }
         };

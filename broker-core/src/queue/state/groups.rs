@@ -4,6 +4,8 @@
 //! that can deliver take turns (F33). On a standard queue a group is a tenant of a fair queue: its messages are received
 //! in the order of sending among all others, unless the tenant is noisy (Q101).
 
+mod look;
+
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     num::NonZeroU32,
@@ -32,6 +34,8 @@ struct Group {
     in_flight: usize,
     /// Its key among the turns, if it can deliver and is not noisy.
     turn: Option<u64>,
+    /// FIFO: it has visible messages and can deliver none.
+    blocked: bool,
     /// Whether it is among the emptied groups.
     emptied: bool,
     tenant: Tenant,
@@ -46,11 +50,11 @@ pub(super) struct Groups {
     free: Vec<GroupSlot>,
     /// Groups that have lost their last message and may have got another since.
     emptied: VecDeque<GroupSlot>,
-    /// Groups that have messages.
-    occupied: usize,
     /// FIFO: in the order of becoming able to deliver. Standard: by the first visible message.
     turns: BTreeMap<u64, GroupSlot>,
     turns_given: u64,
+    /// How many groups are blocked.
+    blocked: usize,
     noisy: Vec<GroupSlot>,
     pub(super) fairness: Fairness,
 }
@@ -63,9 +67,9 @@ impl Groups {
             slots: Vec::new(),
             free: Vec::new(),
             emptied: VecDeque::new(),
-            occupied: 0,
             turns: BTreeMap::new(),
             turns_given: 0,
+            blocked: 0,
             noisy: Vec::new(),
             fairness: Fairness::default(),
         }
@@ -83,6 +87,7 @@ impl Groups {
             hidden: Ordered::default(),
             in_flight: 0,
             turn: None,
+            blocked: false,
             emptied: true,
             tenant: Tenant::default(),
         };
@@ -99,22 +104,15 @@ impl Groups {
         slot
     }
 
-    pub(super) fn name(&self, slot: GroupSlot) -> &str {
-        &self.slots[at(slot)].name
-    }
-
     /// Adds a message that can be received.
     pub(super) fn show(&mut self, slot: GroupSlot, seq: u64) {
-        let group = &mut self.slots[at(slot)];
-        self.occupied += usize::from(group.is_empty());
-        group.visible.insert(seq);
+        self.slots[at(slot)].visible.insert(seq);
         self.refresh(slot);
     }
 
     /// Adds a message that is in flight or delayed.
     pub(super) fn hide(&mut self, slot: GroupSlot, seq: u64, in_flight: bool) {
         let group = &mut self.slots[at(slot)];
-        self.occupied += usize::from(group.is_empty());
         group.hidden.insert(seq);
         group.in_flight += usize::from(in_flight);
         self.refresh(slot);
@@ -151,11 +149,8 @@ impl Groups {
 
     fn note_emptied(&mut self, slot: GroupSlot) {
         let group = &mut self.slots[at(slot)];
-        if group.is_empty() {
-            self.occupied -= 1;
-            if !std::mem::replace(&mut group.emptied, true) {
-                self.emptied.push_back(slot);
-            }
+        if group.is_empty() && !std::mem::replace(&mut group.emptied, true) {
+            self.emptied.push_back(slot);
         }
     }
 
@@ -174,21 +169,6 @@ impl Groups {
                 self.free.push(slot);
             }
         }
-    }
-
-    /// FIFO: how many groups have messages in memory and can deliver none.
-    pub(super) fn blocked(&self) -> usize {
-        if self.fifo { self.occupied - self.turns.len() } else { 0 }
-    }
-
-    /// FIFO: the group's first message in memory that is in flight.
-    pub(super) fn blocker(&self, name: &str) -> Option<u64> {
-        self.slots[at(*self.by_name.get(name)?)].hidden.first()
-    }
-
-    /// Whether some group can deliver.
-    pub(super) fn can_deliver(&self) -> bool {
-        !self.turns.is_empty() || self.noisy.iter().any(|slot| !self.slots[at(*slot)].visible.is_empty())
     }
 
     /// How many messages the groups can deliver, those of noisy tenants left out; does not count beyond `enough`.
@@ -281,6 +261,10 @@ impl Groups {
         } else {
             group.visible.first().filter(|_| !group.tenant.noisy)
         };
+        let blocked = self.fifo && turn.is_none() && !group.visible.is_empty();
+        if blocked != std::mem::replace(&mut group.blocked, blocked) {
+            self.blocked = if blocked { self.blocked + 1 } else { self.blocked - 1 };
+        }
         if turn == group.turn {
             return;
         }

@@ -25,8 +25,9 @@ impl QueueState {
             as_of: now,
         };
         let fresh = Self::new(self.id, settings, self.bounds, &record);
-        let left = std::mem::replace(self, fresh);
+        let mut left = std::mem::replace(self, fresh);
         self.purged_at = Some(now);
+        self.past = std::mem::take(&mut left.past);
         self.epoch = left.epoch + 1;
         left.leftover()
     }

@@ -33,9 +33,12 @@ mod deduplication;
 mod extract;
 mod fairness;
 mod groups;
+mod inside;
 mod leftover;
 mod ordered;
+mod outlook;
 mod paging;
+mod past;
 mod receive;
 mod residence;
 mod send;
@@ -49,14 +52,18 @@ use deduplication::Deduplication;
 pub(crate) use deduplication::{Known, Original, ScopedId};
 pub(crate) use extract::{Scan, ScanPage, Standing};
 use groups::{GroupSlot, Groups};
+pub(crate) use inside::{Blocked, Rows, Sight, Stored};
 pub(crate) use leftover::Leftover;
+pub(crate) use outlook::{Glance, Prospect};
 pub(crate) use paging::{DelaySearch, DelayedFrom};
 pub(crate) use paging::{Due, Fetched, Need, PagedRow, Want};
-pub(crate) use receive::{Leased, SpentRule};
+pub(crate) use past::End;
+use past::Past;
+pub(crate) use receive::{Leased, Spent, SpentRule};
 pub(crate) use settle::{Place, Recalled};
 use stage::{Stage, Staged};
 
-use super::{lease::Lease, options::QueueCounters, record::Record, settings::Settings};
+use super::{lease::Lease, record::Record, settings::Settings};
 use crate::{keys, limits::MemoryBounds, storage::Batch};
 
 /// What a live message is doing.
@@ -117,6 +124,8 @@ pub(crate) struct QueueState {
     attempts: Attempts,
     /// FIFO: storage-only messages that this operation has found to be there.
     present: Vec<u64>,
+    /// What became of the last messages that are gone.
+    past: Past,
     /// Kept for its memory.
     run: Vec<u64>,
     /// The earliest time that was put into the index since the last page of it was asked for.
@@ -161,6 +170,7 @@ impl QueueState {
             deduplication: Deduplication::new(record.as_of),
             attempts: Attempts::default(),
             present: Vec::new(),
+            past: Past::default(),
             run: Vec::new(),
             indexed_from: None,
             indexed_since: None,
@@ -230,8 +240,10 @@ impl QueueState {
         while let Some((time, seq)) = self.due.first().copied()
             && time <= now
         {
-            if self.expiry(self.live[&seq].lease.sent_at) <= now {
+            let expiry = self.expiry(self.live[&seq].lease.sent_at);
+            if expiry <= now {
                 self.remove_live(seq, now, batch);
+                self.past.note_expired(seq, expiry);
             } else if let Some(Live { lease, group, .. }) = self.take_live(seq) {
                 if lease.deliveries > 0 {
                     self.groups.note_work(group, lease.visible_at.saturating_sub(lease.received_at), now);
@@ -257,14 +269,6 @@ impl QueueState {
         !self.ready.is_empty() || !self.plain.is_empty() || self.groups.can_deliver() || self.may_page_in()
     }
 
-    /// The messages of the queue by what they are doing. Call [`tick`](Self::tick) first. On a FIFO queue with a delay
-    /// the caller has found out from which sequence on it has not ended.
-    pub(crate) fn counters(&self, delayed_from: Option<u64>) -> QueueCounters {
-        let fifo_delayed = delayed_from.map_or(0, |seq| (self.tail - seq).min(self.stored - self.known()));
-        let (in_flight, delayed) = (self.in_flight as u64, self.delayed as u64 + self.indexed + fifo_delayed);
-        QueueCounters { visible: self.stored - in_flight - delayed, in_flight, delayed }
-    }
-
     /// Changes the settings. A new retention applies to what is in the queue already; so does the delay of a FIFO queue.
     pub(crate) fn set_settings(&mut self, settings: Settings, now: u64, batch: &mut Batch) {
         self.settings = settings;
@@ -287,25 +291,6 @@ impl QueueState {
     /// The partition in which the queue's rows are.
     pub(crate) fn partition(&self) -> u64 {
         self.partition
-    }
-}
-
-impl QueueState {
-    /// The first staged message, of either kind.
-    fn first_staged(&self) -> Option<u64> {
-        [self.plain.front(), self.grouped.front()].into_iter().flatten().map(|staged| staged.seq).min()
-    }
-
-    fn staged_len(&self) -> usize {
-        self.plain.len() + self.grouped.len()
-    }
-
-    fn ready_count(&self) -> usize {
-        self.ready.len() + self.ready_grouped.len()
-    }
-
-    fn group_name(&self, group: Option<GroupSlot>) -> Option<&str> {
-        group.map(|slot| self.groups.name(slot))
     }
 }
 

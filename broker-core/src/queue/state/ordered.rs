@@ -42,6 +42,15 @@ impl Ordered {
         }
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = u64> {
+        let (one, many) = match self {
+            Self::Empty => (None, None),
+            Self::One(only) => (Some(*only), None),
+            Self::More(many) => (None, Some(many)),
+        };
+        one.into_iter().chain(many.into_iter().flatten().copied())
+    }
+
     /// The first ones, in order.
     pub(super) fn extend_first(&self, count: usize, into: &mut Vec<u64>) {
         match self {

@@ -33,6 +33,8 @@ pub(crate) enum Want {
     First,
     /// So many messages that can be received.
     Messages(usize),
+    /// A message that can be received and is not spent, as long as fewer than so many spent ones are in memory.
+    Unspent(usize),
 }
 
 /// A row as the state takes it in.
@@ -88,6 +90,13 @@ impl QueueState {
             Want::First => 1,
             Want::Messages(count) if self.has_enough(now, count) => return None,
             Want::Messages(count) => count,
+            Want::Unspent(spent_max) => {
+                let given_up = self.spent.len() >= spent_max || self.grouped.len() >= self.bounds.searched;
+                if given_up || self.has_receivable(true) {
+                    return None;
+                }
+                1
+            }
         };
         self.skip_live();
         if self.cursor >= self.readable || self.delayed_until.is_some() {
@@ -225,6 +234,7 @@ impl QueueState {
             if let Some(staged) = self.take_staged(seq, batch) {
                 batch.delete_row(self.partition, staged.seq);
                 self.stored -= 1;
+                self.past.note_expired(staged.seq, self.expiry(staged.lease.sent_at));
             }
         }
     }
@@ -243,7 +253,7 @@ impl QueueState {
         for Due { time, seq, lease, group } in due {
             batch.delete_meta(&keys::delayed(self.partition, time, seq));
             self.indexed -= 1;
-            batch.put_meta(&keys::hot(self.partition, seq), &lease.encode(group.as_deref()));
+            lease.put(&keys::hot(self.partition, seq), group.as_deref(), batch);
             let group = group.map(|name| self.groups.enter(&name));
             // Whatever is due by now is made ready, or expires, by the tick that follows.
             self.put_live(seq, lease, Phase::Delayed, group);

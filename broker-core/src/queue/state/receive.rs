@@ -71,7 +71,7 @@ impl QueueState {
                 }
                 let Some((lease, group, row)) = self.take_visible(seq, batch) else { break 'runs };
                 let lease = lease.handed_out(now, visibility_timeout_ms);
-                batch.put_meta(&keys::hot(self.partition, seq), &lease.encode(self.group_name(group)));
+                lease.put(&keys::hot(self.partition, seq), self.group_name(group), batch);
                 self.put_live(seq, lease, Phase::InFlight, group);
                 leased.push(Leased { seq, lease, row });
             }
@@ -165,7 +165,7 @@ impl QueueState {
             && let Some(Live { lease, group, .. }) = self.take_live(seq)
         {
             let lease = lease.taken_back(now);
-            batch.put_meta(&keys::hot(self.partition, seq), &lease.encode(self.group_name(group)));
+            lease.put(&keys::hot(self.partition, seq), self.group_name(group), batch);
             self.make_ready(seq, lease, group, batch);
         }
     }

@@ -10,16 +10,33 @@ use crate::{
 };
 
 impl QueueState {
+    /// The first staged message, of either kind.
+    pub(super) fn first_staged(&self) -> Option<u64> {
+        [self.plain.front(), self.grouped.front()].into_iter().flatten().map(|staged| staged.seq).min()
+    }
+
+    pub(super) fn staged_len(&self) -> usize {
+        self.plain.len() + self.grouped.len()
+    }
+
+    pub(super) fn ready_count(&self) -> usize {
+        self.ready.len() + self.ready_grouped.len()
+    }
+
+    pub(super) fn group_name(&self, group: Option<GroupSlot>) -> Option<&str> {
+        group.map(|slot| self.groups.name(slot))
+    }
+
     /// Keeps a delayed message in memory, or if there are many, in the time index.
     pub(super) fn delay(&mut self, seq: u64, lease: Lease, group: Option<&str>, batch: &mut Batch) {
         if self.delayed < self.bounds.delayed {
-            batch.put_meta(&keys::hot(self.partition, seq), &lease.encode(group));
+            lease.put(&keys::hot(self.partition, seq), group, batch);
             let group = group.map(|name| self.groups.enter(name));
             self.put_live(seq, lease, Phase::Delayed, group);
             return;
         }
         let time = lease.visible_at.min(self.expiry(lease.sent_at));
-        batch.put_meta(&keys::delayed(self.partition, time, seq), &lease.encode(group));
+        lease.put(&keys::delayed(self.partition, time, seq), group, batch);
         self.indexed += 1;
         self.indexed_from = Some(earlier(self.indexed_from, time));
         self.indexed_since = Some(earlier(self.indexed_since, time));
@@ -123,12 +140,12 @@ impl QueueState {
     /// Leaves a message that is no longer live to storage alone.
     fn put_out(&mut self, seq: u64, lease: &Lease, group: Option<GroupSlot>, batch: &mut Batch) {
         batch.delete_meta(&keys::hot(self.partition, seq));
-        batch.put_meta(&keys::cold(self.partition, seq), &lease.encode(self.group_name(group)));
+        lease.put(&keys::cold(self.partition, seq), self.group_name(group), batch);
         self.cold += 1;
         self.fence = true;
     }
 
-    fn is_spent(&self, lease: &Lease) -> bool {
+    pub(super) fn is_spent(&self, lease: &Lease) -> bool {
         matches!(&self.settings.redrive_policy,
             RedrivePolicy::DeadLetter { max_receive_count, .. } if lease.deliveries >= *max_receive_count)
     }

@@ -65,7 +65,7 @@ impl QueueState {
             self.cold = self.cold.saturating_sub(1);
         }
         let group = recalled.group.as_deref();
-        batch.put_meta(&keys::hot(self.partition, seq), &recalled.lease.encode(group));
+        recalled.lease.put(&keys::hot(self.partition, seq), group, batch);
         let group = group.map(|name| self.groups.enter(name));
         self.put_live(seq, recalled.lease, Phase::Ready, group);
         self.epoch += 1;
@@ -93,7 +93,10 @@ impl QueueState {
     pub(crate) fn delete(&mut self, place: Place, now: u64, batch: &mut Batch) -> Result<Deleted> {
         match self.hold(place)? {
             Hold::Stale => return Ok(Deleted::Stale),
-            Hold::Current => self.remove_live(place.seq, now, batch),
+            Hold::Current => {
+                self.remove_live(place.seq, now, batch);
+                self.past.note_deleted(place.seq, now);
+            }
             Hold::Gone => {}
         }
         Ok(Deleted::Gone)
@@ -144,7 +147,7 @@ impl QueueState {
         }
         let lease = Lease { visible_at, ..lease };
         let Some(Live { phase, group, .. }) = self.take_live(seq) else { return Ok(VisibilityChanged::Gone) };
-        batch.put_meta(&keys::hot(self.partition, seq), &lease.encode(self.group_name(group)));
+        lease.put(&keys::hot(self.partition, seq), self.group_name(group), batch);
         if timeout_ms > 0 {
             self.put_live(seq, lease, Phase::InFlight, group);
         } else {

@@ -62,6 +62,11 @@ impl Stage {
         self.rows
     }
 
+    /// No message was sent before this.
+    pub(super) fn oldest(&self) -> Option<u64> {
+        (!self.slots.is_empty()).then_some(self.oldest)
+    }
+
     /// The first message. The first slot is never a hole, nor is the last.
     pub(super) fn front(&self) -> Option<&Staged> {
         self.slots.front()?.staged.as_ref()
@@ -96,6 +101,13 @@ impl Stage {
 
     /// Takes out the message of this sequence.
     pub(super) fn take(&mut self, seq: u64) -> Option<Staged> {
+        if self.slots.front()?.seq == seq {
+            let staged = self.slots.pop_front()?.staged?;
+            if self.holes > 0 {
+                self.tidy_up();
+            }
+            return Some(self.gone(staged));
+        }
         let place = self.place(seq)?;
         let staged = self.slots[place].staged.take()?;
         self.holes += 1;
@@ -131,9 +143,6 @@ impl Stage {
     }
 
     fn place(&self, seq: u64) -> Option<usize> {
-        if self.slots.front()?.seq == seq {
-            return Some(0);
-        }
         self.slots.binary_search_by_key(&seq, |slot| slot.seq).ok()
     }
 
