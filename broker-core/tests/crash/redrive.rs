@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use broker_core::{
-    Broker, LocalQueue, MemoryBounds, MoveTask, MoveTaskInfo, MoveTaskStatus, QueueSettings, ReceiveOptions, RedrivePolicy, Result,
+    Broker, LocalQueue, MemoryBounds, MoveTask, MoveTaskInfo, MoveTaskStatus, QueueSettings, ReceiveOptions,
+    RedrivePolicy, Result,
     storage::faults::{CrashPoint, CrashStorage, Survive},
 };
 use broker_mem::MemStorage;
