@@ -64,6 +64,7 @@ mod fifo_settle;
 mod fifo_waits;
 mod giving_up;
 mod groups;
+mod inside;
 mod limits;
 mod long_groups;
 mod long_poll;
