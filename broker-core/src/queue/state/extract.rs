@@ -40,7 +40,7 @@ pub(crate) enum Standing {
 /// Where a message is that can be received.
 enum Place {
     Memory(Lease),
-    Storage { lease: Lease, cold: bool },
+    Stored { lease: Lease, cold: bool },
 }
 
 impl Scan {
