@@ -71,8 +71,7 @@ impl LocalQueue {
         let cell = &*self.cell;
         options.check(&cell.engine.limits)?;
         if let Some(attempt_id) = options.attempt_id.as_ref().filter(|_| !cell.is_fifo()) {
-            let reason = "is for FIFO queues only";
-            return Err(Error::invalid("attempt_id", attempt_id, reason));
+            return Err(Error::invalid("attempt_id", attempt_id, "is for FIFO queues only"));
         }
         let wait_ms = match options.wait_time {
             Some(wait) => millis(wait),
