@@ -86,10 +86,18 @@ pub(crate) struct Due {
 }
 
 impl QueueState {
-    /// What must be read before a call that wants this can be answered.
+    /// What must be read before a call that wants this can be answered. Whoever gets it reads it, one at a time.
+    pub(crate) fn ask(&mut self, now: u64, want: Want) -> Option<Need> {
+        let need = self.need(now, want);
+        if let Some(Need::Delayed { .. }) = need {
+            self.indexed_since = None;
+        }
+        need
+    }
+
+    /// The same for those who only look whether there is something to be read.
     pub(crate) fn need(&mut self, now: u64, want: Want) -> Option<Need> {
         if self.indexed_from.is_some_and(|time| time <= now) {
-            self.indexed_since = None;
             return Some(Need::Delayed { partition: self.partition, now, epoch: self.epoch });
         }
         let messages = match want {
@@ -277,3 +285,6 @@ impl QueueState {
         self.indexed_from = first;
     }
 }
+
+#[cfg(test)]
+mod tests;
