@@ -151,7 +151,7 @@ async fn work(number: usize, shared: Arc<Shared>) -> Result<()> {
         } else if shared.all_sent.load(Ordering::Acquire) && shared.queue.counters().await?.total() == 0 {
             return Ok(());
         } else if idle_since.elapsed() > STUCK {
-            bail!("nothing came for {STUCK:?}: {:?}", shared.queue.counters().await?);
+            bail!("nothing came for {STUCK:?}: {}", shared.queue.why_empty().await?);
         }
     }
 }

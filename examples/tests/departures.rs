@@ -63,7 +63,7 @@ fn rows_that_do_not_parse_become_dead_letters_across_runs() {
         "rows that did not parse: 11 (kept in departures-rejected: 11)",
         "queue departures: 0 visible, 0 in flight, 0 delayed",
         "queue departures-rejected: 11 visible, 0 in flight, 0 delayed",
-        "it has 6 fields, the header has 19 (moved from \"departures\" after 3 receives)",
+        "it has 7 fields, the header has 19 (moved from \"departures\" after 3 receives)",
     ];
     for done in ["done:     16 rows", "done:     0 rows"] {
         let text = departures(home.path(), &["--input", MALFORMED, "--check"], 0);

@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use broker_core::{AttributeValue, ChangeVisibility, Entries, Message, ReceiveOptions};
+use broker_core::{ChangeVisibility, Entries, Message, MessageAttributes, ReceiveOptions};
 
 use super::{journal::Record, run::Shared};
 
@@ -61,20 +61,19 @@ async fn settle(shared: &Shared, messages: Vec<Message>) -> Result<u64> {
     let mut records = Vec::with_capacity(messages.len());
     let (mut done, mut failed, mut copies) = (Entries::new(), Entries::new(), 0);
     for message in &messages {
-        let row = row_of(message)?;
+        let row = row_of(&message.attributes);
+        let stranger = || format!("message {} has no row number: this program did not send it", message.id);
+        let row = row.with_context(stranger)?;
         // A row that has its result is a copy, or its delete did not survive: there is nothing more to journal.
         let known = shared.tally.lock().is_done(row);
-        let record = match shared.columns.parse(&message.body) {
-            Ok(departure) => {
-                done.push(message.receipt);
-                copies += u64::from(known);
-                Record::Row { row, departure }
-            }
-            Err(_) => {
-                // Visible at once. When it has been delivered often enough, the next receive moves it.
-                failed.push(ChangeVisibility { receipt: message.receipt, timeout: Duration::ZERO });
-                Record::Rejected { row }
-            }
+        let record = if let Ok(departure) = shared.columns.parse(&message.body) {
+            done.push(message.receipt);
+            copies += u64::from(known);
+            Record::Row { row, departure }
+        } else {
+            // Visible at once. When it has been delivered often enough, the next receive moves it.
+            failed.push(ChangeVisibility { receipt: message.receipt, timeout: Duration::ZERO });
+            Record::Rejected { row }
         };
         if !known {
             records.push(record);
@@ -94,9 +93,7 @@ async fn settle(shared: &Shared, messages: Vec<Message>) -> Result<u64> {
     Ok(copies)
 }
 
-/// The number of the message's row.
-pub(super) fn row_of(message: &Message) -> Result<u64> {
-    let row = message.attributes.get("row").and_then(AttributeValue::text);
-    let row = row.and_then(|row| row.parse().ok());
-    row.with_context(|| format!("message {} has no row number: this program did not send it", message.id))
+/// The number of a message's row.
+pub(super) fn row_of(attributes: &MessageAttributes) -> Option<u64> {
+    attributes.get("row")?.text()?.parse().ok()
 }

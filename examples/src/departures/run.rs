@@ -203,9 +203,8 @@ async fn recover(options: &Options, shared: &Arc<Shared>, broker: &Broker) -> Re
     if shared.tally.lock().is_complete() {
         return Ok(0);
     }
-    let mut moved = 0;
-    if shared.rejected.counters().await?.total() > 0 {
-        moved = rejected::bring_back(broker).await?;
+    let moved = rejected::bring_back(broker).await?;
+    if moved > 0 {
         shared.finished.send_replace(false);
         work(options, shared, None::<std::future::Ready<Result<()>>>).await?;
     }
