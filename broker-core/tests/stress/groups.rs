@@ -46,11 +46,12 @@ struct Run {
 impl Run {
     async fn new(ground: &Ground, broker: &Broker) -> Self {
         let dead = broker.queue("dead.fifo").fifo().visibility_timeout(LEASE).await.unwrap();
+        let groups = if ground.is_tiny() { GROUPS / 10 } else { GROUPS };
         let queue = broker.queue("groups.fifo").fifo().dead_letter("dead.fifo", DELIVERIES_MAX);
         Self {
             queue: queue.visibility_timeout(LEASE).await.unwrap(),
             dead,
-            groups: ground.scaled(ground.scaled(GROUPS)),
+            groups: ground.scaled(ground.scaled(groups)),
             book: Arc::default(),
             all_sent: Arc::default(),
             clock: ground.clock.clone(),
