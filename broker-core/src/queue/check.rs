@@ -75,17 +75,18 @@ pub(crate) fn message(message: &SendMessage, fifo: bool, limits: &Limits) -> Res
     if let Some(group_id) = &message.group_id {
         id_of_128("group_id", group_id)?;
     }
-    match (&message.deduplication_id, message.delay) {
-        (Some(id), _) if fifo => id_of_128("deduplication_id", id)?,
-        (Some(id), _) => {
-            return Err(Error::invalid("deduplication_id", id, "is not valid for this queue type"));
-        }
-        // Rule F12. Zero is taken, and the queue's delay holds all the same.
-        (None, Some(delay)) if fifo && !delay.is_zero() => {
-            let reason = "a FIFO queue has one delay for all its messages";
-            return Err(Error::invalid("delay", format!("{delay:?}"), reason));
-        }
-        _ => {}
+    if fifo && message.group_id.is_none() {
+        return Err(Error::MissingParameter { field: "group_id" });
+    }
+    match &message.deduplication_id {
+        Some(id) if fifo => id_of_128("deduplication_id", id)?,
+        Some(id) => return Err(Error::invalid("deduplication_id", id, "is not valid for this queue type")),
+        None => {}
+    }
+    // Rule F12. Zero is taken, and the queue's delay holds all the same.
+    if let Some(delay) = message.delay.filter(|delay| fifo && !delay.is_zero()) {
+        let reason = "a FIFO queue has one delay for all its messages";
+        return Err(Error::invalid("delay", format!("{delay:?}"), reason));
     }
     if let Some(trace_header) = &message.trace_header
         && (trace_header.is_empty() || trace_header.len() > TRACE_HEADER_BYTES_MAX)

@@ -8,6 +8,7 @@ mod cancel_moves;
 mod failure;
 mod killed;
 mod ledger;
+mod redrive;
 mod script;
 mod sweep;
 mod world;

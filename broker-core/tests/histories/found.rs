@@ -3,6 +3,11 @@
 use super::{
     driver::{Step, TINY},
     on_memory, on_sled,
+    pairs::{
+        self, Setup,
+        Side::Main,
+        steps::{Letter, Step as PairStep},
+    },
 };
 
 /// A delayed message expired in front of the cursor; the page read that followed found its row, whose deletion was
@@ -36,4 +41,121 @@ fn a_message_put_out_of_memory_is_still_deleted() {
     ];
     on_memory(&steps, false, TINY);
     on_sled(&steps, TINY);
+}
+
+/// A message to each of these groups.
+fn to(groups: &[u8]) -> PairStep {
+    let letter = |group: &u8| Letter { group: *group, id: None, body: 0 };
+    PairStep::SendBatch { to: Main, letters: groups.iter().map(letter).collect() }
+}
+
+fn delayed(delay_s: u64) -> PairStep {
+    let letter = Letter { group: 0, id: None, body: 0 };
+    PairStep::Send { to: Main, letter, delay_s: Some(delay_s) }
+}
+
+/// A message that takes much of the room for rows.
+fn long(group: u8) -> PairStep {
+    PairStep::SendBatch { to: Main, letters: vec![Letter { group, id: None, body: 15 }] }
+}
+
+fn receive(max: usize) -> PairStep {
+    PairStep::Receive { from: Main, max, timeout_s: None }
+}
+
+/// The delayed messages of a FIFO queue are counted as the sequences behind the first of them. Without one, those behind
+/// the last message were taken for it.
+#[test]
+fn what_is_gone_at_the_end_is_not_delayed() {
+    let steps = [
+        PairStep::SetDelay { s: 1 },
+        to(&[0]),
+        to(&[0]),
+        to(&[0]),
+        long(0),
+        PairStep::Advance { ms: 1_000 },
+        to(&[0]),
+        to(&[0]),
+        to(&[1]),
+        receive(1),
+        PairStep::Advance { ms: 10_000 },
+        receive(4),
+    ];
+    let setup = Setup { retention_s: 346, ..Setup::FIFO };
+    pairs::on_memory(&setup, &steps, false, TINY);
+    pairs::on_sled(&setup, &steps, TINY);
+}
+
+/// And a sequence that was gone in front of the first delayed message was counted with it.
+#[test]
+fn what_is_gone_in_front_of_delayed_messages_is_not_delayed() {
+    let steps = [
+        to(&[0, 0, 0, 0, 0, 1]),
+        PairStep::Advance { ms: 10_000 },
+        receive(1),
+        to(&[0]),
+        receive(1),
+        PairStep::DeleteBatch { count: 1 },
+        PairStep::Reopen,
+    ];
+    let setup = Setup { delay_s: 5, limit: Some(2), retention_s: 600, ..Setup::FIFO };
+    pairs::on_memory(&setup, &steps, false, TINY);
+    pairs::on_sled(&setup, &steps, TINY);
+}
+
+/// Spent messages counted as found, so messages behind the cursor were not read, and newer ones overtook them.
+#[test]
+fn no_message_overtakes_behind_spent_ones() {
+    let steps = [
+        delayed(28),
+        to(&[0, 0]),
+        to(&[0]),
+        PairStep::Advance { ms: 10_000 },
+        to(&[0]),
+        receive(2),
+        to(&[0]),
+        PairStep::Advance { ms: 20_000 },
+        receive(2),
+    ];
+    let setup = Setup { limit: Some(1), delay_s: 5, retention_s: 230, ..Setup::STANDARD };
+    pairs::on_memory(&setup, &steps, false, TINY);
+    pairs::on_sled(&setup, &steps, TINY);
+}
+
+/// A receive paged in a spent message whose row was not at hand, and returned nothing instead of moving it.
+#[test]
+fn a_receive_moves_a_spent_message_that_it_has_just_read() {
+    let steps = [
+        to(&[0, 0]),
+        receive(1),
+        PairStep::Change { nth: 0, timeout_s: 18 },
+        to(&[0, 1, 1]),
+        receive(2),
+        PairStep::Advance { ms: 10_000 },
+        PairStep::SetLimit { limit: Some(1) },
+        PairStep::Reopen,
+    ];
+    pairs::on_memory(&Setup::FIFO, &steps, false, TINY);
+    pairs::on_sled(&Setup::FIFO, &steps, TINY);
+}
+
+/// The message to be given up was put out of memory between being asked about and being moved, and said to be gone.
+#[test]
+fn a_message_put_out_of_memory_is_still_given_up() {
+    let steps = [
+        PairStep::SetRetention { of: Main, s: 60 },
+        delayed(49),
+        to(&[0; 7]),
+        delayed(49),
+        to(&[0; 5]),
+        receive(4),
+        to(&[0]),
+        receive(9),
+        PairStep::Advance { ms: 10_000 },
+        PairStep::Advance { ms: 39_000 },
+        PairStep::GiveUp { nth: 0 },
+    ];
+    let setup = Setup { limit: Some(1), ..Setup::STANDARD };
+    pairs::on_memory(&setup, &steps, false, TINY);
+    pairs::on_sled(&setup, &steps, TINY);
 }

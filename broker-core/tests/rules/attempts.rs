@@ -258,7 +258,7 @@ async fn gated() -> (Gate, LocalQueue) {
 }
 
 /// Makes an attempt and drops it while its commit waits.
-async fn drop_attempt(gate: &Gate, queue: &LocalQueue, id: &str) {
+fn drop_attempt(gate: &Gate, queue: &LocalQueue, id: &str) {
     gate.hold();
     let mut dropped = Box::pin(queue.receive(ReceiveOptions::up_to(10).attempt_id(id)));
     assert!(dropped.as_mut().now_or_never().is_none());
@@ -271,7 +271,7 @@ async fn drop_attempt(gate: &Gate, queue: &LocalQueue, id: &str) {
 #[tokio::test(start_paused = true)]
 async fn an_attempt_that_was_dropped_is_not_repeated() {
     let (gate, queue) = gated().await;
-    drop_attempt(&gate, &queue, "try").await;
+    drop_attempt(&gate, &queue, "try");
     assert_eq!(counts(&queue).await, [2, 0, 0]);
     let first = attempt(&queue, "try", 10).await;
     assert_eq!((texts(&first), first[0].receive_count), (vec!["a1", "a2"], 1));
@@ -284,7 +284,7 @@ async fn a_repeat_that_was_dropped_leaves_its_messages_in_flight() {
     let (gate, queue) = gated().await;
     let first = attempt(&queue, "try", 10).await;
     advance(secs(1)).await;
-    drop_attempt(&gate, &queue, "try").await;
+    drop_attempt(&gate, &queue, "try");
     assert_eq!(counts(&queue).await, [0, 2, 0]);
     assert!(poll(&queue, 10).await.is_empty());
     delete(&queue, &first[..1]).await;

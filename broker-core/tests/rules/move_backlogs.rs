@@ -176,6 +176,9 @@ async fn history(world: &World, seed: u64, fifo: bool) {
     }
     found.sort_unstable();
     assert_eq!(found, present.into_iter().collect::<Vec<_>>(), "seed {seed}");
+    for queue in broker.list_queues("") {
+        broker.delete_queue(&queue).await.unwrap();
+    }
     broker.close().await.unwrap();
 }
 

@@ -1,7 +1,8 @@
 //! What a move task does with messages: what they are afterwards, how fast it is, across restarts (Q86, Q90, F54).
 
 use broker_core::{
-    AttributeValue, LocalQueue, MoveFilter, MoveTask, MoveTaskStatus, QueueExt, SendMessage, Timestamp,
+    AttributeValue, Explanation, LocalQueue, MoveFilter, MoveTask, MoveTaskStatus, QueueExt, SendMessage,
+    Timestamp,
 };
 
 use crate::{
@@ -42,6 +43,8 @@ async fn moved_messages_are_new_ones(world: World) {
     assert_eq!((letter.id, letter.receive_count), (id, 2));
     dead.change_visibility(letter.receipt, secs(0)).await.unwrap();
     assert_eq!(moved(&broker, "dead", MoveTask::from("dead")).await, 1);
+    let explained = dead.explain(id).await.unwrap();
+    assert!(matches!(explained, Explanation::Moved { queue, receives: 2, .. } if queue == "orders"));
     let (_broker, orders) = world.reopened(broker).await;
     let new = take(&orders).await;
     assert_ne!(new.id, id);

@@ -108,84 +108,6 @@ async fn spent_messages_are_nothing_to_receive(world: World) {
     assert_eq!(counts(&broker.open_queue("dead").await.unwrap()).await, [5, 0, 0]);
 }
 
-/// A small random number generator, so that each run does the same.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % sides
-    }
-}
-
-/// A random life of a queue with little memory, in which every short poll is foretold.
-async fn live(world: &World, queue: &LocalQueue, fifo: bool, mut dice: Dice) {
-    let mut receipts = Vec::new();
-    for step in 0..250_u64 {
-        match dice.roll(10) {
-            0..=3 => {
-                let message = SendMessage::from(step.to_string());
-                let group = dice.roll(4).to_string();
-                let message = match (fifo, dice.roll(4)) {
-                    (true, _) | (false, 0) => message.group_id(group),
-                    (false, 1) => message.delay(secs(dice.roll(30))),
-                    (false, _) => message,
-                };
-                queue.send(message).await.unwrap();
-            }
-            4..=6 => {
-                let foretold = queue.why_empty().await.unwrap();
-                let timeout = secs(dice.roll(20));
-                let options = ReceiveOptions::up_to(1).wait_time(Duration::ZERO).visibility_timeout(timeout);
-                let received = match queue.receive(options).await {
-                    Err(Error::OverLimit { .. }) => Vec::new(),
-                    received => received.unwrap(),
-                };
-                assert_eq!(!received.is_empty(), foretold.is_receivable(), "step {step}: {foretold}");
-                receipts.extend(received.into_iter().map(|message| message.receipt));
-            }
-            7 | 8 if !receipts.is_empty() => {
-                let at = usize::try_from(dice.roll(receipts.len() as u64)).unwrap();
-                // On a FIFO queue it may have expired.
-                let _ = queue.delete(receipts.swap_remove(at)).await;
-            }
-            _ => wait_or_jump(world, queue, &mut dice).await,
-        }
-    }
-}
-
-/// Lets some time pass; if nothing can be received, until just before something may be, and then until it is.
-async fn wait_or_jump(world: &World, queue: &LocalQueue, dice: &mut Dice) {
-    let why = queue.why_empty().await.unwrap();
-    let Some(next) = why.next_visible.filter(|_| dice.roll(2) == 0) else {
-        return advance(secs(dice.roll(8))).await;
-    };
-    let left = next.since(world.now());
-    if left > ms(1) {
-        advance(left - ms(1)).await;
-        let early = queue.why_empty().await.unwrap();
-        assert!(!early.is_receivable(), "{why}, and then {early}");
-        advance(ms(1)).await;
-    }
-}
-
-async fn why_empty_foretells_every_receive(world: World) {
-    let limits = Limits { in_flight_max: 12, ..Limits::aws() };
-    let world = world.with_little_memory().limits(limits);
-    let broker = world.broker().await;
-    broker.queue("dead").await.unwrap();
-    broker.queue("dead.fifo").fifo().await.unwrap();
-    for seed in 0..4 {
-        let standard = broker.queue(format!("{seed}"));
-        let standard = if seed % 2 == 0 { standard.dead_letter("dead", 2) } else { standard };
-        live(&world, &standard.await.unwrap(), false, Dice(seed)).await;
-        let fifo = broker.queue(format!("{seed}.fifo")).fifo().dedup_by_content();
-        let fifo = if seed % 2 == 0 { fifo.dead_letter("dead.fifo", 2) } else { fifo };
-        let fifo = if seed == 3 { fifo.delay(secs(9)) } else { fifo };
-        live(&world, &fifo.await.unwrap(), true, Dice(seed)).await;
-    }
-}
-
 async fn nothing_is_leased_by_asking(world: World) {
     let (_broker, queue) = world.queue().await;
     send_all(&queue, &["a"]).await;
@@ -202,6 +124,5 @@ everywhere!(
     a_blocked_group_is_named,
     what_is_too_deep_to_be_searched_is_said,
     spent_messages_are_nothing_to_receive,
-    why_empty_foretells_every_receive,
     nothing_is_leased_by_asking,
 );

@@ -207,7 +207,12 @@ impl Mover {
             }
             task.count(taken.len() as u64, op.now);
             op.moves.save(self.id, op.batch);
-            for (_, content) in load.into_iter().filter(|(seq, _)| taken.binary_search(seq).is_ok()) {
+            let mut taken = taken.into_iter().peekable();
+            for (seq, content) in load {
+                let Some((_, lease)) = taken.next_if(|(taken, _)| *taken == seq) else { continue };
+                let before = content.origin.as_ref().map_or(0, |origin| origin.why.receive_count);
+                let receives = before.saturating_add(lease.deliveries);
+                op.state.note_moved(seq, &target.name, receives, op.now);
                 append(content, to);
             }
             Ok(Carried::Moved)

@@ -25,6 +25,8 @@ use crate::{
 pub(super) enum Look {
     /// Leased these, from this partition.
     Leased(u64, Vec<Leased>),
+    /// An earlier receive has these, from this partition, and asks for them again.
+    Repeated(u64, Vec<Leased>),
     /// Something must be read first.
     PageIn,
     /// There are messages that were received as often as they may be: this takes the dead-letter queue too.
@@ -69,8 +71,7 @@ impl LocalQueue {
         let cell = &*self.cell;
         options.check(&cell.engine.limits)?;
         if let Some(attempt_id) = options.attempt_id.as_ref().filter(|_| !cell.is_fifo()) {
-            let reason = "is for FIFO queues only";
-            return Err(Error::invalid("attempt_id", attempt_id, reason));
+            return Err(Error::invalid("attempt_id", attempt_id, "is for FIFO queues only"));
         }
         let wait_ms = match options.wait_time {
             Some(wait) => millis(wait),
@@ -118,6 +119,7 @@ impl LocalQueue {
             if matches!(look, Look::Spent) {
                 (look, ticket) = self.look_and_move(options).await?;
             }
+            let repeated = matches!(look, Look::Repeated(..));
             let (partition, leased) = match look {
                 Look::PageIn | Look::Spent => {
                     cell.page_in(Want::Messages(options.max_messages)).await?;
@@ -125,9 +127,9 @@ impl LocalQueue {
                 }
                 Look::OverLimit(_) if cell.is_fifo() => return Ok(Vec::new()),
                 Look::OverLimit(error) => return Err(error),
-                Look::Leased(partition, leased) => (partition, leased),
+                Look::Leased(partition, leased) | Look::Repeated(partition, leased) => (partition, leased),
             };
-            let handout = Handout { cell, leased };
+            let handout = Handout { cell, leased, repeated };
             ticket.wait().await?;
             if handout.leased.is_empty() {
                 return Ok(Vec::new());
@@ -155,7 +157,7 @@ impl QueueCell {
         if let Some(id) = &options.attempt_id
             && let Some(leased) = op.state.repeat_attempt(id, op.now, timeout_ms, op.batch)
         {
-            return Ok(Look::Leased(op.state.partition(), leased));
+            return Ok(Look::Repeated(op.state.partition(), leased));
         }
         let max = self.engine.limits.in_flight_max;
         let in_flight = op.state.in_flight();
@@ -184,6 +186,8 @@ impl QueueCell {
 struct Handout<'a> {
     cell: &'a QueueCell,
     leased: Vec<Leased>,
+    /// An earlier receive has handed them out already: they are not this one's to give back.
+    repeated: bool,
 }
 
 impl Handout<'_> {
@@ -243,7 +247,7 @@ impl Handout<'_> {
 
 impl Drop for Handout<'_> {
     fn drop(&mut self) {
-        if self.leased.is_empty() {
+        if self.leased.is_empty() || self.repeated {
             return;
         }
         let taken_back = self.cell.operate(Durability::Buffered, None, |op| {

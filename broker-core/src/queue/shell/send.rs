@@ -18,7 +18,7 @@ use crate::{
         state::{Known, Original, ScopedId},
     },
     reclaim,
-    storage::{Durability, Storage, StorageError},
+    storage::{Batch, Durability, Storage, StorageError},
 };
 
 /// A message that passed the checks, ready to be stamped and stored.
@@ -156,13 +156,19 @@ impl LocalQueue {
                     };
                     ids.into_iter().map(find).collect::<Result<LookedUp, StorageError>>()
                 };
-                looked_up = cell.engine.pipeline.read(find).await?;
+                looked_up.extend(cell.engine.pipeline.read(find).await?);
                 let admission = cell.engine.pipeline.admit(bytes).await?;
                 (step, ticket) = cell.try_send(&mut prepared, &looked_up, durability, admission)?;
             }
         }
+        let outcomes = step.unwrap_or_default();
+        if outcomes.iter().any(|(_, sent)| sent.as_ref().is_ok_and(|sent| sent.duplicate)) {
+            // The original may have been sent with less durability than this call is to have.
+            let durability = durability.unwrap_or_else(|| cell.settings().durability.into());
+            ticket = cell.engine.pipeline.submit(&mut Batch::new(), durability, None)?;
+        }
         ticket.wait().await?;
-        Ok(step.unwrap_or_default())
+        Ok(outcomes)
     }
 }
 

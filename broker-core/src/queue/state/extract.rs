@@ -39,8 +39,8 @@ pub(crate) enum Standing {
 
 /// Where a message is that can be received.
 enum Place {
-    Memory,
-    Storage { cold: bool },
+    Memory(Lease),
+    Stored { lease: Lease, cold: bool },
 }
 
 impl Scan {
@@ -99,10 +99,14 @@ impl QueueState {
 
     fn place(&self, page: &ScanPage, seq: u64, now: u64) -> Result<Place, Standing> {
         if let Some(live) = self.live.get(&seq) {
-            return if live.phase == Phase::Ready { Ok(Place::Memory) } else { Err(Standing::Hidden) };
+            return if live.phase == Phase::Ready {
+                Ok(Place::Memory(live.lease))
+            } else {
+                Err(Standing::Hidden)
+            };
         }
-        if self.is_staged(seq) {
-            return Ok(Place::Memory);
+        if let Some(lease) = self.lease_in_memory(seq) {
+            return Ok(Place::Memory(lease));
         }
         // What was live and is not, and has not been put out of memory, is gone.
         let row = page.row(seq).filter(|_| page.live.binary_search(&seq).is_err());
@@ -118,33 +122,38 @@ impl QueueState {
         }
         match self.fifo_visible_at(&lease) {
             Some(time) if time > now => Err(Standing::Hidden),
-            _ => Ok(Place::Storage { cold: cold.is_some() }),
+            _ => Ok(Place::Stored { lease, cold: cold.is_some() }),
         }
     }
 
-    /// Takes those of these messages out of the queue that can be received. The page must [hold](Self::holds), and does
-    /// so afterwards. If the store counts fewer messages than it has, nothing is taken.
+    /// Takes those of these messages out of the queue that can be received, and returns their leases. The page must
+    /// [hold](Self::holds), and does so afterwards. If the store counts fewer messages than it has, nothing is taken.
     pub(crate) fn extract(
         &mut self,
         page: &mut ScanPage,
         seqs: impl Iterator<Item = u64>,
         now: u64,
         batch: &mut Batch,
-    ) -> Result<Vec<u64>, Malformed> {
+    ) -> Result<Vec<(u64, Lease)>, Malformed> {
         let found: Vec<_> =
             seqs.filter_map(|seq| self.place(page, seq, now).ok().map(|at| (seq, at))).collect();
-        let stored = found.iter().filter(|(_, place)| matches!(place, Place::Storage { .. })).count();
+        let stored = found.iter().filter(|(_, place)| matches!(place, Place::Stored { .. })).count();
         if self.known() + stored as u64 > self.stored {
             return Err(Malformed("counts fewer messages than there are"));
         }
-        for (seq, place) in &found {
-            match place {
-                Place::Memory => _ = self.remove(*seq, now, batch),
-                Place::Storage { cold } => self.extract_stored(*seq, *cold, batch),
+        let taken = found.into_iter().map(|(seq, place)| match place {
+            Place::Memory(lease) => {
+                self.remove(seq, now, batch);
+                (seq, lease)
             }
-        }
+            Place::Stored { lease, cold } => {
+                self.extract_stored(seq, cold, batch);
+                (seq, lease)
+            }
+        });
+        let taken = taken.collect();
         page.epoch = self.epoch;
-        Ok(found.into_iter().map(|(seq, _)| seq).collect())
+        Ok(taken)
     }
 
     /// Takes out a message that is in storage only.

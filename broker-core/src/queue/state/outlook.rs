@@ -135,18 +135,21 @@ impl QueueState {
     /// When a receive that comes to nothing now may come to something, if nobody does anything: a message becomes
     /// visible, or at the in-flight limit there is room.
     pub(crate) fn next_visible(&self, at_limit: bool) -> Option<u64> {
-        let changes = |(time, seq): &&(u64, u64)| {
+        let changes = |(_, seq): &&(u64, u64)| {
             let live = &self.live[seq];
-            if live.phase == Phase::Ready || at_limit {
-                return live.phase == Phase::InFlight;
+            if at_limit || live.phase == Phase::Ready {
+                return at_limit && live.phase == Phase::InFlight;
             }
             let group = self.group_name(live.group).filter(|_| self.settings.fifo.is_some());
             let first = group.is_none_or(|name| self.groups.first_hidden(name) == Some(*seq));
+            let becomes_visible = live.lease.visible_at < self.expiry(live.lease.sent_at);
             // One that expires instead may let others of its group be received.
-            first
-                && (*time == live.lease.visible_at || group.is_some_and(|name| self.groups.has_visible(name)))
+            first && (becomes_visible || group.is_some_and(|name| self.groups.has_visible(name)))
         };
         let due = self.due.iter().find(changes).map(|(time, _)| *time);
+        if at_limit {
+            return due;
+        }
         [due, self.indexed_from, self.delayed_until].into_iter().flatten().min()
     }
 }

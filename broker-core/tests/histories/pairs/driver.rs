@@ -143,7 +143,10 @@ impl<G: Ground> Run<G> {
                 let line = self.model.line(side);
                 // A lowered retention reaches delayed messages in the time index late: a documented lag of counters.
                 let least = if self.bounds == TINY { line.retention_ms / 1_000 } else { 0 };
-                let s = s.max(least);
+                line.expire(now);
+                // And a raised one brings back what has expired and was not come across.
+                let most = if line.ghosts > 0 { line.retention_ms / 1_000 } else { u64::MAX };
+                let s = s.max(least).min(most);
                 line.set_retention(now, s * 1_000);
                 QueueSettings::new().retention(Duration::from_secs(s))
             }

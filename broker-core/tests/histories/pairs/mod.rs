@@ -13,7 +13,7 @@ mod world;
 
 use broker_core::MemoryBounds;
 use driver::Run;
-pub(crate) use pair::Setup;
+pub(crate) use pair::{Setup, Side};
 use proptest::{collection::vec, prelude::*};
 use steps::{Step, setup, step};
 

@@ -26,6 +26,19 @@ pub(crate) struct Setup {
     pub(crate) retention_s: u64,
 }
 
+impl Setup {
+    /// Nothing special.
+    pub(crate) const STANDARD: Self = Self {
+        fifo: false,
+        by_content: false,
+        scope: DeduplicationScope::Queue,
+        limit: None,
+        delay_s: 0,
+        retention_s: 120,
+    };
+    pub(crate) const FIFO: Self = Self { fifo: true, ..Self::STANDARD };
+}
+
 /// A receipt with the message and the delivery that it is of.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Receipt {

@@ -146,7 +146,7 @@ impl Line {
         assert_eq!(message.receive_count, item.count);
         assert_eq!(message.sent_at.as_millis(), item.sent_at);
         assert_eq!(message.first_received_at.as_millis(), item.first_received_at);
-        assert_eq!(message.dead_letter, item.dead);
+        assert_eq!(message.dead_letter.as_deref(), item.dead.as_ref());
     }
 
     /// The sequence number of a moved message is first seen here. It must fit between those of its group.
