@@ -10,7 +10,8 @@ use super::{
     redrive::Origin,
     row::{RowHead, group_in, origin_in},
     state::{
-        DelaySearch, Due, Fetched, Need, Original, PagedRow, Recalled, Rows, Scan, ScanPage, ScopedId, Stored,
+        DelaySearch, Due, Fetched, Need, Original, PagedRow, Recalled, Rows, Scan, ScanPage, ScopedId,
+        StillDelayed, Stored,
     },
 };
 use crate::{
@@ -56,9 +57,10 @@ impl Scan {
 }
 
 impl DelaySearch {
-    /// The first sequence of the range that was queued too late; the end of the range if none was.
-    pub(crate) fn run(&self, store: &dyn Storage) -> Result<u64, StorageError> {
+    /// The first message of the range that was queued too late; the end of the range if none was.
+    pub(crate) fn run(&self, store: &dyn Storage) -> Result<StillDelayed, StorageError> {
         let Range { mut start, mut end } = self.range;
+        let mut queued_at = None;
         // Halves the range each time. Sequences that are gone make it look at the next one that is there.
         while start < end {
             let middle = start + (end - start) / 2;
@@ -66,12 +68,16 @@ impl DelaySearch {
             match page.first() {
                 Some((seq, row)) => {
                     let head = RowHead::read(row).map_err(|what| damaged_row(self.partition, *seq, what))?;
-                    if head.queued_at > self.queued_until { end = middle } else { start = seq + 1 }
+                    if head.queued_at > self.queued_until {
+                        (end, queued_at) = (middle, Some(head.queued_at));
+                    } else {
+                        start = seq + 1;
+                    }
                 }
                 None => end = middle,
             }
         }
-        Ok(start)
+        Ok(StillDelayed { from: start, queued_at })
     }
 }
 

@@ -131,8 +131,8 @@ impl LocalQueue {
         let cell = &*self.cell;
         let max = cell.engine.limits.in_flight_max;
         let target = self.dead_letter_queue();
-        let look = |op: &mut Operation<'_>, delayed_from| {
-            let stats = op.state.overview(delayed_from).stats;
+        let look = |op: &mut Operation<'_>, still_delayed| {
+            let stats = op.state.overview(still_delayed).stats;
             let at_limit = op.state.in_flight() >= max;
             let prospect = op.state.prospect(target.is_some());
             (stats, prospect, op.state.next_visible(at_limit), at_limit, op.state.in_storage_only())
@@ -174,7 +174,7 @@ impl LocalQueue {
 impl QueueCell {
     /// The stats, and when time next changes them.
     pub(super) async fn look_at_stats(&self) -> Result<(QueueStats, Option<u64>)> {
-        let look = |op: &mut Operation<'_>, delayed_from| op.state.overview(delayed_from);
+        let look = |op: &mut Operation<'_>, still_delayed| op.state.overview(still_delayed);
         let overview = self.describe(&[Want::First], look).await?;
         let mut stats = overview.stats;
         if let Some(Rows { partition, range }) = overview.oldest_in {

@@ -13,7 +13,7 @@ use crate::{
         ROW_OVERHEAD_MAX, check,
         options::{QueueAttributes, QueueCounters},
         settings::QueueSettings,
-        state::{DelaySearch, DelayedFrom, Leftover, Want},
+        state::{DelaySearch, DelayedFrom, Leftover, StillDelayed, Want},
     },
     reclaim,
     storage::Durability,
@@ -64,13 +64,13 @@ impl LocalQueue {
 
     /// How many messages there are, at this moment. Cancel safe.
     pub async fn counters(&self) -> Result<QueueCounters> {
-        self.cell.describe(&[Want::First], |op, delayed_from| op.state.counters(delayed_from)).await
+        self.cell.describe(&[Want::First], |op, still_delayed| op.state.counters(still_delayed)).await
     }
 
     /// The queue's settings, times, tags and counters. Cancel safe.
     pub async fn attributes(&self) -> Result<QueueAttributes> {
         self.cell
-            .describe(&[Want::First], |op, delayed_from| {
+            .describe(&[Want::First], |op, still_delayed| {
                 let settings = &op.state.settings;
                 QueueAttributes {
                     name: self.cell.name.clone(),
@@ -83,7 +83,7 @@ impl LocalQueue {
                     created_at: Timestamp::from_millis(op.description.created_at),
                     last_modified_at: Timestamp::from_millis(op.description.last_modified_at),
                     tags: op.description.tags.clone(),
-                    counters: op.state.counters(delayed_from),
+                    counters: op.state.counters(still_delayed),
                     redrive_policy: settings.redrive_policy.clone(),
                     redrive_allow_policy: settings.redrive_allow_policy.clone(),
                     fifo: settings.fifo.map(Into::into),
@@ -160,7 +160,7 @@ impl QueueCell {
     pub(super) async fn describe<T>(
         &self,
         wants: &[Want],
-        look: impl Fn(&mut Operation<'_>, Option<u64>) -> T,
+        look: impl Fn(&mut Operation<'_>, Option<StillDelayed>) -> T,
     ) -> Result<T> {
         let pipeline = &self.engine.pipeline;
         let mut found = None;
@@ -171,7 +171,7 @@ impl QueueCell {
                         return Ok(Look::PageIn(*want));
                     }
                 }
-                let delayed_from = match op.state.delayed_from(op.now) {
+                let still_delayed = match op.state.delayed_from(op.now) {
                     DelayedFrom::Known(from) => from,
                     DelayedFrom::Search(search) if !pipeline.profile().can_block => {
                         Some(pipeline.with_store(|store| search.run(store))?)
@@ -181,7 +181,7 @@ impl QueueCell {
                         None => return Ok(Look::Search(search)),
                     },
                 };
-                Ok(Look::Done(look(op, delayed_from)))
+                Ok(Look::Done(look(op, still_delayed)))
             })?;
             match done {
                 Look::Done(done) => {

@@ -117,7 +117,7 @@ impl QueueCell {
     pub(crate) async fn page_in(&self, want: Want) -> Result<()> {
         let _turn = self.paging.lock().await;
         loop {
-            let ask = |op: &mut Operation<'_>| Ok(op.state.need(op.now, want));
+            let ask = |op: &mut Operation<'_>| Ok(op.state.ask(op.now, want));
             let (need, _) = self.operate(Durability::Buffered, None, ask)?;
             let Some(need) = need else { return Ok(()) };
             self.fence().wait().await?;

@@ -152,10 +152,10 @@ impl Operation<'_> {
     /// Supplies what the state needs at once, from a store that cannot block. Returns whether it could.
     pub(super) fn page_in_here(&mut self, cell: &QueueCell, want: Want) -> Result<bool> {
         let pipeline = &cell.engine.pipeline;
-        while let Some(need) = self.state.need(self.now, want) {
-            if pipeline.profile().can_block {
-                return Ok(false);
-            }
+        if pipeline.profile().can_block {
+            return Ok(self.state.need(self.now, want).is_none());
+        }
+        while let Some(need) = self.state.ask(self.now, want) {
             // The state must not read what this operation has not committed yet.
             self.state.finish(self.now, self.batch);
             if !self.batch.is_empty() {

@@ -41,9 +41,8 @@ impl LocalQueue {
     /// Watches the queue: the receiver has its stats now, and the newest ones after every change. What follows closely
     /// is seen as one change; what is seen is committed.
     ///
-    /// Changes that time alone makes are seen when they happen: the end of a visibility timeout, of a delay, of a
-    /// message that expires. For that a task waits, with one timer and only until the next such event. One thing may be
-    /// seen late: of the delayed messages of a FIFO queue, how many are visible, while others wait before them.
+    /// Changes that time alone makes are seen when they happen: the end of a visibility timeout or of a delay, a message
+    /// that expires. For that a task waits, with one timer and only until the next such event.
     ///
     /// The receiver holds nothing open. Its sender is gone, as [`changed`](tokio::sync::watch::Receiver::changed) then
     /// says, when the queue is deleted, the broker stops or all its handles are gone, or a look at the queue fails.

@@ -55,7 +55,7 @@ use groups::{GroupSlot, Groups};
 pub(crate) use inside::{Blocked, Rows, Sight, Stored};
 pub(crate) use leftover::Leftover;
 pub(crate) use outlook::{Glance, Prospect};
-pub(crate) use paging::{DelaySearch, DelayedFrom};
+pub(crate) use paging::{DelaySearch, DelayedFrom, StillDelayed};
 pub(crate) use paging::{Due, Fetched, Need, PagedRow, Want};
 pub(crate) use past::End;
 use past::Past;

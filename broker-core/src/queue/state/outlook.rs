@@ -1,6 +1,6 @@
 //! Looking at a queue as a whole without changing anything: its counters, and what a receive would come to.
 
-use super::{Blocked, Phase, QueueState, Rows};
+use super::{Blocked, Phase, QueueState, Rows, StillDelayed};
 use crate::{
     clock::Timestamp,
     queue::{inspect::QueueStats, lease::Lease, options::QueueCounters},
@@ -45,8 +45,9 @@ pub(crate) struct Glance {
 impl QueueState {
     /// The messages of the queue by what they are doing. Call [`tick`](Self::tick) first. On a FIFO queue with a delay
     /// the caller has found out from which sequence on it has not ended.
-    pub(crate) fn counters(&self, delayed_from: Option<u64>) -> QueueCounters {
-        let fifo_delayed = delayed_from.map_or(0, |seq| (self.tail - seq).min(self.in_storage_only()));
+    pub(crate) fn counters(&self, still_delayed: Option<StillDelayed>) -> QueueCounters {
+        let fifo_delayed =
+            still_delayed.map_or(0, |delayed| (self.tail - delayed.from).min(self.in_storage_only()));
         let (in_flight, delayed) = (self.in_flight as u64, self.delayed as u64 + self.indexed + fifo_delayed);
         QueueCounters { visible: self.stored - in_flight - delayed, in_flight, delayed }
     }
@@ -64,15 +65,18 @@ impl QueueState {
     }
 
     /// The queue as a whole, its first message that is not in flight being in memory.
-    pub(crate) fn overview(&self, delayed_from: Option<u64>) -> Overview {
+    pub(crate) fn overview(&self, still_delayed: Option<StillDelayed>) -> Overview {
         let (oldest, oldest_in) = match self.oldest() {
             Ok(oldest) => (oldest, None),
             Err(rows) => (None, Some(rows)),
         };
         let expiries = [self.plain.oldest(), self.grouped.oldest()].into_iter().flatten();
-        let next_change = expiries.map(|sent_at| self.expiry(sent_at)).chain(self.next_event()).min();
+        let expiries = expiries.map(|sent_at| self.expiry(sent_at));
+        let queued_at = still_delayed.and_then(|delayed| delayed.queued_at);
+        let delay_ends = queued_at.map(|queued_at| queued_at.saturating_add(self.settings.delay_ms));
+        let next_change = expiries.chain(delay_ends).chain(self.next_event()).min();
         let stats = QueueStats {
-            counters: self.counters(delayed_from),
+            counters: self.counters(still_delayed),
             oldest: oldest.map(Timestamp::from_millis),
             groups_blocked: self.groups.blocked(),
         };

@@ -56,8 +56,16 @@ pub(crate) enum Fetched {
 /// Where the delayed messages of a FIFO queue begin, if there are any.
 #[derive(Debug)]
 pub(crate) enum DelayedFrom {
-    Known(Option<u64>),
+    Known(Option<StillDelayed>),
     Search(DelaySearch),
+}
+
+/// The last messages of a FIFO queue, whose delay has not ended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct StillDelayed {
+    pub(crate) from: u64,
+    /// When the first of them came, if it was searched for.
+    pub(crate) queued_at: Option<u64>,
 }
 
 /// A search for the first row in a range that was queued after some time.
@@ -78,10 +86,18 @@ pub(crate) struct Due {
 }
 
 impl QueueState {
-    /// What must be read before a call that wants this can be answered.
+    /// What must be read before a call that wants this can be answered. Whoever gets it reads it, one at a time.
+    pub(crate) fn ask(&mut self, now: u64, want: Want) -> Option<Need> {
+        let need = self.need(now, want);
+        if let Some(Need::Delayed { .. }) = need {
+            self.indexed_since = None;
+        }
+        need
+    }
+
+    /// The same for those who only look whether there is something to be read.
     pub(crate) fn need(&mut self, now: u64, want: Want) -> Option<Need> {
         if self.indexed_from.is_some_and(|time| time <= now) {
-            self.indexed_since = None;
             return Some(Need::Delayed { partition: self.partition, now, epoch: self.epoch });
         }
         let messages = match want {
@@ -135,9 +151,10 @@ impl QueueState {
         if self.settings.fifo.is_none() || self.settings.delay_ms == 0 || self.cursor >= self.tail {
             return DelayedFrom::Known(None);
         }
+        let from_cursor = DelayedFrom::Known(Some(StillDelayed { from: self.cursor, queued_at: None }));
         match now.checked_sub(self.settings.delay_ms) {
-            _ if self.delayed_until.is_some() => DelayedFrom::Known(Some(self.cursor)),
-            None => DelayedFrom::Known(Some(self.cursor)),
+            _ if self.delayed_until.is_some() => from_cursor,
+            None => from_cursor,
             Some(queued_until) => DelayedFrom::Search(DelaySearch {
                 partition: self.partition,
                 range: self.cursor..self.readable.max(self.cursor),
@@ -268,3 +285,6 @@ impl QueueState {
         self.indexed_from = first;
     }
 }
+
+#[cfg(test)]
+mod tests;
