@@ -131,7 +131,7 @@ impl LocalQueue {
             let missing = || Error::NoDeadLetterQueue { name: cell.name.clone() };
             let target = self.dead_letter_queue().ok_or_else(missing)?;
             let step = |op: &mut Operation<'_>, other: &mut Operation<'_>| {
-                Ok(match cell.give_up(op, place, read.take())? {
+                Ok(match give_up(op, place, read.take())? {
                     GivenUp::Taken(lease, content) => {
                         let receives = cell.put_dead(place.seq, &lease, content, Some(reason.clone()), other);
                         op.state.note_moved(place.seq, &target.name, receives, op.now);
@@ -190,6 +190,34 @@ impl Unread {
     }
 }
 
+/// Takes the message out of the queue if it is there and this delivery is the latest.
+fn give_up(op: &mut Operation<'_>, place: Place, read: Option<Read>) -> Result<GivenUp> {
+    let Place { seq, .. } = place;
+    let unread = Unread { partition: op.state.partition(), epoch: op.state.epoch(), now: op.now };
+    if op.state.need(op.now, Want::Nothing).is_some() {
+        return Ok(GivenUp::Unread(unread));
+    }
+    let read = read.filter(|read| read.of.partition == unread.partition);
+    if op.state.must_recall(seq) {
+        match &read {
+            Some(Read { of, lease, .. }) if of.epoch == unread.epoch => {
+                if let Some(lease) = lease {
+                    op.state.recall(seq, lease, op.batch);
+                }
+            }
+            _ => return Ok(GivenUp::Unread(unread)),
+        }
+    }
+    if let Err(outcome) = op.state.can_give_up(place)? {
+        return Ok(GivenUp::Not(outcome));
+    }
+    let Some(read) = read else { return Ok(GivenUp::Unread(unread)) };
+    let content = read.row.as_ref().ok_or(Malformed("is missing")).and_then(RowContent::read);
+    let content = content.map_err(|what| damaged_row(unread.partition, seq, what))?;
+    let lease = op.state.give_up(place, op.now, op.batch).expect("it could be given up a moment ago");
+    Ok(GivenUp::Taken(lease, content))
+}
+
 impl From<Deleted> for DeadLettered {
     fn from(outcome: Deleted) -> Self {
         match outcome {
@@ -200,32 +228,6 @@ impl From<Deleted> for DeadLettered {
 }
 
 impl QueueCell {
-    /// Takes the message out of the queue if it is there and this delivery is the latest.
-    fn give_up(&self, op: &mut Operation<'_>, place: Place, read: Option<Read>) -> Result<GivenUp> {
-        let Place { seq, .. } = place;
-        let unread = Unread { partition: op.state.partition(), epoch: op.state.epoch(), now: op.now };
-        if op.state.need(op.now, Want::Nothing).is_some() {
-            return Ok(GivenUp::Unread(unread));
-        }
-        let read = read.filter(|read| read.of.partition == unread.partition);
-        if op.state.must_recall(seq) {
-            match &read {
-                Some(Read { of, lease, .. }) if of.epoch == unread.epoch => {
-                    lease.iter().for_each(|lease| op.state.recall(seq, lease, op.batch));
-                }
-                _ => return Ok(GivenUp::Unread(unread)),
-            }
-        }
-        if let Err(outcome) = op.state.can_give_up(place)? {
-            return Ok(GivenUp::Not(outcome));
-        }
-        let Some(read) = read else { return Ok(GivenUp::Unread(unread)) };
-        let content = read.row.as_ref().ok_or(Malformed("is missing")).and_then(RowContent::read);
-        let content = content.map_err(|what| damaged_row(unread.partition, seq, what))?;
-        let lease = op.state.give_up(place, op.now, op.batch).expect("it could be given up a moment ago");
-        Ok(GivenUp::Taken(lease, content))
-    }
-
     /// Adds a message that was taken out of this queue to its dead-letter queue: with its id, and why. Returns how often it
     /// was received.
     fn put_dead(
