@@ -15,6 +15,8 @@ pub(crate) struct Receipt {
     pub(crate) handle: ReceiptHandle,
     pub(crate) id: MessageId,
     pub(crate) in_dead: bool,
+    /// How many move tasks were tried before.
+    redrives: usize,
 }
 
 /// The promises of one run.
@@ -38,6 +40,11 @@ pub(crate) struct Ledger {
     seen_dead: BTreeSet<MessageId>,
     /// Messages whose move to the dead-letter queue was acknowledged.
     given_up: BTreeSet<MessageId>,
+    /// Messages that a move task may have sent back: as new ones, not received yet.
+    redriven: BTreeSet<MessageId>,
+    /// The first ids of messages that were seen to come back with new ones.
+    first_ids: HashMap<MessageId, MessageId>,
+    redrives: usize,
     receipts: Vec<Receipt>,
 }
 
@@ -57,6 +64,9 @@ impl Ledger {
             handed_out: BTreeMap::new(),
             seen_dead: BTreeSet::new(),
             given_up: BTreeSet::new(),
+            redriven: BTreeSet::new(),
+            first_ids: HashMap::new(),
+            redrives: 0,
             receipts: Vec::new(),
         }
     }
@@ -89,9 +99,18 @@ impl Ledger {
         if in_dead {
             self.seen_dead.insert(message.id);
         }
+        let body = message.text().unwrap();
+        let first = self.sent.iter().find(|(_, sent)| *sent == body).map_or(message.id, |(id, _)| *id);
+        assert!(first == message.id || self.redriven.contains(&first), "{body} has a new id");
+        self.first_ids.insert(message.id, first);
         let moved = self.seen_dead.contains(&message.id) || self.given_up.contains(&message.id);
         assert!(in_dead || !moved, "a moved message came back");
-        self.receipts.push(Receipt { handle: message.receipt, id: message.id, in_dead });
+        self.receipts.push(Receipt {
+            handle: message.receipt,
+            id: message.id,
+            in_dead,
+            redrives: self.redrives,
+        });
     }
 
     pub(crate) fn pick(&self, dice: &mut Dice) -> Option<Receipt> {
@@ -99,15 +118,24 @@ impl Ledger {
         self.receipts.iter().rev().nth(nth).copied()
     }
 
-    pub(crate) fn try_delete(&mut self, id: MessageId) {
-        self.deleting.insert(id);
+    pub(crate) fn try_delete(&mut self, receipt: Receipt) {
+        self.deleting.insert(self.first_ids[&receipt.id]);
     }
 
     pub(crate) fn deleted(&mut self, receipt: Receipt, outcome: Deleted) {
-        // A receipt of the queue says nothing about a message that is in the other one.
-        if outcome == Deleted::Gone && (receipt.in_dead || !self.may_be_dead(receipt.id)) {
-            self.deleted.insert(receipt.id);
+        let first = self.first_ids[&receipt.id];
+        // A receipt of one queue says nothing about a message that is in the other one.
+        let sent_back = self.redriven.contains(&first) && receipt.redrives < self.redrives;
+        let dead = !receipt.in_dead && self.may_be_dead(receipt.id);
+        if outcome == Deleted::Gone && !sent_back && !dead {
+            self.deleted.insert(first);
         }
+    }
+
+    pub(crate) fn try_redrive(&mut self) {
+        let dead: Vec<_> = self.sent.keys().copied().filter(|id| self.may_be_dead(*id)).collect();
+        self.redriven.extend(dead);
+        self.redrives += 1;
     }
 
     /// Whether the message may be in the dead-letter queue.
@@ -140,8 +168,11 @@ impl Ledger {
                 assert!(self.deleting.contains(id), "the acknowledged message {body} was lost");
                 continue;
             };
-            assert_eq!(found.id, *id, "a message keeps its id");
             assert!(!self.deleted.contains(id), "the acknowledged deletion of {body} was undone");
+            if self.redriven.contains(id) {
+                continue;
+            }
+            assert_eq!(found.id, *id, "a message keeps its id");
             let handed_out = self.handed_out.get(id).copied().unwrap_or(0);
             assert!(!counts || found.count > handed_out, "{body}: {found:?} after {handed_out} hand-outs");
             assert!(found.in_dead || !self.given_up.contains(id), "{body} was given up and came back");

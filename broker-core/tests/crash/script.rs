@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use broker_core::{DeadLettered, Entries, Error, LocalQueue, ReceiveOptions};
+use broker_core::{DeadLettered, Entries, Error, LocalQueue, MoveTask, ReceiveOptions};
 
 use crate::{
     ledger::{Ledger, Receipt},
@@ -69,7 +69,7 @@ async fn step(world: &World, dice: &mut Dice, ledger: &mut Ledger) -> Result<(),
         }
         13..=15 => {
             if let Some(receipt) = ledger.pick(dice) {
-                ledger.try_delete(receipt.id);
+                ledger.try_delete(receipt);
                 if let Some(deleted) = unless_expired(queue_of(world, receipt).delete(receipt.handle).await)?
                 {
                     ledger.deleted(receipt, deleted);
@@ -100,7 +100,7 @@ async fn dead_step(
     dice: &mut Dice,
     ledger: &mut Ledger,
 ) -> Result<(), Error> {
-    match dice.below(6) {
+    match dice.below(7) {
         0 | 1 => {
             for message in dead.receive(ReceiveOptions::up_to(1 + dice.below(3))).await? {
                 ledger.received(&message, true);
@@ -119,6 +119,12 @@ async fn dead_step(
             if let Some((message, original)) = ledger.duplicates(world.millis()).nth(nth) {
                 assert_eq!(world.queue.send(message).await?, original);
             }
+        }
+        5 => {
+            ledger.try_redrive();
+            let task = MoveTask::from(dead.name()).to(world.queue.name());
+            world.broker.start_move_task(task).await?;
+            world.moves_end().await?;
         }
         // Leases end, and what was received too often waits to be moved.
         _ => world.clock.advance(Duration::from_secs(11)),

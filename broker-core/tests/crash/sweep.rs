@@ -39,6 +39,8 @@ fn check(kind: Kind, store: &CrashStorage, survive: Survive, ledger: &Ledger, no
     let survivors = Arc::new(store.restart(survive, Arc::new(MemStorage::new())).unwrap());
     block_on(async {
         let first = World::open(kind, survivors.clone(), now).await.unwrap();
+        // A task that was cut off goes on.
+        first.moves_end().await.unwrap();
         let counters = first.counters().await;
         drop(first);
         let world = World::open(kind, survivors, now).await.unwrap();

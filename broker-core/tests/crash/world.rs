@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use broker_core::{
-    Broker, Clock, Error, LocalQueue, ManualClock, MemoryBounds, Message, MessageId, QueueCounters,
-    ReceiveOptions, SendMessage, storage::Storage,
+    Broker, Clock, Error, LocalQueue, ManualClock, MemoryBounds, Message, MessageId, MoveTaskStatus,
+    QueueCounters, ReceiveOptions, SendMessage, storage::Storage,
 };
 
 /// Bounds so small that paging, the time index and cold leases are part of every run.
@@ -76,6 +76,18 @@ impl World {
         [self.queue.counters().await.unwrap(), dead]
     }
 
+    /// Waits until no move task runs.
+    pub(crate) async fn moves_end(&self) -> Result<(), Error> {
+        let Some(dead) = &self.dead else { return Ok(()) };
+        loop {
+            let tasks = self.broker.list_move_tasks(dead.name(), 1).await?;
+            if tasks.iter().all(|task| task.status != MoveTaskStatus::Running) {
+                return Ok(());
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// The time of the clock in milliseconds.
     pub(crate) fn millis(&self) -> u64 {
         self.clock.now().as_millis()
@@ -83,6 +95,7 @@ impl World {
 
     /// Takes everything out of the queues, by body. Every lease and delay is over by then.
     pub(crate) async fn drain(&self) -> BTreeMap<String, Found> {
+        self.moves_end().await.unwrap();
         self.clock.advance(Duration::from_secs(13 * 3600));
         let total: u64 = self.counters().await.iter().map(QueueCounters::total).sum();
         let mut found = BTreeMap::new();

@@ -97,7 +97,7 @@ fn side() -> impl Strategy<Value = Side> {
 
 fn letter() -> impl Strategy<Value = Letter> {
     let group = prop_oneof![2 => Just(0), 3 => 0..6_u8];
-    (group, prop::option::weighted(0.6, 0..60_u8), 0..60_usize).prop_map(|(group, id, body)| Letter {
+    (group, prop::option::weighted(0.6, 0..40_u8), 0..40_usize).prop_map(|(group, id, body)| Letter {
         group,
         id,
         body,
@@ -119,7 +119,13 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(nth, timeout_s)| Step::Change { nth, timeout_s }),
         2 => nth().prop_map(|nth| Step::GiveUp { nth }),
         1 => any::<bool>().prop_map(|all| Step::Redrive { all }),
-        6 => prop_oneof![4 => 0..3_000_u64, 4 => Just(10_000), 4 => 20_000..70_000_u64, 1 => 200_000..301_000_u64]
+        6 => prop_oneof![
+            4 => 0..3_000_u64,
+            1 => Just(1),
+            4 => Just(10_000),
+            4 => 20_000..70_000_u64,
+            1 => prop_oneof![200_000..301_000_u64, 299_998..300_001_u64],
+        ]
             .prop_map(|ms| Step::Advance { ms }),
         1 => (0..40_u64).prop_map(|s| Step::SetDelay { s }),
         1 => (side(), 60..700_u64).prop_map(|(of, s)| Step::SetRetention { of, s }),
