@@ -101,7 +101,7 @@ fn rounds_in_a_turn(rounds: &mut Rounds<'_>, turn: Duration) -> u64 {
 fn per_round(rounds: &mut Rounds<'_>, count: &mut u64, turn: Duration) -> f64 {
     loop {
         let took = rounds(*count);
-        if took >= turn / 8 {
+        if took >= turn / 3 {
             return took.as_nanos() as f64 / *count as f64;
         }
         *count *= 4;
