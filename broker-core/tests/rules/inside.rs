@@ -43,11 +43,11 @@ impl Life<'_> {
         match self.dice.roll(12) {
             0..=3 if self.busy || self.dice.roll(3) == 0 => {
                 eprintln!("send(step)");
-                self.send(step).await
+                self.send(step).await;
             }
             4..=6 => {
                 eprintln!("receive()");
-                self.receive().await
+                self.receive().await;
             }
             7 | 8 if !self.receipts.is_empty() => {
                 let at = usize::try_from(self.dice.roll(self.receipts.len() as u64)).unwrap();
@@ -56,15 +56,15 @@ impl Life<'_> {
             }
             9 => {
                 eprintln!("look()");
-                self.look().await
+                self.look().await;
             }
             10 => {
                 eprintln!("jump()");
-                self.jump().await
+                self.jump().await;
             }
             _ => {
                 eprintln!("advance");
-                advance(secs(self.dice.roll(8))).await
+                advance(secs(self.dice.roll(8))).await;
             }
         }
     }
@@ -110,7 +110,7 @@ impl Life<'_> {
     async fn look(&mut self) {
         {
             eprintln!("look_at_the_watch()");
-            self.look_at_the_watch().await
+            self.look_at_the_watch().await;
         };
         let all = peek_all(&self.queue, 7).await;
         let mut counters = QueueCounters::default();
@@ -135,7 +135,8 @@ impl Life<'_> {
         // A timer may end up to a millisecond late.
         for _ in 0..3 {
             settle_down().await;
-            if *self.watch.borrow() == self.queue.stats().await.unwrap() {
+            let stats = self.queue.stats().await.unwrap();
+            if *self.watch.borrow() == stats {
                 return;
             }
         }
