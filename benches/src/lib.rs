@@ -66,11 +66,11 @@ impl<'a> Contest<'a> {
     fn print_ratios(&mut self) {
         let turn = self.turn;
         let counts = self.contestants.iter_mut().map(|(_, rounds)| rounds_in_a_turn(rounds, turn));
-        let counts: Vec<u64> = counts.collect();
+        let mut counts: Vec<u64> = counts.collect();
         let mut turns: Vec<Vec<f64>> = Vec::new();
         for _ in 0..TURNS {
-            let turn = self.contestants.iter_mut().zip(&counts);
-            turns.push(turn.map(|((_, rounds), count)| per_round(rounds, *count)).collect());
+            let contestants = self.contestants.iter_mut().zip(&mut counts);
+            turns.push(contestants.map(|((_, rounds), count)| per_round(rounds, count, turn)).collect());
         }
         let rate = |nanos: f64| self.messages as f64 * 1e9 / nanos;
         let broker = median(turns.iter().map(|turn| turn[0]));
@@ -87,8 +87,7 @@ impl<'a> Contest<'a> {
 fn rounds_in_a_turn(rounds: &mut Rounds<'_>, turn: Duration) -> u64 {
     let mut count = 1;
     loop {
-        // A pause of the machine must not pass for work, or all turns would be too short to say anything.
-        let took = (0..3).map(|_| rounds(count)).min().unwrap_or_default();
+        let took = rounds(count);
         if took >= turn / 4 {
             let fill = turn.as_nanos() / took.as_nanos().max(1);
             return (count * u64::try_from(fill).unwrap_or(1)).max(1);
@@ -97,8 +96,16 @@ fn rounds_in_a_turn(rounds: &mut Rounds<'_>, turn: Duration) -> u64 {
     }
 }
 
-fn per_round(rounds: &mut Rounds<'_>, count: u64) -> f64 {
-    rounds(count).as_nanos() as f64 / count as f64
+/// What a round takes, in nanoseconds, in a turn of about `count` rounds. If that is too few, because a pause of the
+/// machine passed for work when they were counted, there are more of them from now on.
+fn per_round(rounds: &mut Rounds<'_>, count: &mut u64, turn: Duration) -> f64 {
+    loop {
+        let took = rounds(*count);
+        if took >= turn / 3 {
+            return took.as_nanos() as f64 / *count as f64;
+        }
+        *count *= 4;
+    }
 }
 
 /// The middle one of some numbers.
