@@ -53,23 +53,23 @@ async fn a_backlog_is_moved_wherever_it_is(world: World) {
     let broker = world.broker().await;
     let (dead, orders) = queues(&broker).await;
     assert_eq!(counts(&dead).await, [0, 50, 100]);
-    let others = |n: &usize| n % 10 > 0 && !hidden.contains(n) && !deleted.contains(n);
+    let others = |n: &usize| !n.is_multiple_of(10) && !hidden.contains(n) && !deleted.contains(n);
     assert_eq!(received(&orders).await, (0..1_000).filter(others).collect::<Vec<_>>());
     advance(secs(100)).await;
     assert_eq!(moved(&broker, "dead", all()).await, 150);
     assert_eq!(counts(&dead).await, [0, 0, 0]);
-    let rest = |n: &usize| n % 10 == 0 || hidden.contains(n);
+    let rest = |n: &usize| n.is_multiple_of(10) || hidden.contains(n);
     assert_eq!(received(&orders).await, (0..1_000).filter(rest).collect::<Vec<_>>());
     assert_eq!(dead.delete(held[0].receipt).await.unwrap(), Deleted::Gone);
 }
 
 /// A few numbers that look random.
-struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
+    pub(crate) fn roll(&mut self, sides: usize) -> usize {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % sides
+        usize::try_from(self.0 >> 33).unwrap() % sides
     }
 }
 
@@ -83,7 +83,7 @@ async fn something(
 ) {
     match dice.roll(6) {
         0 | 1 => {
-            let fifo = dead.name().ends_with(".fifo");
+            let fifo = dead.attributes().await.unwrap().fifo.is_some();
             for _ in 0..=dice.roll(12) {
                 let mut message = SendMessage::from(next.to_string());
                 if fifo || dice.roll(3) == 0 {
@@ -92,7 +92,7 @@ async fn something(
                 if fifo {
                     message = message.deduplication_id(next.to_string());
                 } else {
-                    message = message.delay(secs([0, 0, 0, 7][dice.roll(4) as usize]));
+                    message = message.delay(secs([0, 0, 0, 7][dice.roll(4)]));
                 }
                 dead.send(message).await.unwrap();
                 present.insert(*next);
@@ -100,22 +100,22 @@ async fn something(
             }
         }
         2 | 3 => {
-            let timeout = secs([0, 5, 50][dice.roll(3) as usize]);
-            held.extend(poll_for(dead, dice.roll(9) as usize + 1, timeout).await);
+            let timeout = secs([0, 5, 50][dice.roll(3)]);
+            held.extend(poll_for(dead, dice.roll(9) + 1, timeout).await);
         }
         4 if !held.is_empty() => {
-            let message = held.swap_remove(dice.roll(held.len() as u64) as usize);
+            let message = held.swap_remove(dice.roll(held.len()));
             // A FIFO receipt may have expired; then nothing happens.
             if let Ok(Deleted::Gone) = dead.delete(message.receipt).await {
                 present.remove(&numbers(&[message])[0]);
             }
         }
-        _ => advance(secs(dice.roll(8))).await,
+        _ => advance(secs([0, 2, 5, 7][dice.roll(4)])).await,
     }
 }
 
 /// Receives and deletes everything.
-async fn drained(queue: &LocalQueue) -> Vec<usize> {
+pub(crate) async fn drained(queue: &LocalQueue) -> Vec<usize> {
     let mut all = Vec::new();
     loop {
         let some = poll(queue, 100).await;
