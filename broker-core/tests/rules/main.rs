@@ -71,6 +71,7 @@ mod message_attributes;
 mod move_backlogs;
 mod move_damage;
 mod move_races;
+mod move_steps;
 mod moved_messages;
 mod moves;
 mod peek;
