@@ -114,7 +114,8 @@ impl Life<'_> {
         // A timer may end up to a millisecond late.
         for _ in 0..3 {
             settle_down().await;
-            if *self.watch.borrow() == self.queue.stats().await.unwrap() {
+            let stats = self.queue.stats().await.unwrap();
+            if *self.watch.borrow() == stats {
                 return;
             }
         }
