@@ -60,7 +60,8 @@ impl DelaySearch {
     /// The first message of the range that was queued too late; the end of the range if none was.
     pub(crate) fn run(&self, store: &dyn Storage) -> Result<StillDelayed, StorageError> {
         let Range { mut start, mut end } = self.range;
-        let mut queued_at = None;
+        // Sequences that are gone are not delayed.
+        let (mut from, mut queued_at) = (self.range.end, None);
         // Halves the range each time. Sequences that are gone make it look at the next one that is there.
         while start < end {
             let middle = start + (end - start) / 2;
@@ -69,7 +70,7 @@ impl DelaySearch {
                 Some((seq, row)) => {
                     let head = RowHead::read(row).map_err(|what| damaged_row(self.partition, *seq, what))?;
                     if head.queued_at > self.queued_until {
-                        (end, queued_at) = (middle, Some(head.queued_at));
+                        (end, from, queued_at) = (middle, *seq, Some(head.queued_at));
                     } else {
                         start = seq + 1;
                     }
@@ -77,7 +78,7 @@ impl DelaySearch {
                 None => end = middle,
             }
         }
-        Ok(StillDelayed { from: start, queued_at })
+        Ok(StillDelayed { from, queued_at })
     }
 }
 

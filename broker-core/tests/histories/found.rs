@@ -1,5 +1,7 @@
 //! Histories that once went wrong, by name.
 
+use broker_core::MemoryBounds;
+
 use super::{
     driver::{Step, TINY},
     on_memory, on_sled,
@@ -137,6 +139,20 @@ fn a_receive_moves_a_spent_message_that_it_has_just_read() {
     ];
     pairs::on_memory(&Setup::FIFO, &steps, false, TINY);
     pairs::on_sled(&Setup::FIFO, &steps, TINY);
+}
+
+/// A receive came first to a spent message that was not among the first hundred by sequence, whose rows it had read. It
+/// returned nothing, and so did every later one.
+#[test]
+fn a_queue_with_many_spent_messages_is_not_stuck() {
+    let groups: Vec<u8> = (0..120).collect();
+    let mut steps: Vec<_> = groups.chunks(10).map(to).collect();
+    steps.extend((0..12).map(|_| receive(10)));
+    steps.push(PairStep::Change { nth: 0, timeout_s: 0 });
+    steps.push(PairStep::Advance { ms: 10_000 });
+    let setup = Setup { limit: Some(1), ..Setup::FIFO };
+    pairs::on_memory(&setup, &steps, false, MemoryBounds::default());
+    pairs::on_sled(&setup, &steps, MemoryBounds::default());
 }
 
 /// The message to be given up was put out of memory between being asked about and being moved, and said to be gone.

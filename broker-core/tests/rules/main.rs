@@ -70,6 +70,8 @@ mod long_groups;
 mod long_poll;
 mod message_attributes;
 mod move_backlogs;
+mod move_damage;
+mod move_histories;
 mod moved_messages;
 mod moves;
 mod peek;

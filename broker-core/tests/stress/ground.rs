@@ -53,6 +53,11 @@ impl Ground {
         Self { memory: TINY, ..self }
     }
 
+    /// Whether everything that waits is read again and again.
+    pub(crate) fn is_tiny(&self) -> bool {
+        self.memory == TINY
+    }
+
     /// Less work where each commit goes to a disk.
     pub(crate) fn scaled(&self, count: usize) -> usize {
         if matches!(self.kind, Kind::OnSled(_)) { count / 4 } else { count }

@@ -6,6 +6,8 @@
 mod closing;
 mod consumers;
 mod ground;
+mod group_book;
+mod groups;
 mod ledger;
 mod purging;
 mod traffic;

@@ -102,10 +102,9 @@ impl Mover {
             let alarm = match self.step(&broker, &source).await {
                 Ok(Next::Soon) => None,
                 Ok(Next::At(time)) => Some(broker.engine.timeline.alarm(time)),
-                Ok(Next::Never) => return,
                 Err(Error::Storage(cause)) => return self.fail(&source, cause.to_string()),
                 // The broker has stopped, so this goes on at the next open; or the source was deleted.
-                Err(_) => return,
+                Ok(Next::Never) | Err(_) => return,
             };
             drop((broker, source));
             match alarm {

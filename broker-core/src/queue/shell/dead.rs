@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::{LocalQueue, Operation, QueueCell, receive::Look};
 use crate::{
     clock::Timestamp,
+    codec::Malformed,
     error::{Error, Result},
     ids::{MessageId, ReceiptHandle},
     pipeline::Ticket,
@@ -17,7 +18,7 @@ use crate::{
         options::{DeadLettered, Deleted, ReceiveOptions},
         redrive::{DeadLetter, Origin, REASON_BYTES_MAX},
         row::{RowContent, UnstampedRow},
-        state::{Spent, SpentRule},
+        state::{Place, Recalled, Spent, SpentRule, Want},
     },
     storage::{Durability, Storage, StorageError},
 };
@@ -62,17 +63,23 @@ impl LocalQueue {
                 if !missing.is_empty() {
                     return Ok(SpentLook::Rows(op.state.partition(), missing));
                 }
-                let mut rule = SpentRule::TakeOut { rows: &rows, taken: Vec::new() };
+                let mut rule = SpentRule::TakeOut { rows: &rows, taken: Vec::new(), missing: None };
                 let look = cell.look(op, options, Some(&mut rule))?;
-                let SpentRule::TakeOut { taken, .. } = rule else { return Ok(SpentLook::Done(look)) };
+                let SpentRule::TakeOut { taken, missing, .. } = rule else {
+                    return Ok(SpentLook::Done(look));
+                };
                 let moved = taken.len();
                 for Spent { seq, lease, content } in taken {
                     let receives = cell.put_dead(seq, &lease, content, None, other);
                     op.state.note_moved(seq, &target.name, receives, op.now);
                 }
-                Ok(match look {
-                    Look::Leased(_, leased) if leased.is_empty() && moved > 0 => SpentLook::OnlyMoved,
-                    look => SpentLook::Done(look),
+                Ok(match (look, missing) {
+                    (Look::Leased(_, leased), _) if leased.is_empty() && moved > 0 => SpentLook::OnlyMoved,
+                    // Paged in by this very look.
+                    (Look::Leased(partition, leased), Some(seq)) if leased.is_empty() => {
+                        SpentLook::Rows(partition, vec![seq])
+                    }
+                    (look, _) => SpentLook::Done(look),
                 })
             };
             let looked = match cell.operate_both(&target, durability, step) {
@@ -118,45 +125,97 @@ impl LocalQueue {
         }
         let cell = &*self.cell;
         let place = self.open_receipt(receipt)?;
-        let missing = || Error::NoDeadLetterQueue { name: cell.name.clone() };
+        let durability = cell.settings().durability.into();
+        let mut read: Option<Read> = None;
         loop {
+            let missing = || Error::NoDeadLetterQueue { name: cell.name.clone() };
             let target = self.dead_letter_queue().ok_or_else(missing)?;
-            let ask =
-                |op: &mut Operation<'_>| Ok(op.state.can_give_up(place)?.map(|()| op.state.partition()));
-            let (partition, ticket) = self.settle(Durability::Buffered.into(), &[place.seq], ask).await?;
-            ticket.wait().await?;
-            let partition = match partition {
-                Ok(partition) => partition,
-                Err(outcome) => return Ok(outcome.into()),
-            };
-            // A row that is not there any more: it has gone in between, which the next step finds out.
-            let row = self.rows(partition, vec![place.seq]).await?.pop();
-            let content = row.map(|(_, row)| RowContent::read(&row)).transpose();
-            let mut content = content.map_err(|what| damaged_row(partition, place.seq, what))?;
-            let durability = cell.settings().durability.into();
             let step = |op: &mut Operation<'_>, other: &mut Operation<'_>| {
-                if let Err(outcome) = op.state.can_give_up(place)? {
-                    return Ok(Some(outcome.into()));
-                }
-                let Some(content) = content.take().filter(|_| op.state.partition() == partition) else {
-                    return Ok(None);
-                };
-                let Some(lease) = op.state.give_up(place, op.now, op.batch) else { return Ok(None) };
-                let receives = cell.put_dead(place.seq, &lease, content, Some(reason.clone()), other);
-                op.state.note_moved(place.seq, &target.name, receives, op.now);
-                Ok(Some(DeadLettered::Moved { queue: target.name.clone() }))
+                Ok(match give_up(op, place, read.take())? {
+                    GivenUp::Taken(lease, content) => {
+                        let receives = cell.put_dead(place.seq, &lease, content, Some(reason.clone()), other);
+                        op.state.note_moved(place.seq, &target.name, receives, op.now);
+                        Ok(DeadLettered::Moved { queue: target.name.clone() })
+                    }
+                    GivenUp::Not(outcome) => Ok(outcome.into()),
+                    GivenUp::Unread(unread) => Err(unread),
+                })
             };
             match cell.operate_both(&target, durability, step) {
                 Err(Error::QueueDoesNotExist { name }) if name == target.name => {}
                 Err(error) => return Err(error),
-                Ok((Some(outcome), ticket)) => {
+                Ok((Ok(outcome), ticket)) => {
                     ticket.wait().await?;
                     return Ok(outcome);
                 }
-                Ok((None, _)) => {}
+                Ok((Err(unread), _)) => {
+                    // What is due in the time index must leave it before it can be told from what is untouched.
+                    cell.page_in(Want::Nothing).await?;
+                    cell.fence().wait().await?;
+                    let reading = move |store: &dyn Storage| unread.read(store, place.seq);
+                    read = Some(cell.engine.pipeline.read(reading).await?);
+                }
             }
         }
     }
+}
+
+/// What must be read of a message before it can be given up: from which partition, in which epoch, at which time.
+#[derive(Clone, Copy)]
+struct Unread {
+    partition: u64,
+    epoch: u64,
+    now: u64,
+}
+
+/// What was read of it.
+struct Read {
+    of: Unread,
+    row: Option<Bytes>,
+    lease: Option<Recalled>,
+}
+
+/// What an attempt to take a message out of its queue came to.
+enum GivenUp {
+    Taken(Lease, RowContent),
+    /// It is not this consumer's any more.
+    Not(Deleted),
+    Unread(Unread),
+}
+
+impl Unread {
+    fn read(self, store: &dyn Storage, seq: u64) -> Result<Read, StorageError> {
+        let row = store.row(self.partition, seq)?;
+        Ok(Read { of: self, row, lease: Recalled::read(store, self.partition, seq, self.now)? })
+    }
+}
+
+/// Takes the message out of the queue if it is there and this delivery is the latest.
+fn give_up(op: &mut Operation<'_>, place: Place, read: Option<Read>) -> Result<GivenUp> {
+    let Place { seq, .. } = place;
+    let unread = Unread { partition: op.state.partition(), epoch: op.state.epoch(), now: op.now };
+    if op.state.need(op.now, Want::Nothing).is_some() {
+        return Ok(GivenUp::Unread(unread));
+    }
+    let read = read.filter(|read| read.of.partition == unread.partition);
+    if op.state.must_recall(seq) {
+        match &read {
+            Some(Read { of, lease, .. }) if of.epoch == unread.epoch => {
+                if let Some(lease) = lease {
+                    op.state.recall(seq, lease, op.batch);
+                }
+            }
+            _ => return Ok(GivenUp::Unread(unread)),
+        }
+    }
+    if let Err(outcome) = op.state.can_give_up(place)? {
+        return Ok(GivenUp::Not(outcome));
+    }
+    let Some(read) = read else { return Ok(GivenUp::Unread(unread)) };
+    let content = read.row.as_ref().ok_or(Malformed("is missing")).and_then(RowContent::read);
+    let content = content.map_err(|what| damaged_row(unread.partition, seq, what))?;
+    let lease = op.state.give_up(place, op.now, op.batch).expect("it could be given up a moment ago");
+    Ok(GivenUp::Taken(lease, content))
 }
 
 impl From<Deleted> for DeadLettered {

@@ -108,7 +108,7 @@ impl LocalQueue {
     }
 
     /// Runs an operation on received messages, after making those live again that had been put out of memory.
-    pub(super) async fn settle<T>(
+    async fn settle<T>(
         &self,
         durability: Option<Durability>,
         seqs: &[u64],

@@ -132,6 +132,8 @@ impl QueueState {
     /// Whether so many messages can be received, or it is not worth to look further behind those with a group that
     /// wait.
     fn has_enough(&mut self, now: u64, count: usize) -> bool {
+        // Spent messages are moved away, not returned.
+        let count = count.saturating_add(self.spent.len());
         let plain = self.ready.range(..self.cursor).take(count).count() + self.plain.len();
         if plain >= count {
             return true;

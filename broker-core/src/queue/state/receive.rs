@@ -32,8 +32,8 @@ pub(crate) struct Spent {
 pub(crate) enum SpentRule<'a> {
     /// Hand them out like any other: there is no dead-letter queue.
     HandOut,
-    /// Take them out and collect them. Their rows are needed for that.
-    TakeOut { rows: &'a HashMap<u64, Bytes>, taken: Vec<Spent> },
+    /// Take them out and collect them. Their rows are needed for that: it stops at one whose row is missing.
+    TakeOut { rows: &'a HashMap<u64, Bytes>, taken: Vec<Spent>, missing: Option<u64> },
 }
 
 /// At most so many spent messages are moved by one receive, so that its commit stays small.
@@ -62,9 +62,13 @@ impl QueueState {
             }
             for seq in run.iter().copied() {
                 if self.spent.contains(&seq)
-                    && let SpentRule::TakeOut { rows, taken } = spent_rule
+                    && let SpentRule::TakeOut { rows, taken, missing } = spent_rule
                 {
-                    if taken.len() >= TAKEN_MAX || !self.take_out(seq, now, rows, taken, batch) {
+                    if taken.len() >= TAKEN_MAX {
+                        break 'runs;
+                    }
+                    if !self.take_out(seq, now, rows, taken, batch) {
+                        *missing = Some(seq);
                         break 'runs;
                     }
                     continue;

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use broker_core::{
-    DeadLettered, Deleted, Entries, Error, MessageId, ReceiveOptions, Result, SendMessage, VisibilityChanged,
+    DeadLettered, Deleted, Entries, Error, MessageId, MoveTask, MoveTaskStatus, ReceiveOptions, Result,
+    SendMessage, VisibilityChanged,
 };
 
 use super::{
@@ -12,6 +13,7 @@ use super::{
     pair::{Receipt, Side},
     receive::Received,
     steps::Letter,
+    world::peek,
 };
 use crate::driver::Ground;
 
@@ -81,26 +83,12 @@ impl<G: Ground> Run<G> {
         self.model.receive(now, from, &received);
     }
 
-    /// Which messages a receive at that time has moved.
+    /// Which messages a receive at that time has moved. Which groups it came to is up to the queue.
     pub(super) async fn moved(&mut self, at: u64) -> Vec<MessageId> {
+        let (left, _) = peek(&self.world.main).await;
         let mut spent = self.model.spent(at);
-        let now = self.now();
-        let before = self.model.main.counters(now).total();
-        let moved = before.saturating_sub(self.world.main.counters().await.unwrap().total());
-        if !self.model.main.fifo {
-            spent.truncate(usize::try_from(moved).unwrap());
-            return spent;
-        }
-        // Which groups it came to is up to the queue. An expired receipt changes nothing, and tells what is gone.
-        let mut gone = Vec::new();
-        for id in spent {
-            let of_it = |receipt: &&Receipt| receipt.side == Side::Main && receipt.id == id;
-            let receipt = self.model.receipts.iter().find(of_it).expect("it was received").handle;
-            if self.world.main.delete(receipt).await.is_ok() {
-                gone.push(id);
-            }
-        }
-        gone
+        spent.retain(|id| left.iter().all(|(left, _)| left != id));
+        spent
     }
 
     pub(super) async fn delete(&mut self, receipt: Receipt) {
@@ -155,6 +143,35 @@ impl<G: Ground> Run<G> {
         };
         let now = self.now();
         assert_eq!(given_up, self.model.give_up(now, receipt, REASON), "{receipt:?} at {now}");
+    }
+
+    /// Sends dead letters back to work: all, or each to where it came from.
+    pub(super) async fn redrive(&mut self, all: bool) {
+        let task = MoveTask::from(self.model.dead.name);
+        let task = if all { task.to(self.model.main.name) } else { task };
+        let started = self.world.broker.start_move_task(task).await;
+        if self.model.limit.is_none() {
+            assert!(matches!(started, Err(Error::NotADeadLetterQueue { .. })), "{started:?}");
+            return;
+        }
+        started.unwrap();
+        let done = loop {
+            let task = self.world.broker.list_move_tasks(self.model.dead.name, 1).await.unwrap().remove(0);
+            if task.status != MoveTaskStatus::Running {
+                break task;
+            }
+            tokio::task::yield_now().await;
+        };
+        let now = self.now();
+        let moved = self.model.redrive(now, !all);
+        assert_eq!(done.moved, moved.len() as u64, "{done:?}");
+        let (order, _) = peek(&self.world.main).await;
+        let known = |id| self.model.main.items.iter().any(|item| item.id == id);
+        let new: Vec<_> = order.into_iter().filter(|(id, _)| !known(*id)).collect();
+        assert_eq!(new.len(), moved.len(), "each is there once");
+        for (item, (id, sequence)) in moved.into_iter().zip(new) {
+            self.model.main.send_back(now, item, id, sequence);
+        }
     }
 }
 

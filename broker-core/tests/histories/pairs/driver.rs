@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use broker_core::{Clock, ManualClock, MemoryBounds, QueueSettings};
+use broker_core::{Clock, ManualClock, MemoryBounds, QueueSettings, Timestamp};
 
 use super::{
-    pair::{Pair, Setup, Shown, Side},
+    pair::{Pair, Setup, Side},
+    seen::{Shown, State},
     steps::Step,
     world::{World, policy},
 };
@@ -74,10 +75,36 @@ impl<G: Ground> Run<G> {
 
     /// Checks what shows without a receive.
     async fn compare(&mut self, when: &str) -> Shown {
-        let (now, found) = (self.now(), self.world.shown().await);
-        let shown = self.model.shown(now);
-        assert!(self.model.agrees(now, found), "{when} the broker shows {found:?}, the model {shown:?}");
-        found
+        let (now, found) = (self.now(), self.world.look().await);
+        let differs = self.model.differs(now, &found);
+        assert!(differs.is_none(), "{when} the broker shows {:?}, and should {differs:?}", found.shown);
+        self.explain(now).await;
+        found.shown
+    }
+
+    /// Checks what the broker says about its queues, as far as it does not depend on what is in memory.
+    async fn explain(&mut self, now: u64) {
+        if let Some(receipt) = self.receipt(0) {
+            let explained = self.world.queue(receipt.side).explain(receipt.id).await.unwrap();
+            let limit = self.model.limit.filter(|_| receipt.side == Side::Main);
+            let line = self.model.line(receipt.side);
+            let seen = line.seen(now, limit).into_iter().find(|seen| seen.id == receipt.id);
+            let state = State::of(&explained);
+            assert!(line.is_vague(now) || state == seen.map(|seen| seen.state), "{explained:?} at {now}");
+        }
+        for side in [Side::Main, Side::Dead] {
+            let stats = self.world.queue(side).stats().await.unwrap();
+            let why = self.world.queue(side).why_empty().await.unwrap();
+            let limit = self.model.limit.filter(|_| side == Side::Main);
+            let line = self.model.line(side);
+            if line.is_vague(now) || line.ghosts > 0 {
+                continue;
+            }
+            assert_eq!(stats.oldest.map(Timestamp::as_millis), line.oldest(), "the oldest of {side:?}");
+            assert!(stats.groups_blocked <= line.groups_blocked(now), "{stats:?} of {side:?}");
+            let sure = self.bounds == MemoryBounds::default();
+            assert!(!sure || line.explains(now, limit, &why.reason), "{why:?} at {now}");
+        }
     }
 
     fn remember(&mut self) {
@@ -107,6 +134,7 @@ impl<G: Ground> Run<G> {
             Step::DeleteBatch { count } => self.delete_batch(*count).await,
             Step::Change { nth, timeout_s } => self.change(*nth, *timeout_s).await,
             Step::GiveUp { nth } => self.give_up(*nth).await,
+            Step::Redrive { all } => self.redrive(*all).await,
             Step::Advance { ms } => self.clock.advance(Duration::from_millis(*ms)),
             Step::SetDelay { .. } | Step::SetRetention { .. } | Step::SetLimit { .. } => self.set(step).await,
             Step::Purge { of } => {
@@ -166,15 +194,14 @@ impl<G: Ground> Run<G> {
         let receipts = std::mem::take(&mut self.model.receipts);
         self.model = self.past[at].model.clone();
         self.open().await;
-        let (now, found) = (self.now(), self.world.shown().await);
+        let (now, found) = (self.now(), self.world.look().await);
         let next = self.past.get(at + 1).map(|next| (next.now, next.model.clone()));
-        if let Some((made_at, next)) = next.filter(|_| !self.model.agrees(now, found)) {
+        if let Some((made_at, next)) = next.filter(|_| self.model.differs(now, &found).is_some()) {
             // A step may make more than one commit, of which the first decides: then the next step has happened. A
             // receive may move messages in one, and receive others in another.
-            self.model.receipts.clone_from(&receipts);
             let moved = self.moved(made_at).await;
             self.model.bury_all(made_at, &moved);
-            if !self.model.agrees(now, found) {
+            if self.model.differs(now, &found).is_some() {
                 self.model = next;
             }
         }

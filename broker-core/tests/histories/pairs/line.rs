@@ -158,6 +158,23 @@ impl Line {
         self.items.push(item);
     }
 
+    /// A message comes back from the dead-letter queue, as a new one.
+    pub(crate) fn send_back(&mut self, now: u64, item: Item, id: MessageId, sequence: SequenceNumber) {
+        assert!(!self.fifo || Some(sequence) > self.newest, "sequence numbers increase");
+        self.newest = self.fifo.then_some(sequence);
+        self.items.push(Item {
+            id,
+            sequence: self.newest,
+            sent_at: now,
+            visible_at: now + self.delay_ms,
+            received_at: 0,
+            first_received_at: 0,
+            count: 0,
+            dead: None,
+            ..item
+        });
+    }
+
     /// On a FIFO queue a new delay holds for what was never received, too.
     pub(crate) fn set_delay(&mut self, now: u64, delay_ms: u64) {
         self.expire(now);

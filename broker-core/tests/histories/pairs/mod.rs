@@ -8,6 +8,7 @@ mod driver;
 mod line;
 mod pair;
 mod receive;
+mod seen;
 pub(crate) mod steps;
 mod world;
 

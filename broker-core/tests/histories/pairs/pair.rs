@@ -5,6 +5,8 @@ use broker_core::{DeadLetter, DeduplicationScope, MessageId, QueueCounters, Rece
 use super::{
     line::{Item, Line, Outcome},
     receive::Received,
+    seen::{Shown, State},
+    world::Found,
 };
 
 /// One of the two queues.
@@ -143,36 +145,49 @@ impl Pair {
         }
     }
 
-    /// What shows from outside without a receive: counters and settings.
+    /// Sends messages of the dead-letter queue back: those that can be received, or up to the first that came from
+    /// nowhere else if none of those may go. Returns them as they arrive, without their new ids.
+    pub(crate) fn redrive(&mut self, now: u64, only_moved: bool) -> Vec<Item> {
+        self.dead.expire(now);
+        let visible = self.dead.items.iter().filter(|item| item.visible_at <= now);
+        let moved = visible.take_while(|item| !only_moved || item.dead.is_some()).map(|item| item.id);
+        let moved: Vec<_> = moved.collect();
+        self.dead.take_out(&moved)
+    }
+
+    /// What shows without a receive.
     pub(crate) fn shown(&mut self, now: u64) -> Shown {
         Shown {
             counters: [self.main.counters(now), self.dead.counters(now)],
             retention_ms: [self.main.retention_ms, self.dead.retention_ms],
             delay_ms: self.main.delay_ms,
             limit: self.limit,
+            messages: [self.main.seen(now, self.limit), self.dead.seen(now, None)],
         }
     }
 
-    /// Whether this is what the broker should show, or may show for a while: see the fields of [`Line`].
-    pub(crate) fn agrees(&mut self, now: u64, mut found: Shown) -> bool {
+    /// Compares with what the broker shows, or may show for a while: see the fields of [`Line`]. Returns what it should
+    /// have shown, if that is something else.
+    pub(crate) fn differs(&mut self, now: u64, found: &Found) -> Option<Shown> {
+        let [main, dead] = &found.order;
+        let _ = self.shown(now);
+        let adopted = self.main.adopt(main) && self.dead.adopt(dead);
         let mut shown = self.shown(now);
+        let Found { shown: found, .. } = found;
         if self.main.is_vague(now) {
-            for Shown { counters: [main, _], .. } in [&mut found, &mut shown] {
-                main.visible += std::mem::take(&mut main.delayed);
+            let total = |counters: &QueueCounters| counters.visible + counters.delayed;
+            let (counted, counters) = (&found.counters[0], &mut shown.counters[0]);
+            if total(counted) == total(counters) {
+                (counters.visible, counters.delayed) = (counted.visible, counted.delayed);
+            }
+            for (seen, found) in shown.messages[0].iter_mut().zip(&found.messages[0]) {
+                if matches!(found.state, State::Delayed { .. }) {
+                    seen.state = found.state.clone();
+                }
             }
         }
-        let counted = found.counters[1].visible;
-        shown.counters[1].visible =
-            counted.clamp(shown.counters[1].visible, shown.counters[1].visible + self.dead.ghosts);
-        found == shown
+        let visible = &mut shown.counters[1].visible;
+        *visible = found.counters[1].visible.clamp(*visible, *visible + self.dead.ghosts);
+        (!adopted || shown != *found).then_some(shown)
     }
-}
-
-/// What shows of two queues from outside without a receive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Shown {
-    pub(crate) counters: [QueueCounters; 2],
-    pub(crate) retention_ms: [u64; 2],
-    pub(crate) delay_ms: u64,
-    pub(crate) limit: Option<u32>,
 }

@@ -47,6 +47,10 @@ pub(crate) enum Step {
     GiveUp {
         nth: usize,
     },
+    /// Sends dead letters back: all of them, or each to where it came from, which fails at one that came from nowhere.
+    Redrive {
+        all: bool,
+    },
     Advance {
         ms: u64,
     },
@@ -114,6 +118,7 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
         4 => (nth(), prop_oneof![2 => Just(0), 2 => 1..60_u64, 1 => Just(43_200)])
             .prop_map(|(nth, timeout_s)| Step::Change { nth, timeout_s }),
         2 => nth().prop_map(|nth| Step::GiveUp { nth }),
+        1 => any::<bool>().prop_map(|all| Step::Redrive { all }),
         6 => prop_oneof![4 => 0..3_000_u64, 4 => Just(10_000), 4 => 20_000..70_000_u64, 1 => 200_000..301_000_u64]
             .prop_map(|ms| Step::Advance { ms }),
         1 => (0..40_u64).prop_map(|s| Step::SetDelay { s }),

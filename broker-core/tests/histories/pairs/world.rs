@@ -3,10 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use broker_core::{
-    Broker, LocalQueue, ManualClock, MemoryBounds, QueueSettings, RedrivePolicy, storage::Storage,
+    Broker, LocalQueue, ManualClock, MemoryBounds, MessageId, PeekOptions, QueueSettings, RedrivePolicy,
+    SequenceNumber, storage::Storage,
 };
 
-use super::pair::{Pair, Setup, Shown, Side};
+use super::{
+    pair::{Pair, Setup, Side},
+    seen::{Seen, Shown},
+};
 
 /// An open broker with its two queues.
 pub(crate) struct World {
@@ -50,17 +54,37 @@ impl World {
         }
     }
 
-    pub(crate) async fn shown(&self) -> Shown {
+    /// All that shows without a receive.
+    pub(crate) async fn look(&self) -> Found {
         let main = self.main.attributes().await.unwrap();
         let dead = self.dead.attributes().await.unwrap();
         let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap();
-        Shown {
+        let (main_order, main_messages) = peek(&self.main).await;
+        let (dead_order, dead_messages) = peek(&self.dead).await;
+        let shown = Shown {
             counters: [main.counters, dead.counters],
             retention_ms: [ms(main.retention), ms(dead.retention)],
             delay_ms: ms(main.delay),
             limit: main.redrive_policy.target().map(|(_, limit)| limit),
-        }
+            messages: [main_messages, dead_messages],
+        };
+        Found { shown, order: [main_order, dead_order] }
     }
+}
+
+/// What the broker shows.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) shown: Shown,
+    /// The place of each message.
+    pub(crate) order: [Vec<(MessageId, SequenceNumber)>; 2],
+}
+
+/// All messages of a queue.
+pub(crate) async fn peek(queue: &LocalQueue) -> (Vec<(MessageId, SequenceNumber)>, Vec<Seen>) {
+    let peeked = queue.peek(PeekOptions::up_to(1_000)).await.unwrap();
+    assert!(peeked.len() < 1_000, "a history has fewer messages");
+    peeked.into_iter().map(|peeked| ((peeked.id, peeked.sequence_number), Seen::of(peeked))).unzip()
 }
 
 pub(crate) fn policy(model: &Pair, limit: Option<u32>) -> RedrivePolicy {
