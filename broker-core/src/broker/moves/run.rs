@@ -192,7 +192,8 @@ impl Mover {
         load: Vec<(u64, RowContent)>,
         page: &mut ScanPage,
     ) -> Result<(Carried, Ticket)> {
-        source.operate_both(target, Durability::Buffered, |op, to| {
+        // Less, and a power cut could give the ids of the new messages to others.
+        source.operate_both(target, source.durability_of_move(target), |op, to| {
             let Some(task) = op.moves.task(self.number) else { return Ok(Carried::Ended) };
             if !op.state.holds(page, op.now) {
                 return Ok(Carried::Stale);

@@ -49,8 +49,6 @@ impl LocalQueue {
         let cell = &*self.cell;
         let mut rows = Rows::new();
         let mut lost = Vec::new();
-        // With the durability of a send, but at least with that of a receive.
-        let durability = Durability::from(cell.settings().durability).max(Durability::Buffered);
         loop {
             let Some(target) = self.dead_letter_queue() else {
                 let look = |op: &mut Operation<'_>| cell.look(op, options, Some(&mut SpentRule::HandOut));
@@ -82,6 +80,7 @@ impl LocalQueue {
                     (look, _) => SpentLook::Done(look),
                 })
             };
+            let durability = cell.durability_of_move(&target);
             let looked = match cell.operate_both(&target, durability, step) {
                 // The dead-letter queue was deleted in between.
                 Err(Error::QueueDoesNotExist { name }) if name == target.name => continue,
@@ -125,7 +124,6 @@ impl LocalQueue {
         }
         let cell = &*self.cell;
         let place = self.open_receipt(receipt)?;
-        let durability = cell.settings().durability.into();
         let mut read: Option<Read> = None;
         loop {
             let missing = || Error::NoDeadLetterQueue { name: cell.name.clone() };
@@ -141,7 +139,7 @@ impl LocalQueue {
                     GivenUp::Unread(unread) => Err(unread),
                 })
             };
-            match cell.operate_both(&target, durability, step) {
+            match cell.operate_both(&target, cell.durability_of_move(&target), step) {
                 Err(Error::QueueDoesNotExist { name }) if name == target.name => {}
                 Err(error) => return Err(error),
                 Ok((Ok(outcome), ticket)) => {
@@ -228,6 +226,12 @@ impl From<Deleted> for DeadLettered {
 }
 
 impl QueueCell {
+    /// A move is a delete here and a send there, and never less durable than a receive.
+    pub(crate) fn durability_of_move(&self, target: &Self) -> Durability {
+        let of = |cell: &Self| Durability::from(cell.settings().durability);
+        of(self).max(of(target)).max(Durability::Buffered)
+    }
+
     /// Adds a message that was taken out of this queue to its dead-letter queue: with its id, and why. Returns how often it
     /// was received.
     fn put_dead(
