@@ -223,14 +223,14 @@ mod looks_agree_and_foretell_every_receive {
     #[test]
     fn in_memory() {
         on_paused_time(Box::pin(async {
-            super::looks_agree_and_foretell_every_receive(World::in_memory()).await
+            super::looks_agree_and_foretell_every_receive(World::in_memory()).await;
         }));
     }
 
     #[test]
     fn threaded() {
         on_paused_time(Box::pin(async {
-            super::looks_agree_and_foretell_every_receive(World::threaded()).await
+            super::looks_agree_and_foretell_every_receive(World::threaded()).await;
         }));
     }
 }
