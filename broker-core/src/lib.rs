@@ -89,6 +89,38 @@
 //! Messages **expire**: after four days unless [`QueueBuilder::retention`] says otherwise, as in SQS. What is durable is
 //! not for ever.
 //!
+//! # Seeing inside
+//!
+//! A queue says what it is doing, in data that print as words. Nothing of this leases, counts or moves a message:
+//! [`LocalQueue::stats`] and [`LocalQueue::watch`] for the whole, [`LocalQueue::peek`] for the messages,
+//! [`LocalQueue::explain`] for one of them, [`LocalQueue::why_empty`] for a receive that finds nothing, and
+//! [`LocalQueue::duplicate_of`] for a send that enqueues nothing.
+//!
+//! ```
+//! # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+//! use broker_core::{Broker, EmptyReason, Explanation, PeekOptions, SendMessage};
+//!
+//! # let broker = Broker::open(broker_mem::MemStorage::new()).await?;
+//! let orders = broker.queue("orders.fifo").fifo().dedup_by_content().await?;
+//! for order in ["socks", "shoes"] {
+//!     orders.send(SendMessage::new(order).group_id("customer-7")).await?;
+//! }
+//! let socks = orders.receive(Default::default()).await?.remove(0);
+//!
+//! // The shoes are visible, and yet a receive finds nothing.
+//! let why = orders.why_empty().await?;
+//! assert!(matches!(&why.reason, EmptyReason::Blocked { behind, .. } if *behind == socks.id));
+//! println!("{why}"); // every visible message waits for an earlier one of its group, as group "customer-7" does for …
+//!
+//! for order in orders.peek(PeekOptions::up_to(10)).await? {
+//!     println!("{}: {}", order.id, order.state); // …: in flight until … (delivery 1), …: blocked behind message …
+//! }
+//! orders.delete(socks.receipt).await?;
+//! assert!(matches!(orders.explain(socks.id).await?, Explanation::Deleted { .. }));
+//! assert_eq!(orders.stats().await?.counters.visible, 1);
+//! # Ok::<(), broker_core::Error>(()) }).unwrap();
+//! ```
+//!
 //! # When a future is dropped
 //!
 //! Every future may be dropped at any await, and every method says what that means. In short: a `receive` gives back what

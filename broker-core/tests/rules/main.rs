@@ -18,21 +18,21 @@
 macro_rules! everywhere {
     ($($scenario:ident),* $(,)?) => {$(
         mod $scenario {
-            use crate::support::World;
+            use crate::support::{World, on_paused_time};
 
-            #[tokio::test(start_paused = true)]
-            async fn in_memory() {
-                super::$scenario(World::in_memory()).await;
+            #[test]
+            fn in_memory() {
+                on_paused_time(Box::pin(async { super::$scenario(World::in_memory()).await }));
             }
 
-            #[tokio::test(start_paused = true)]
-            async fn threaded() {
-                super::$scenario(World::threaded()).await;
+            #[test]
+            fn threaded() {
+                on_paused_time(Box::pin(async { super::$scenario(World::threaded()).await }));
             }
 
-            #[tokio::test(start_paused = true)]
-            async fn on_sled() {
-                super::$scenario(World::on_sled()).await;
+            #[test]
+            fn on_sled() {
+                on_paused_time(Box::pin(async { super::$scenario(World::on_sled()).await }));
             }
         }
     )*};
@@ -72,6 +72,8 @@ mod message_attributes;
 mod move_backlogs;
 mod move_damage;
 mod move_histories;
+mod move_races;
+mod move_steps;
 mod moved_messages;
 mod moves;
 mod peek;

@@ -11,10 +11,10 @@ use crate::{
 };
 
 /// A few numbers that look random.
-struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
+    pub(crate) fn roll(&mut self, sides: usize) -> usize {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(self.0 >> 33).unwrap() % sides
     }
@@ -62,7 +62,7 @@ async fn something(
 }
 
 /// Receives and deletes everything.
-async fn drained(queue: &LocalQueue) -> Vec<usize> {
+pub(crate) async fn drained(queue: &LocalQueue) -> Vec<usize> {
     let mut all = Vec::new();
     loop {
         let some = poll(queue, 100).await;

@@ -1,6 +1,6 @@
 //! What the rule tests share: a world to run a scenario in, and short spellings.
 
-use std::{fmt::Debug, future::Future, sync::Arc, time::Duration};
+use std::{fmt::Debug, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use broker_core::{
     Broker, Certainty, Clock, Error, Limits, LocalQueue, MemoryBounds, Message, QueueCounters,
@@ -11,6 +11,13 @@ use broker_mem::MemStorage;
 use broker_sled::SledStorage;
 use tempfile::TempDir;
 use tokio::{task::JoinHandle, time::Instant};
+
+/// Runs a scenario on a runtime of its own with paused time. Boxed, so that there is one way to drive a future in this
+/// crate and not one for each of its thousand tests.
+pub(crate) fn on_paused_time(scenario: Pin<Box<dyn Future<Output = ()>>>) {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_all().start_paused(true).build().unwrap().block_on(scenario);
+}
 
 /// How commits reach the store.
 enum Kind {

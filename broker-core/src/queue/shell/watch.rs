@@ -1,7 +1,8 @@
 //! Watching a queue: its counters again whenever they have changed.
 //!
-//! Whoever watches has a task that looks at the queue when something has changed, and when time has. It keeps neither
-//! the queue nor the broker open, and ends with its watcher, the queue or the broker, whichever ends first.
+//! Whoever watches has a task that looks at the queue when something has changed, and when time has. So a queue does
+//! not wait for those who watch it, whatever they do with what they have got. The task keeps neither the queue nor the
+//! broker open, and ends with its watcher, the queue or the broker, whichever ends first.
 
 use std::{
     pin::pin,
