@@ -62,7 +62,7 @@ fn long(group: u8) -> PairStep {
 }
 
 fn receive(max: usize) -> PairStep {
-    PairStep::Receive { from: Main, max, timeout_s: None }
+    PairStep::Receive { from: Main, max, timeout_s: None, attempt: None }
 }
 
 /// The delayed messages of a FIFO queue are counted as the sequences behind the first of them. Without one, those behind

@@ -62,12 +62,26 @@ impl<G: Ground> Run<G> {
         }
     }
 
-    pub(super) async fn receive(&mut self, from: Side, max: usize, timeout_s: Option<u64>) {
+    pub(super) async fn receive(
+        &mut self,
+        from: Side,
+        max: usize,
+        timeout_s: Option<u64>,
+        attempt: Option<u8>,
+    ) {
         let now = self.now();
-        let mut options = ReceiveOptions::up_to(max);
-        options.visibility_timeout = timeout_s.map(Duration::from_secs);
+        let attempt = attempt.filter(|_| self.model.main.fifo);
+        let options = ReceiveOptions {
+            max_messages: max,
+            wait_time: None,
+            visibility_timeout: timeout_s.map(Duration::from_secs),
+            attempt_id: attempt.map(|attempt| format!("attempt{attempt}")),
+        };
         let got = self.world.queue(from).receive(options).await.unwrap();
         self.note_commits();
+        if self.is_repeat(from, attempt, timeout_s, &got) {
+            return;
+        }
         let (spent, moved) = match from {
             Side::Main => (self.model.spent(now), self.moved(now).await),
             Side::Dead => (Vec::new(), Vec::new()),
@@ -81,6 +95,7 @@ impl<G: Ground> Run<G> {
             moved: &moved,
         };
         self.model.receive(now, from, &received);
+        self.note_attempt(from, attempt, timeout_s, &got);
     }
 
     /// Which messages a receive at that time has moved. Which groups it came to is up to the queue.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use broker_core::{Clock, ManualClock, MemoryBounds, QueueSettings, Timestamp};
 
 use super::{
+    attempts::Attempt,
     pair::{Pair, Setup, Side},
     seen::{Shown, State},
     steps::Step,
@@ -23,6 +24,7 @@ pub(crate) struct Run<G> {
     past: Vec<Past>,
     /// The commits that the step needs, if more were made in it.
     needed: Option<usize>,
+    pub(super) attempts: Vec<Attempt>,
     pub(super) sent: usize,
 }
 
@@ -42,7 +44,7 @@ impl<G: Ground> Run<G> {
         let broker = World::broker(ground.store(), &clock, bounds).await;
         let world = World::create(broker, setup, &model).await;
         let past = vec![Past { commits: ground.commits(), now: 0, model: model.clone() }];
-        Self { ground, bounds, clock, world, model, past, needed: None, sent: 0 }
+        Self { ground, bounds, clock, world, model, past, needed: None, attempts: Vec::new(), sent: 0 }
     }
 
     pub(crate) async fn run(mut self, steps: &[Step]) {
@@ -61,7 +63,7 @@ impl<G: Ground> Run<G> {
             self.clock.advance(Duration::from_secs(7));
             for side in [Side::Main, Side::Dead] {
                 let receipts = self.model.receipts.len();
-                self.receive(side, 10, None).await;
+                self.receive(side, 10, None, None).await;
                 for receipt in self.model.receipts.split_off(receipts) {
                     self.delete(receipt).await;
                 }
@@ -125,7 +127,9 @@ impl<G: Ground> Run<G> {
         match step {
             Step::Send { to, letter, delay_s } => self.send(*to, *letter, *delay_s).await,
             Step::SendBatch { to, letters } => self.send_batch(*to, letters).await,
-            Step::Receive { from, max, timeout_s } => self.receive(*from, *max, *timeout_s).await,
+            Step::Receive { from, max, timeout_s, attempt } => {
+                self.receive(*from, *max, *timeout_s, *attempt).await;
+            }
             Step::Delete { nth } => {
                 if let Some(receipt) = self.receipt(*nth) {
                     self.delete(receipt).await;
@@ -153,6 +157,7 @@ impl<G: Ground> Run<G> {
     }
 
     async fn open(&mut self) {
+        self.attempts.clear();
         let broker = World::broker(self.ground.store(), &self.clock, self.bounds).await;
         self.world = World::reopen(broker, &self.model).await;
     }

@@ -3,6 +3,7 @@
 //!
 //! Among groups the order is up to the queue, so the model checks what the broker chose instead of choosing itself.
 
+mod attempts;
 mod calls;
 mod driver;
 mod line;

@@ -31,6 +31,8 @@ pub(crate) enum Step {
         from: Side,
         max: usize,
         timeout_s: Option<u64>,
+        /// The id of the attempt, on a FIFO queue.
+        attempt: Option<u8>,
     },
     /// Deletes by the `n`th of all receipts given out so far, counted from the newest.
     Delete {
@@ -111,8 +113,8 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(to, letter, delay_s)| Step::Send { to, letter, delay_s }),
         3 => (side(), prop::collection::vec(letter(), 1..10))
             .prop_map(|(to, letters)| Step::SendBatch { to, letters }),
-        10 => (side(), 1..10_usize, prop::option::weighted(0.3, 0..40_u64))
-            .prop_map(|(from, max, timeout_s)| Step::Receive { from, max, timeout_s }),
+        10 => (side(), 1..10_usize, prop::option::weighted(0.3, 0..40_u64), prop::option::weighted(0.3, 0..2_u8))
+            .prop_map(|(from, max, timeout_s, attempt)| Step::Receive { from, max, timeout_s, attempt }),
         5 => nth().prop_map(|nth| Step::Delete { nth }),
         2 => (1..8_usize).prop_map(|count| Step::DeleteBatch { count }),
         4 => (nth(), prop_oneof![2 => Just(0), 2 => 1..60_u64, 1 => Just(43_200)])
