@@ -29,7 +29,8 @@ fn memory(can_block: bool) -> Arc<dyn Storage> {
     Arc::new(CrashStorage::new(Arc::new(MemStorage::new())).can_block(can_block))
 }
 
-/// Runs the script on a failing store; what it promised must be there when the store works again.
+/// Runs the script on a failing store; what it promised must be there when the store works again. Returns how many
+/// commits had begun when it ended, and what failed.
 fn run_and_reopen(
     kind: Kind,
     inner: &Arc<dyn Storage>,
@@ -40,22 +41,27 @@ fn run_and_reopen(
     let failing = Arc::new(failing);
     block_on(async {
         let opened = World::open(kind, failing.clone(), START).await;
-        let (now, failure) = match opened {
+        let (now, commits, failure) = match opened {
             Ok(world) => {
                 let ran = run(&world, seed, &mut ledger).await;
-                let flushed = world.broker.flush().await;
-                let failure = ran.err().or(flushed.err());
+                // Of those that have begun by now, a flush tells the failure.
+                let commits = failing.commits();
+                let failure = match (ran.err(), world.broker.flush().await.err()) {
+                    // A device that has failed in the background fails reads too, perhaps before the broker knows.
+                    (Some(Error::Storage(_)), Some(stopped)) => Some(stopped),
+                    (ran, flushed) => ran.or(flushed),
+                };
                 if let Some(Error::Indeterminate(_)) = failure {
                     stays_stopped(&world, &failing).await;
                 }
-                (world.millis(), failure)
+                (world.millis(), commits, failure)
             }
-            Err(failure) => (START, Some(failure)),
+            Err(failure) => (START, failing.commits(), Some(failure)),
         };
         let world = World::open(kind, inner.clone(), now).await.unwrap();
         ledger.check_duplicates(&world).await;
         ledger.check(&world.drain().await, true);
-        (failing.commits(), failure)
+        (commits, failure)
     })
 }
 
