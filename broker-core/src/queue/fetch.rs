@@ -69,7 +69,7 @@ impl DelaySearch {
             match page.first() {
                 Some((seq, row)) => {
                     let head = RowHead::read(row).map_err(|what| damaged_row(self.partition, *seq, what))?;
-                    if head.queued_at > self.queued_until {
+                    if self.queued_until.is_none_or(|until| head.queued_at > until) {
                         (end, from, queued_at) = (middle, *seq, Some(head.queued_at));
                     } else {
                         start = seq + 1;

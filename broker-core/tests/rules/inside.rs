@@ -39,33 +39,17 @@ struct Life<'a> {
 
 impl Life<'_> {
     async fn step(&mut self, step: u64) {
-        eprintln!("{step}");
         match self.dice.roll(12) {
-            0..=3 if self.busy || self.dice.roll(3) == 0 => {
-                eprintln!("send(step)");
-                self.send(step).await;
-            }
-            4..=6 => {
-                eprintln!("receive()");
-                self.receive().await;
-            }
+            0..=3 if self.busy || self.dice.roll(3) == 0 => self.send(step).await,
+            4..=6 => self.receive().await,
             7 | 8 if !self.receipts.is_empty() => {
                 let at = usize::try_from(self.dice.roll(self.receipts.len() as u64)).unwrap();
                 // On a FIFO queue it may have expired.
                 let _ = self.queue.delete(self.receipts.swap_remove(at)).await;
             }
-            9 => {
-                eprintln!("look()");
-                self.look().await;
-            }
-            10 => {
-                eprintln!("jump()");
-                self.jump().await;
-            }
-            _ => {
-                eprintln!("advance");
-                advance(secs(self.dice.roll(8))).await;
-            }
+            9 => self.look().await,
+            10 => self.jump().await,
+            _ => advance(secs(self.dice.roll(8))).await,
         }
     }
 
@@ -82,9 +66,7 @@ impl Life<'_> {
 
     /// Every short poll is foretold.
     async fn receive(&mut self) {
-        eprintln!("why");
         let foretold = self.queue.why_empty().await.unwrap();
-        eprintln!("why done");
         let timeout = secs(self.dice.roll(20));
         let options = ReceiveOptions::up_to(1).wait_time(Duration::ZERO).visibility_timeout(timeout);
         let received = match self.queue.receive(options).await {
@@ -108,10 +90,7 @@ impl Life<'_> {
     /// The counters are those of the states of all messages, and each explanation is the state that a peek shows. A
     /// watcher has seen the same.
     async fn look(&mut self) {
-        {
-            eprintln!("look_at_the_watch()");
-            self.look_at_the_watch().await;
-        };
+        self.look_at_the_watch().await;
         let all = peek_all(&self.queue, 7).await;
         let mut counters = QueueCounters::default();
         for peeked in &all {
@@ -132,8 +111,8 @@ impl Life<'_> {
     }
 
     async fn look_at_the_watch(&self) {
-        // A timer may end up to a millisecond late, and on a disk the watcher's own look takes its time.
-        for _ in 0..20 {
+        // A timer may end up to a millisecond late.
+        for _ in 0..3 {
             settle_down().await;
             let stats = self.queue.stats().await.unwrap();
             if *self.watch.borrow() == stats {
@@ -168,22 +147,21 @@ async fn looks_agree_and_foretell_every_receive(world: World) {
     broker.queue("dead").await.unwrap();
     broker.queue("dead.fifo").fifo().await.unwrap();
     let mut reasons = BTreeMap::new();
-    for seed in 0..320 {
-        let kind = seed % 8;
+    for seed in 0..8 {
         let (name, fifo) = (format!("{seed}{}", if seed % 2 == 0 { "" } else { ".fifo" }), seed % 2 == 1);
         let busy = seed % 4 > 1;
         let mut queue = broker.queue(name.as_str());
         if fifo {
             queue = queue.fifo().dedup_by_content();
         }
-        if kind < 4 {
+        if seed < 4 {
             queue = queue.dead_letter(if fifo { "dead.fifo" } else { "dead" }, 1);
         }
-        if kind == 5 {
+        if seed == 5 {
             queue = queue.delay(secs(9));
         }
         // All others expire within the life.
-        if kind < 6 {
+        if seed < 6 {
             queue = queue.retention(secs(60));
         }
         let queue = queue.await.unwrap();
@@ -197,13 +175,10 @@ async fn looks_agree_and_foretell_every_receive(world: World) {
         reasons = life.reasons;
         let (dice, receipts, mut last) = (life.dice, life.receipts, life.watch);
         drop(life.queue);
-        eprintln!("{seed} closing");
         broker.close().await.unwrap();
-        eprintln!("closed");
         drop(broker);
         broker = world.broker().await;
         while last.changed().await.is_ok() {}
-        eprintln!("watch ended");
         let queue = broker.open_queue(&name).await.unwrap();
         let watch = queue.watch().await.unwrap();
         let mut life = Life { world: &world, queue, fifo, busy, dice, receipts, watch, reasons };
@@ -216,21 +191,4 @@ async fn looks_agree_and_foretell_every_receive(world: World) {
     assert_eq!(reasons.len(), 6, "{reasons:?}");
 }
 
-/// Not on sled: there a watcher has been seen to lag behind, which is not understood yet.
-mod looks_agree_and_foretell_every_receive {
-    use crate::support::{World, on_paused_time};
-
-    #[test]
-    fn in_memory() {
-        on_paused_time(Box::pin(async {
-            super::looks_agree_and_foretell_every_receive(World::in_memory()).await;
-        }));
-    }
-
-    #[test]
-    fn threaded() {
-        on_paused_time(Box::pin(async {
-            super::looks_agree_and_foretell_every_receive(World::threaded()).await;
-        }));
-    }
-}
+everywhere!(looks_agree_and_foretell_every_receive);

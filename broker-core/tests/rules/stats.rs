@@ -142,6 +142,38 @@ async fn a_watcher_sees_what_time_does(world: World) {
     }
 }
 
+/// What is to happen comes closer, and until then nothing changes that is counted.
+async fn a_watcher_sees_what_happens_earlier_than_it_was_to(world: World) {
+    let (_broker, queue) = world.queue().await;
+    queue.send("a").await.unwrap();
+    let message = take(&queue).await;
+    let mut watch = queue.watch().await.unwrap();
+    settle_down().await;
+    queue.change_visibility(message.receipt, secs(5)).await.unwrap();
+    let (seen, after) = next(&mut watch).await;
+    assert_eq!(seen, [1, 0, 0]);
+    assert!(after <= secs(5) + ms(1), "{after:?}");
+    queue.set_attributes(QueueSettings::new().retention(secs(60))).await.unwrap();
+    let (seen, after) = next(&mut watch).await;
+    assert_eq!(seen, [0, 0, 0]);
+    assert!(after <= secs(60), "{after:?}");
+}
+
+/// Some wait for the end of the queue's delay behind others that do not.
+async fn a_watcher_sees_each_delay_of_a_fifo_queue_end(world: World) {
+    let broker = world.broker().await;
+    let queue = broker.queue("orders.fifo").fifo().dedup_by_content().delay(secs(10)).await.unwrap();
+    let mut watch = queue.watch().await.unwrap();
+    for n in 0..4 {
+        queue.send(SendMessage::from(n.to_string()).group_id("a")).await.unwrap();
+        assert_eq!(next(&mut watch).await.0, [0, 0, n + 1]);
+        advance(secs(1)).await;
+    }
+    for n in 1..=4 {
+        assert_eq!(next(&mut watch).await.0, [n, 0, 4 - n]);
+    }
+}
+
 async fn a_watcher_is_not_told_twice(world: World) {
     let (_broker, queue) = world.queue().await;
     let mut watch = queue.watch().await.unwrap();
@@ -190,6 +222,8 @@ everywhere!(
     delayed_messages_of_a_fifo_queue_are_the_oldest_too,
     a_watcher_sees_what_others_do,
     a_watcher_sees_what_time_does,
+    a_watcher_sees_what_happens_earlier_than_it_was_to,
+    a_watcher_sees_each_delay_of_a_fifo_queue_end,
     a_watcher_is_not_told_twice,
     a_watch_ends_with_the_queue_and_with_the_broker,
 );

@@ -13,7 +13,7 @@ pub(crate) struct Overview {
     pub(crate) stats: QueueStats,
     /// Where the oldest message is the first row, if memory does not know it.
     pub(crate) oldest_in: Option<Rows>,
-    /// When time next changes something here.
+    /// When time next changes something here, or has.
     pub(crate) next_change: Option<u64>,
 }
 
@@ -30,7 +30,7 @@ pub(crate) enum Prospect {
     Nothing,
 }
 
-/// What somebody who watches the queue could see change, besides what time alone does.
+/// What tells somebody who watches the queue to look again: what may have changed, and what time may change when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Glance {
     stored: u64,
@@ -39,7 +39,9 @@ pub(crate) struct Glance {
     blocked: usize,
     first: Option<u64>,
     cursor: u64,
-    delayed_until: Option<u64>,
+    next_event: Option<u64>,
+    retention_ms: u64,
+    delay_ms: u64,
 }
 
 impl QueueState {
@@ -60,7 +62,9 @@ impl QueueState {
             blocked: self.groups.blocked(),
             first: self.first_in_memory().map(|(seq, _)| seq),
             cursor: self.cursor,
-            delayed_until: self.delayed_until,
+            next_event: self.next_event(),
+            retention_ms: self.settings.retention_ms,
+            delay_ms: self.settings.delay_ms,
         }
     }
 
@@ -72,15 +76,20 @@ impl QueueState {
         };
         let expiries = [self.plain.oldest(), self.grouped.oldest()].into_iter().flatten();
         let expiries = expiries.map(|sent_at| self.expiry(sent_at));
-        let queued_at = still_delayed.and_then(|delayed| delayed.queued_at);
-        let delay_ends = queued_at.map(|queued_at| queued_at.saturating_add(self.settings.delay_ms));
-        let next_change = expiries.chain(delay_ends).chain(self.next_event()).min();
+        let next_change = expiries.chain(self.delay_ends(still_delayed)).chain(self.next_event()).min();
         let stats = QueueStats {
             counters: self.counters(still_delayed),
             oldest: oldest.map(Timestamp::from_millis),
             groups_blocked: self.groups.blocked(),
         };
         Overview { stats, oldest_in, next_change }
+    }
+
+    /// When the delay ends of the first message that was searched for. If that is not committed yet: the next look tells.
+    fn delay_ends(&self, still_delayed: Option<StillDelayed>) -> Option<u64> {
+        let delayed =
+            still_delayed.filter(|delayed| self.delayed_until.is_none() && delayed.from < self.tail)?;
+        Some(delayed.queued_at.map_or(0, |queued_at| queued_at.saturating_add(self.settings.delay_ms)))
     }
 
     /// When the oldest message came into the queue, if there is one; if memory does not know, where it is the first row.

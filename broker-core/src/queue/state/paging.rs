@@ -64,7 +64,7 @@ pub(crate) enum DelayedFrom {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct StillDelayed {
     pub(crate) from: u64,
-    /// When the first of them came, if it was searched for.
+    /// When the first of them came, if it was searched for and is committed.
     pub(crate) queued_at: Option<u64>,
 }
 
@@ -73,7 +73,8 @@ pub(crate) struct StillDelayed {
 pub(crate) struct DelaySearch {
     pub(crate) partition: u64,
     pub(crate) range: Range<u64>,
-    pub(crate) queued_until: u64,
+    /// The time; none if it lies before all times.
+    pub(crate) queued_until: Option<u64>,
 }
 
 /// An entry of the time index.
@@ -153,16 +154,14 @@ impl QueueState {
         if self.settings.fifo.is_none() || self.settings.delay_ms == 0 || self.cursor >= self.tail {
             return DelayedFrom::Known(None);
         }
-        let from_cursor = DelayedFrom::Known(Some(StillDelayed { from: self.cursor, queued_at: None }));
-        match now.checked_sub(self.settings.delay_ms) {
-            _ if self.delayed_until.is_some() => from_cursor,
-            None => from_cursor,
-            Some(queued_until) => DelayedFrom::Search(DelaySearch {
-                partition: self.partition,
-                range: self.cursor..self.readable.max(self.cursor),
-                queued_until,
-            }),
+        if self.delayed_until.is_some() {
+            return DelayedFrom::Known(Some(StillDelayed { from: self.cursor, queued_at: None }));
         }
+        DelayedFrom::Search(DelaySearch {
+            partition: self.partition,
+            range: self.cursor..self.readable.max(self.cursor),
+            queued_until: now.checked_sub(self.settings.delay_ms),
+        })
     }
 
     /// Moves the cursor over messages that are in memory. They are never read again.
