@@ -1,14 +1,14 @@
-//! The broker: opens a store, knows its queues, creates and deletes them.
+//! The broker: one open store with its queues and topics.
 
 mod moves;
 mod open;
 mod queue_builder;
+mod queues;
 mod redrive;
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::Arc,
-    time::Duration,
+    sync::{Arc, Weak},
 };
 
 pub(crate) use moves::Moves;
@@ -20,21 +20,9 @@ use parking_lot::Mutex;
 pub use queue_builder::QueueBuilder;
 
 use crate::{
-    catalog::Definition,
-    clock::millis,
-    codec::write_u64,
     engine::Engine,
-    error::{Error, Result},
-    keys,
-    pipeline::Ticket,
-    queue::{
-        LocalQueue, ROW_OVERHEAD_MAX, check,
-        record::Record,
-        settings::{QueueSettings, Settings},
-        shell::QueueCell,
-        state::QueueState,
-    },
-    reclaim,
+    error::Result,
+    queue::shell::QueueCell,
     storage::{Batch, Durability, Storage},
 };
 
@@ -60,18 +48,35 @@ use crate::{
 #[derive(Clone)]
 pub struct Broker {
     engine: Arc<Engine>,
-    /// Locked before the ids and before any queue.
-    queues: Arc<Mutex<Queues>>,
+    /// Locked before the ids and before any topic or queue.
+    entities: Arc<Mutex<Entities>>,
 }
 
-/// The queues in memory: all there are.
-struct Queues {
-    by_name: HashMap<String, Arc<QueueCell>>,
+/// What the broker has, by name: all of it is in memory.
+pub(crate) struct Entities {
+    queues: HashMap<String, Arc<QueueCell>>,
     /// When the queues of these names were deleted, as long as the limits make that matter.
     deleted_at: BTreeMap<String, u64>,
 }
 
+/// A broker that work in the background goes on with, if it is still there.
+pub(crate) struct WeakBroker {
+    engine: Weak<Engine>,
+    entities: Weak<Mutex<Entities>>,
+}
+
+impl WeakBroker {
+    pub(crate) fn upgrade(&self) -> Option<Broker> {
+        Some(Broker { engine: self.engine.upgrade()?, entities: self.entities.upgrade()? })
+    }
+}
+
 impl Broker {
+    /// For work in the background, which holds the broker only while it works.
+    pub(crate) fn downgrade(&self) -> WeakBroker {
+        WeakBroker { engine: Arc::downgrade(&self.engine), entities: Arc::downgrade(&self.entities) }
+    }
+
     /// Opens a store with the defaults: see [`BrokerBuilder::open`].
     pub async fn open(store: impl Storage) -> Result<Self> {
         Self::builder(store).open().await
@@ -85,141 +90,6 @@ impl Broker {
     /// Sets up how a shared store is opened. One broker at a time may have it open.
     pub fn builder_on(store: Arc<dyn Storage>) -> BrokerBuilder {
         BrokerBuilder::new(store)
-    }
-
-    /// The queue of this name, created if there is none. Await it, after setting what should differ from the defaults.
-    ///
-    /// If the queue exists, the settings given must be those it has now; none given is always fine (rule Q6).
-    pub fn queue(&self, name: impl Into<String>) -> QueueBuilder {
-        QueueBuilder::new(self.clone(), name.into())
-    }
-
-    /// The queue of this name, if there is one.
-    pub(crate) fn cell(&self, name: &str) -> Option<Arc<QueueCell>> {
-        self.queues.lock().by_name.get(name).cloned()
-    }
-
-    /// The queue of this name, which must exist. Cancel safe.
-    pub async fn open_queue(&self, name: &str) -> Result<LocalQueue> {
-        let cell = self.queues.lock().by_name.get(name).cloned();
-        let cell = cell.ok_or_else(|| Error::QueueDoesNotExist { name: name.to_owned() })?;
-        self.engine.pipeline.barrier()?.wait().await?;
-        Ok(LocalQueue { cell, broker: self.clone() })
-    }
-
-    /// Creates a queue, or opens it if it exists with these settings (rule Q6). Tags are set on a new queue only.
-    ///
-    /// Cancel safe in this sense: a dropped call has created the queue or not, and later calls agree on which.
-    pub async fn create_queue(
-        &self,
-        name: &str,
-        settings: &QueueSettings,
-        tags: &BTreeMap<String, String>,
-    ) -> Result<LocalQueue> {
-        let Engine { pipeline, limits, .. } = &*self.engine;
-        let value_bytes_max = pipeline.profile().value_bytes_max.saturating_sub(ROW_OVERHEAD_MAX);
-        settings.check(limits, value_bytes_max)?;
-        check::tags(tags, limits)?;
-        let (cell, ticket) = {
-            let mut queues = self.queues.lock();
-            if let Some(cell) = queues.by_name.get(name).cloned() {
-                if let Some(attribute) = cell.settings().first_difference(settings) {
-                    return Err(Error::QueueNameExists { name: name.to_owned(), attribute });
-                }
-                (cell, pipeline.barrier()?)
-            } else {
-                check::queue_name(name, settings.fifo == Some(true), limits)?;
-                let settings = Settings::new(limits, value_bytes_max, settings)?;
-                queues.check_redrive(name, settings.fifo.is_some(), &settings.redrive_policy)?;
-                self.add_queue(&mut queues, name, settings, tags.clone())?
-            }
-        };
-        ticket.wait().await?;
-        Ok(LocalQueue { cell, broker: self.clone() })
-    }
-
-    fn add_queue(
-        &self,
-        queues: &mut Queues,
-        name: &str,
-        settings: Settings,
-        tags: BTreeMap<String, String>,
-    ) -> Result<(Arc<QueueCell>, Ticket)> {
-        let now = self.engine.timeline.now();
-        let mut batch = Batch::new();
-        if let Some(deleted_at) = queues.deleted_at.get(name) {
-            let free_at = deleted_at.saturating_add(millis(self.engine.limits.recreate_wait));
-            if now < free_at {
-                let wait = Duration::from_millis(free_at - now);
-                return Err(Error::QueueDeletedRecently { name: name.to_owned(), wait });
-            }
-            batch.delete_meta(&keys::tombstone(name));
-        }
-        let mut ids = self.engine.ids.lock();
-        let (id, partition) = (ids.take(&mut batch), ids.take(&mut batch));
-        let record = Record { partition, head: 0, tail: 0, stored: 0, cold: 0, delayed: 0, as_of: now };
-        let definition = Definition { id, settings, tags, created_at: now, last_modified_at: now };
-        batch.put_meta(&keys::definition(name), &definition.encode());
-        batch.put_meta(&keys::record(id), &record.encode());
-        let ticket = self.engine.pipeline.submit(&mut batch, Durability::Synced, None)?;
-        drop(ids);
-        let state = QueueState::new(id, definition.settings.clone(), self.engine.memory, &record);
-        let cell = QueueCell::new(name.to_owned(), self.engine.clone(), state, definition.description());
-        queues.deleted_at.remove(name);
-        queues.by_name.insert(name.to_owned(), cell.clone());
-        Ok((cell, ticket))
-    }
-
-    /// Deletes a queue with its messages. Handles of it answer that it does not exist, waiting receives included.
-    ///
-    /// One small write, whatever the backlog; the space is given back in the background. Cancel safe in this sense: a
-    /// dropped call has deleted the queue or not.
-    pub async fn delete_queue(&self, name: &str) -> Result<()> {
-        let (leftover, ticket) = {
-            let mut queues = self.queues.lock();
-            let missing = || Error::QueueDoesNotExist { name: name.to_owned() };
-            let cell = queues.by_name.get(name).cloned().ok_or_else(missing)?;
-            let mut batch = Batch::new();
-            batch.delete_meta(&keys::definition(name));
-            batch.delete_meta(&keys::record(cell.id));
-            batch.delete_meta_range(&keys::move_task(cell.id, 0), &keys::move_task(cell.id, u64::MAX));
-            if !self.engine.limits.recreate_wait.is_zero() {
-                let now = self.engine.timeline.now();
-                let mut value = Vec::with_capacity(8);
-                write_u64(&mut value, now);
-                batch.put_meta(&keys::tombstone(name), &value);
-                queues.deleted_at.insert(name.to_owned(), now);
-            }
-            self.forget_deleted(&mut queues, &mut batch);
-            let (leftover, ticket) = cell.delete(&mut batch)?;
-            queues.by_name.remove(name);
-            (leftover, ticket)
-        };
-        // At once, so that it happens also if this call is dropped: all its commits come behind the deletion's own.
-        reclaim::start(&self.engine, leftover);
-        ticket.wait().await
-    }
-
-    /// Removes the tombstones of names that are free again, or they would be kept for ever.
-    fn forget_deleted(&self, queues: &mut Queues, batch: &mut Batch) {
-        let (now, wait) = (self.engine.timeline.now(), millis(self.engine.limits.recreate_wait));
-        queues.deleted_at.retain(|name, deleted_at| {
-            let taken = now < deleted_at.saturating_add(wait);
-            if !taken {
-                batch.delete_meta(&keys::tombstone(name));
-            }
-            taken
-        });
-    }
-
-    /// The names of the queues that start with `prefix`, in order (rule Q9); a creation or deletion that is being
-    /// committed shows already.
-    pub fn list_queues(&self, prefix: &str) -> Vec<String> {
-        let queues = self.queues.lock();
-        let mut names: Vec<_> =
-            queues.by_name.keys().filter(|name| name.starts_with(prefix)).cloned().collect();
-        names.sort_unstable();
-        names
     }
 
     /// Makes all that was submitted so far as durable as the store can, whatever the durability it was given.

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
 use super::{
-    Broker, Queues,
+    Broker, Entities,
     moves::{self, Moves},
 };
 use crate::{
@@ -137,12 +137,12 @@ impl BrokerBuilder {
             cell.inner.lock().moves = loaded.moves.remove(&definition.id).unwrap_or_default();
             (name, cell)
         };
-        let by_name = stored.queues.into_iter().zip(loaded.states).map(cell).collect();
+        let queues = stored.queues.into_iter().zip(loaded.states).map(cell).collect();
         for leftover in loaded.leftovers {
             reclaim::start(&engine, leftover);
         }
-        let queues = Queues { by_name, deleted_at: stored.tombstones.into_iter().collect() };
-        let broker = Broker { engine, queues: Arc::new(Mutex::new(queues)) };
+        let entities = Entities { queues, deleted_at: stored.tombstones.into_iter().collect() };
+        let broker = Broker { engine, entities: Arc::new(Mutex::new(entities)) };
         moves::resume(&broker);
         Ok(broker)
     }

@@ -1,6 +1,6 @@
 //! Which queues send their dead letters where.
 
-use super::{Broker, Queues};
+use super::{Broker, Entities};
 use crate::{
     error::{Error, Result},
     queue::redrive::RedrivePolicy,
@@ -12,28 +12,28 @@ const CHAIN_MAX: usize = 10;
 impl Broker {
     /// Refuses a policy that the queue `source` cannot have (rules Q82, Q84, F50).
     pub(crate) fn check_redrive(&self, source: &str, fifo: bool, policy: &RedrivePolicy) -> Result<()> {
-        self.queues.lock().check_redrive(source, fifo, policy)
+        self.entities.lock().check_redrive(source, fifo, policy)
     }
 
     /// The names of the queues that have `name` as their dead-letter queue, in order (rule Q85). Cancel safe.
     pub async fn dead_letter_source_queues(&self, name: &str) -> Result<Vec<String>> {
         let sources = {
-            let queues = self.queues.lock();
-            if !queues.by_name.contains_key(name) {
+            let entities = self.entities.lock();
+            if !entities.queues.contains_key(name) {
                 return Err(Error::QueueDoesNotExist { name: name.to_owned() });
             }
-            queues.sources_of(name)
+            entities.sources_of(name)
         };
         self.engine.pipeline.barrier()?.wait().await?;
         Ok(sources)
     }
 }
 
-impl Queues {
+impl Entities {
     /// The names of the queues whose policy names `target`, in order.
     pub(crate) fn sources_of(&self, target: &str) -> Vec<String> {
         let sends_to = |policy: &RedrivePolicy| policy.target().is_some_and(|(name, _)| name == target);
-        let sources = self.by_name.values().filter(|cell| sends_to(&cell.settings().redrive_policy));
+        let sources = self.queues.values().filter(|cell| sends_to(&cell.settings().redrive_policy));
         let mut names: Vec<_> = sources.map(|cell| cell.name.clone()).collect();
         names.sort_unstable();
         names
@@ -42,7 +42,7 @@ impl Queues {
     pub(super) fn check_redrive(&self, source: &str, fifo: bool, policy: &RedrivePolicy) -> Result<()> {
         let refuse = |name: &str, reason: String| Err(Error::invalid("redrive_policy", name, reason));
         let Some((target, _)) = policy.target() else { return Ok(()) };
-        let Some(cell) = self.by_name.get(target) else {
+        let Some(cell) = self.queues.get(target) else {
             return Err(Error::QueueDoesNotExist { name: target.to_owned() });
         };
         let settings = cell.settings();
@@ -58,7 +58,7 @@ impl Queues {
             if name == source {
                 return refuse(target, format!("would send its own dead letters back to {source:?}"));
             }
-            let policy = self.by_name.get(&name).map(|cell| cell.settings().redrive_policy);
+            let policy = self.queues.get(&name).map(|cell| cell.settings().redrive_policy);
             next = policy.and_then(|policy| policy.target().map(|(name, _)| name.to_owned()));
         }
         refuse(target, format!("is the first of more than {CHAIN_MAX} dead-letter queues in a row"))

@@ -29,7 +29,7 @@ pub use task::{MovePlan, MoveTask, MoveTaskInfo, MoveTaskStatus};
 
 use std::{ops::Range, sync::Arc};
 
-use super::{Broker, Queues};
+use super::{Broker, Entities, WeakBroker};
 use crate::{
     clock::Timestamp,
     error::{Error, Result},
@@ -70,14 +70,14 @@ impl Broker {
     /// Cancel safe in this sense: a dropped call has started the task or not.
     pub async fn start_move_task(&self, task: MoveTask) -> Result<MoveTaskHandle> {
         let (handle, ticket) = {
-            let queues = self.queues.lock();
-            let source = queues.check_move(&task)?;
+            let entities = self.entities.lock();
+            let source = entities.check_move(&task)?;
             let max = self.engine.limits.move_tasks_max;
             if source.inner.lock().moves.running().is_some() {
                 return Err(Error::MoveTaskRunning { name: task.source });
             }
             let running = |cell: &&Arc<QueueCell>| cell.inner.lock().moves.running().is_some();
-            if queues.by_name.values().filter(running).count() >= max {
+            if entities.queues.values().filter(running).count() >= max {
                 return Err(Error::TooManyMoveTasks { max });
             }
             let MoveTask { destination, max_per_second, filter, .. } = task;
@@ -113,7 +113,7 @@ impl Broker {
         let unknown = || Error::invalid("handle", handle, "must be one that this broker has given out");
         let (id, number) = handle.open(self.engine.seed).ok_or_else(unknown)?;
         let missing = || Error::MoveTaskDoesNotExist { task: handle.to_string() };
-        let source = self.queues.lock().by_name.values().find(|cell| cell.id == id).cloned();
+        let source = self.entities.lock().queues.values().find(|cell| cell.id == id).cloned();
         let source = source.ok_or_else(missing)?;
         let (moved, ticket) = source.operate(Durability::Synced, None, |op| {
             let moved = op.moves.task(number).ok_or_else(missing)?.moved;
@@ -149,7 +149,7 @@ impl Broker {
 
     /// What a move task would do: a dry run, that reads the whole queue and changes nothing. Cancel safe.
     pub async fn plan_move(&self, task: &MoveTask) -> Result<MovePlan> {
-        let source = self.queues.lock().check_move(task)?;
+        let source = self.entities.lock().check_move(task)?;
         let destination = task.destination.as_deref();
         let reader = Reader { broker: self, source: &source, destination, filter: &task.filter };
         let mut plan = MovePlan::default();
@@ -181,13 +181,13 @@ impl Broker {
 /// Messages read at once by a dry run.
 const PLAN_PAGE: Page = Page { entries: 1_000, bytes: 4 * 1024 * 1024 };
 
-impl Queues {
+impl Entities {
     /// Refuses what cannot be moved (rule Q86). Returns the source queue.
     fn check_move(&self, task: &MoveTask) -> Result<Arc<QueueCell>> {
         task.check()?;
         let queue = |name: &str| {
             let missing = || Error::QueueDoesNotExist { name: name.to_owned() };
-            self.by_name.get(name).cloned().ok_or_else(missing)
+            self.queues.get(name).cloned().ok_or_else(missing)
         };
         let source = queue(&task.source)?;
         if self.sources_of(&task.source).is_empty() {

@@ -1,16 +1,13 @@
 //! The work of a move task, in the background: page by page, each message in a commit that takes it out of one queue and
 //! puts it into the other. It holds the broker only while it works.
 
-use std::sync::{Arc, Weak};
-
-use parking_lot::Mutex;
+use std::sync::Arc;
 
 use super::{
-    Broker, MoveTaskStatus, Queues, StoredTask,
+    Broker, MoveTaskStatus, StoredTask, WeakBroker,
     page::{Found, Reader, Target},
 };
 use crate::{
-    engine::Engine,
     error::{Error, Result},
     pipeline::Ticket,
     queue::{
@@ -30,8 +27,7 @@ const RUN_MS_MAX: u64 = 36 * 3_600_000;
 
 /// A running task.
 struct Mover {
-    engine: Weak<Engine>,
-    queues: Weak<Mutex<Queues>>,
+    broker: WeakBroker,
     /// The source queue. A later one of the same name has another id.
     name: String,
     id: u64,
@@ -69,13 +65,7 @@ struct Work {
 
 /// Starts the work on a task, once its start is committed.
 pub(super) fn start(broker: &Broker, source: &QueueCell, number: u64, begun: Ticket) {
-    let mover = Mover {
-        engine: Arc::downgrade(&broker.engine),
-        queues: Arc::downgrade(&broker.queues),
-        name: source.name.clone(),
-        id: source.id,
-        number,
-    };
+    let mover = Mover { broker: broker.downgrade(), name: source.name.clone(), id: source.id, number };
     broker.engine.pipeline.runtime().spawn(async move {
         if begun.wait().await.is_ok() {
             mover.run().await;
@@ -85,7 +75,7 @@ pub(super) fn start(broker: &Broker, source: &QueueCell, number: u64, begun: Tic
 
 /// Goes on with the tasks that ran when the store was last open.
 pub(crate) fn resume(broker: &Broker) {
-    for cell in broker.queues.lock().by_name.values() {
+    for cell in broker.entities.lock().queues.values() {
         let running = cell.inner.lock().moves.running();
         if let Some(number) = running {
             start(broker, cell, number, Ticket::default());
@@ -96,8 +86,7 @@ pub(crate) fn resume(broker: &Broker) {
 impl Mover {
     async fn run(&self) {
         loop {
-            let (Some(engine), Some(queues)) = (self.engine.upgrade(), self.queues.upgrade()) else { return };
-            let broker = Broker { engine, queues };
+            let Some(broker) = self.broker.upgrade() else { return };
             let Some(source) = broker.cell(&self.name).filter(|cell| cell.id == self.id) else { return };
             let alarm = match self.step(&broker, &source).await {
                 Ok(Next::Soon) => None,
@@ -231,7 +220,7 @@ fn append(content: RowContent, to: &mut Operation<'_>) {
     }
     let delay_ms = to.state.settings.delay_ms;
     let row = UnstampedRow::new(&message, None);
-    to.state.append(to.now, delay_ms, message.group_id.as_deref(), row, to.batch);
+    to.state.append(to.now, delay_ms, message.group_id.as_deref(), |head| row.stamp(head), to.batch);
 }
 
 impl StoredTask {

@@ -259,7 +259,8 @@ impl QueueCell {
         let id = origin.map_or_else(|| MessageId::new(self.engine.seed, self.id, seq), |origin| origin.id);
         let row = UnstampedRow::new(&message, Some(&Origin { id, why: Box::new(why) }));
         let group = message.group_id.as_deref();
-        let moved = target.state.append_moved(lease.sent_at, target.now, group, row, target.batch);
+        let moved =
+            target.state.append_moved(lease.sent_at, target.now, group, |head| row.stamp(head), target.batch);
         target.state.note_arrived(id, moved);
         receives
     }

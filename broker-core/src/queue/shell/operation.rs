@@ -1,10 +1,11 @@
-//! One step of a queue, or of two: time passes, the state decides, what was written is submitted, whoever waits is told.
+//! One step of a queue, or of several: time passes, the state decides, what was written is submitted, whoever waits is told.
 
 use parking_lot::MutexGuard;
 
 use super::{Description, Inner, QueueCell};
 use crate::{
     broker::Moves,
+    engine::Engine,
     error::{Error, Result},
     pipeline::{Admission, Ticket},
     queue::state::{Fetched, Need, QueueState, Want},
@@ -114,28 +115,48 @@ impl QueueCell {
         durability: Durability,
         step: impl FnOnce(&mut Operation<'_>, &mut Operation<'_>) -> Result<T>,
     ) -> Result<(T, Ticket)> {
-        debug_assert_ne!(self.id, other.id, "a queue's lock cannot be taken twice");
-        let pipeline = &self.engine.pipeline;
+        let mine_first = self.id < other.id;
+        let cells = if mine_first { [self, other] } else { [other, self] };
+        Self::operate_all(&self.engine, &cells, durability, None, |ops, _| match ops {
+            [mine, others] if mine_first => step(mine, others),
+            [others, mine] => step(mine, others),
+            _ => unreachable!("two queues have two operations"),
+        })
+    }
+
+    /// One step of several queues of one broker, in the order of their ids, and of whatever the step itself adds to the
+    /// batch that it is given: all of it is one commit. If one of the queues is gone, nothing has happened.
+    pub(crate) fn operate_all<T>(
+        engine: &Engine,
+        cells: &[impl std::ops::Deref<Target = Self>],
+        durability: Durability,
+        admission: Option<Admission<'_>>,
+        step: impl FnOnce(&mut [Operation<'_>], (u64, &mut Batch)) -> Result<T>,
+    ) -> Result<(T, Ticket)> {
         // Always in the order of the ids, or two steps could wait for each other.
-        let (mut mine, mut others) = if self.id < other.id {
-            let mine = Turn::lock(self);
-            (mine, Turn::lock(other))
-        } else {
-            let others = Turn::lock(other);
-            (Turn::lock(self), others)
+        debug_assert!(cells.is_sorted_by(|a, b| a.id < b.id));
+        let mut turns: Vec<Turn<'_>> = cells.iter().map(|cell| Turn::lock(cell)).collect();
+        let gone = turns.iter().find(|turn| turn.inner.state.deleted);
+        if let Some(Turn { cell, .. }) = gone {
+            return Err(Error::QueueDoesNotExist { name: cell.name.clone() });
+        }
+        let now = engine.timeline.now();
+        turns.iter_mut().try_for_each(|turn| turn.begin(now))?;
+        let mut batch = Batch::new();
+        let outcome = {
+            let mut operations: Vec<_> = turns.iter_mut().map(Turn::operation).collect();
+            step(&mut operations, (now, &mut batch))
         };
-        let now = self.engine.timeline.now();
-        // The other first: if it is gone, nothing has been written yet.
-        others.begin(now)?;
-        let begun = mine.begin(now);
-        let outcome = begun.and_then(|()| step(&mut mine.operation(), &mut others.operation()));
-        let mut batch = std::mem::take(mine.complete());
-        batch.append(others.complete());
+        for turn in &mut turns {
+            batch.append(turn.complete());
+        }
         let written = !batch.is_empty();
+        let pipeline = &engine.pipeline;
         let ticket =
-            if written { pipeline.submit(&mut batch, durability, None)? } else { pipeline.barrier()? };
-        mine.end(written.then_some(&ticket));
-        others.end(written.then_some(&ticket));
+            if written { pipeline.submit(&mut batch, durability, admission)? } else { pipeline.barrier()? };
+        for turn in turns {
+            turn.end(written.then_some(&ticket));
+        }
         Ok((outcome?, ticket))
     }
 }

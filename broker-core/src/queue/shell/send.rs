@@ -288,6 +288,6 @@ impl Prepared {
     fn append(self, op: &mut Operation<'_>) -> Result<u64> {
         self.check_size(op)?;
         let delay_ms = self.delay_ms.unwrap_or(op.state.settings.delay_ms);
-        Ok(op.state.append(op.now, delay_ms, self.group_id.as_deref(), self.row, op.batch))
+        Ok(op.state.append(op.now, delay_ms, self.group_id.as_deref(), |head| self.row.stamp(head), op.batch))
     }
 }

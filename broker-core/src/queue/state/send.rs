@@ -1,23 +1,22 @@
 //! Adding messages to the end of the queue.
 
+use bytes::Bytes;
+
 use super::{Known, QueueState, ScopedId};
 use crate::{
-    queue::{
-        lease::Lease,
-        row::{RowHead, UnstampedRow},
-    },
+    queue::{lease::Lease, row::RowHead},
     storage::Batch,
 };
 
 impl QueueState {
-    /// Adds a message to the end of the queue and returns its sequence. On a FIFO queue the delay is always that of the
+    /// Adds a message to the end of the queue and returns its sequence; `row` fills its times in. On a FIFO queue the delay is always that of the
     /// queue.
     pub(crate) fn append(
         &mut self,
         now: u64,
         delay_ms: u64,
         group: Option<&str>,
-        row: UnstampedRow,
+        row: impl FnOnce(RowHead) -> Bytes,
         batch: &mut Batch,
     ) -> u64 {
         let delay_ms = if self.settings.fifo.is_some() { 0 } else { delay_ms };
@@ -30,7 +29,7 @@ impl QueueState {
         sent_at: u64,
         now: u64,
         group: Option<&str>,
-        row: UnstampedRow,
+        row: impl FnOnce(RowHead) -> Bytes,
         batch: &mut Batch,
     ) -> u64 {
         let sent_at = if self.settings.fifo.is_some() { now } else { sent_at };
@@ -42,11 +41,11 @@ impl QueueState {
         head: RowHead,
         now: u64,
         group: Option<&str>,
-        row: UnstampedRow,
+        row: impl FnOnce(RowHead) -> Bytes,
         batch: &mut Batch,
     ) -> u64 {
         let seq = self.tail;
-        let row = row.stamp(head);
+        let row = row(head);
         batch.put_row(self.partition, seq, row.clone());
         self.tail += 1;
         self.stored += 1;
