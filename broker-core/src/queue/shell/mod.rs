@@ -4,6 +4,7 @@
 mod dead;
 mod duplicate;
 mod inside;
+mod known_ids;
 mod manage;
 mod operation;
 mod peek;
@@ -17,7 +18,11 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use parking_lot::Mutex;
 
-pub(crate) use self::operation::Operation;
+pub(crate) use self::{
+    known_ids::{LookedUp, ToLookUp},
+    operation::Operation,
+    send::content_id,
+};
 use self::{wait::Waiters, watch::Watched};
 use super::{
     settings::{DeduplicationScope, Settings},
@@ -62,7 +67,7 @@ pub(crate) struct QueueCell {
     /// Held by whoever reads pages for this queue, so that they are read once.
     paging: tokio::sync::Mutex<()>,
     /// Held by whoever looks deduplication ids up, so that what was found still holds when it is used.
-    looking_up: tokio::sync::Mutex<()>,
+    pub(crate) looking_up: tokio::sync::Mutex<()>,
 }
 
 /// What the queue's lock protects.

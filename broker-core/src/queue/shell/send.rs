@@ -1,10 +1,8 @@
 //! Sending.
 
-use std::collections::HashMap;
-
 use sha2::{Digest, Sha256};
 
-use super::{LocalQueue, Operation, QueueCell};
+use super::{LocalQueue, LookedUp, Operation, QueueCell, ToLookUp};
 use crate::{
     error::{Error, Result},
     ids::{MessageId, SequenceNumber},
@@ -15,10 +13,10 @@ use crate::{
         message::{SendMessage, Sent},
         row::{ORIGIN_BYTES_MAX, UnstampedRow},
         settings::DeduplicationScope,
-        state::{Known, Original, ScopedId},
+        state::ScopedId,
     },
     reclaim,
-    storage::{Batch, Durability, Storage, StorageError},
+    storage::{Batch, Durability},
 };
 
 /// A message that passed the checks, ready to be stamped and stored.
@@ -32,12 +30,6 @@ struct Prepared {
     id_computed: bool,
     row: UnstampedRow,
 }
-
-/// Ids that were looked up in these generations, with what was found.
-type LookedUp = HashMap<ScopedId, (Vec<u64>, Option<Original>)>;
-
-/// Where ids are to be looked up: partition, then each id with its generations.
-type ToLookUp = (u64, Vec<(ScopedId, Vec<u64>)>);
 
 /// The outcomes of a batch, or what must be looked up before there are any.
 type Step = std::result::Result<Vec<(EntryId, Result<Sent>)>, ToLookUp>;
@@ -139,7 +131,7 @@ impl LocalQueue {
     ) -> Result<Vec<(EntryId, Result<Sent>)>> {
         let cell = &*self.cell;
         let mut prepared = Some(prepared);
-        let mut looked_up = LookedUp::new();
+        let mut looked_up = LookedUp::default();
         let admission = cell.engine.pipeline.admit(bytes).await?;
         let (mut step, mut ticket) = cell.try_send(&mut prepared, &looked_up, durability, admission)?;
         if step.is_err() {
@@ -148,15 +140,8 @@ impl LocalQueue {
             let _turn = cell.looking_up.lock().await;
             let admission = cell.engine.pipeline.admit(bytes).await?;
             (step, ticket) = cell.try_send(&mut prepared, &looked_up, durability, admission)?;
-            while let Err((partition, ids)) = step {
-                let find = move |store: &dyn Storage| {
-                    let find = |(mut id, generations): (ScopedId, Vec<u64>)| {
-                        let found = Original::find(store, partition, &mut id, &generations)?;
-                        Ok((id, (generations, found)))
-                    };
-                    ids.into_iter().map(find).collect::<Result<LookedUp, StorageError>>()
-                };
-                looked_up.extend(cell.engine.pipeline.read(find).await?);
+            while let Err(missing) = step {
+                looked_up.add(cell.engine.pipeline.read(move |store| missing.find(store)).await?);
                 let admission = cell.engine.pipeline.admit(bytes).await?;
                 (step, ticket) = cell.try_send(&mut prepared, &looked_up, durability, admission)?;
             }
@@ -178,7 +163,7 @@ pub(super) fn no_deduplication_id() -> Error {
 }
 
 /// Lower-case hex of the body's SHA-256 (rule F11).
-pub(super) fn content_id(body: &[u8]) -> String {
+pub(crate) fn content_id(body: &[u8]) -> String {
     use std::fmt::Write;
     let mut id = String::with_capacity(64);
     for byte in Sha256::digest(body) {
@@ -204,9 +189,8 @@ impl QueueCell {
                 return Err(no_deduplication_id());
             }
             let ids = passed().filter_map(|prepared| prepared.id.as_ref());
-            let missing = self.missing(ids, looked_up, op);
-            if !missing.is_empty() {
-                return Ok((Err((op.state.partition(), missing)), None));
+            if let Some(missing) = looked_up.missing(self, ids, op) {
+                return Ok((Err(missing), None));
             }
             let append = |(id, entry): (EntryId, Result<Prepared>)| {
                 (id, entry.and_then(|entry| self.send_once(entry, looked_up, op)))
@@ -221,45 +205,11 @@ impl QueueCell {
         Ok((step, ticket))
     }
 
-    /// Which ids must be looked up before it is known whether they are new. None if the store cannot block.
-    fn missing<'i>(
-        &self,
-        ids: impl Iterator<Item = &'i ScopedId>,
-        looked_up: &LookedUp,
-        op: &Operation<'_>,
-    ) -> Vec<(ScopedId, Vec<u64>)> {
-        if !self.engine.pipeline.profile().can_block {
-            return Vec::new();
-        }
-        let missing = |id: &ScopedId| match op.state.look_up_id(id, op.now) {
-            Known::Perhaps(generations) => {
-                let found = |(looked, _): &(Vec<u64>, _)| generations.iter().all(|one| looked.contains(one));
-                (!looked_up.get(id).is_some_and(found)).then(|| (id.clone(), generations))
-            }
-            Known::New | Known::Duplicate(_) => None,
-        };
-        ids.filter_map(missing).collect()
-    }
-
     /// Appends the message, unless its id is known.
     fn send_once(&self, mut entry: Prepared, looked_up: &LookedUp, op: &mut Operation<'_>) -> Result<Sent> {
         let mut id = entry.id.take().expect("every message of a FIFO queue has a deduplication id");
         entry.check_size(op)?;
-        let known = match op.state.look_up_id(&id, op.now) {
-            Known::New => None,
-            Known::Duplicate(original) => Some(original),
-            // What was not looked up was new when this step began; since then only other ids were accepted.
-            Known::Perhaps(_) if self.engine.pipeline.profile().can_block => {
-                looked_up.get(&id).and_then(|(_, found)| *found)
-            }
-            Known::Perhaps(generations) => {
-                let partition = op.state.partition();
-                self.engine
-                    .pipeline
-                    .with_store(|store| Original::find(store, partition, &mut id, &generations))?
-            }
-        };
-        if let Some(original) = known.filter(|original| original.forgotten_at() > op.now) {
+        if let Some(original) = looked_up.original(self, &mut id, op)? {
             return Ok(Sent { duplicate: true, ..self.sent(original.seq) });
         }
         let seq = entry.append(op)?;
