@@ -156,6 +156,7 @@ mod clock;
 mod codec;
 mod engine;
 mod error;
+pub mod filter;
 mod ids;
 mod keys;
 mod limits;
@@ -170,6 +171,7 @@ pub use broker::{
 };
 pub use clock::{Clock, ManualClock, Sleep, Timestamp, TokioClock};
 pub use error::{Certainty, Error, Result};
+pub use filter::{FilterPolicy, FilterPolicyError, FilterScope};
 pub use ids::{MessageId, ParseReceiptError, ReceiptHandle, SequenceNumber};
 pub use limits::{BodyRule, Limits, MemoryBounds};
 pub use queue::{

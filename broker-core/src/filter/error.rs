@@ -1,0 +1,31 @@
+//! What is wrong with a policy, in the words of SNS, and where (rules N17, N62 to N65).
+
+/// Why a text is not a filter policy, and where. Nothing happened; correct the text.
+///
+/// The message is that of SNS behind its prefix (`Invalid parameter: FilterPolicy: `). Printed, the position follows on a
+/// line of its own, as it does there.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}\n at line {line}, column {column}")]
+pub struct FilterPolicyError {
+    /// What is wrong, such as `Filter policy is too complex` or `Unrecognized match type x`. May quote the policy.
+    pub message: String,
+    /// The line of the fault, from 1.
+    pub line: usize,
+    /// The column of the fault in characters, from 1.
+    pub column: usize,
+}
+
+impl FilterPolicyError {
+    /// An error at a byte of the text.
+    pub(super) fn at(text: &str, byte: usize, message: impl Into<String>) -> Self {
+        let before = &text.as_bytes()[..byte.min(text.len())];
+        let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
+        // Bytes that continue a character are not counted, so the byte may lie anywhere.
+        let starts_char = |byte: &&u8| **byte & 0b1100_0000 != 0b1000_0000;
+        Self {
+            message: message.into(),
+            line: 1 + before.iter().filter(|byte| **byte == b'\n').count(),
+            column: 1 + before[line_start..].iter().filter(starts_char).count(),
+        }
+    }
+}
