@@ -108,7 +108,7 @@ fn decode_header(header: &Bytes) -> Result<Seed, StorageError> {
 }
 
 /// All entries under a tag, by the name in their key.
-fn named<T>(
+pub(crate) fn named<T>(
     store: &dyn Storage,
     tag: u8,
     decode: impl Fn(&str, &Bytes) -> Result<T, StorageError>,

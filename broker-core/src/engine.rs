@@ -1,4 +1,4 @@
-//! What all queues of a broker share: the pipeline, the time, the limits, the ids.
+//! What all queues and topics of a broker share: the pipeline, the time, the limits, the ids.
 
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use crate::{
     limits::{Limits, MemoryBounds},
     pipeline::Pipeline,
     storage::Batch,
+    topic::envelope::Envelope,
 };
 
 /// The shared parts of one open broker.
@@ -20,12 +21,13 @@ pub(crate) struct Engine {
     pub(crate) timeline: Timeline,
     pub(crate) limits: Limits,
     pub(crate) memory: MemoryBounds,
+    pub(crate) envelope: Arc<dyn Envelope>,
     pub(crate) seed: Seed,
     /// Locked before any queue, so that it can be held until the batch that stores the ids is submitted.
     pub(crate) ids: Mutex<Ids>,
 }
 
-/// The ids of queues and partitions: each is given out once in the life of the store.
+/// The ids of queues, topics, subscriptions and partitions: each is given out once in the life of the store.
 pub(crate) struct Ids {
     next: u64,
 }

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use crate::storage::StorageError;
+use crate::{filter::FilterPolicyError, storage::StorageError, topic::subscription::SubscriptionId};
 
 /// What is certain after an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,6 +157,55 @@ pub enum Error {
         /// The task's handle.
         task: String,
     },
+    /// There is no such topic, or no longer. Create it; nothing happened.
+    #[error("the topic {name:?} does not exist")]
+    TopicDoesNotExist {
+        /// The topic's name.
+        name: String,
+    },
+    /// The topic exists with another value for a setting that was given, or other tags. Open it without, or change it.
+    #[error("the topic {name:?} exists already with a different value for {attribute}")]
+    TopicExists {
+        /// The topic's name.
+        name: String,
+        /// The first setting that differs.
+        attribute: &'static str,
+    },
+    /// The topic is in a state in which this cannot be done, as the reason says. Change that; nothing happened.
+    #[error("the topic {name:?} does not allow it: {reason}")]
+    InvalidState {
+        /// The topic's name.
+        name: String,
+        /// What is in the way.
+        reason: String,
+    },
+    /// There is no such subscription, or no longer. Subscribe; nothing happened.
+    #[error("the topic {topic:?} has no subscription {id}")]
+    SubscriptionDoesNotExist {
+        /// The topic's name.
+        topic: String,
+        /// The id.
+        id: SubscriptionId,
+    },
+    /// The endpoint is subscribed already, with other settings. Subscribe without, or change the subscription.
+    #[error("a subscription of the topic {topic:?} exists already with different settings: {id}")]
+    SubscriptionExists {
+        /// The topic's name.
+        topic: String,
+        /// The subscription that there is.
+        id: SubscriptionId,
+    },
+    /// There are as many of something as the limits allow. Remove some, or raise the limit; nothing happened.
+    #[error("there are {max} {what}, no more are allowed")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// The most that there may be.
+        max: usize,
+    },
+    /// The text is not a filter policy, or not one within the limits. Correct it; nothing happened.
+    #[error("FilterPolicy: {0}")]
+    InvalidFilterPolicy(#[source] FilterPolicyError),
     /// Too many messages are in flight for another short poll. Delete what is done; nothing happened.
     #[error("{in_flight} messages are in flight, at most {max} are allowed")]
     OverLimit {

@@ -109,6 +109,22 @@ impl fmt::Debug for MessageId {
     }
 }
 
+/// The text is not the id of a message: not a UUID.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a message id: expected a UUID in lower case")]
+pub struct ParseMessageIdError;
+
+impl FromStr for MessageId {
+    type Err = ParseMessageIdError;
+
+    fn from_str(text: &str) -> Result<Self, ParseMessageIdError> {
+        let digits: String = text.chars().filter(|c| *c != '-').take(33).collect();
+        let id = u128::from_str_radix(&digits, 16).map(Self).map_err(|_| ParseMessageIdError)?;
+        // Hyphens elsewhere, capitals and signs come out differently.
+        if id.to_string() == text { Ok(id) } else { Err(ParseMessageIdError) }
+    }
+}
+
 /// The place of a message in the order of its FIFO queue: as text, a decimal number of 20 digits. Larger for each later
 /// message of a queue, with gaps; never given out twice.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -235,6 +251,8 @@ mod tests {
             prop_assert_eq!(id.origin(Seed(seed)), (queue, seq));
             let text = id.to_string();
             prop_assert_eq!(text.len(), 36);
+            prop_assert_eq!(text.parse(), Ok(id));
+            prop_assert!(text[1..].parse::<MessageId>().is_err());
             prop_assert_eq!(text.as_bytes()[14], b'4', "the version of a random UUID");
             prop_assert!(b"89ab".contains(&text.as_bytes()[19]), "its variant");
         }

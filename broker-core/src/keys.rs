@@ -3,15 +3,17 @@
 //! | tag | key after the tag | value |
 //! |---|---|---|
 //! | `b` | – | store header: format version, seed |
-//! | `i` | – | the next free id, for queues and partitions |
+//! | `i` | – | the next free id, for queues, topics, subscriptions and partitions |
 //! | `n` | queue name | queue definition, JSON |
 //! | `d` | queue name | when the queue was deleted |
-//! | `r` | queue id | queue record: tail, head, counts |
+//! | `r` | queue or topic id | record: tail, head, counts |
 //! | `s` | partition, sequence | lease of a message that is in memory ([`Lease`](crate::queue::lease::Lease)) |
 //! | `c` | partition, sequence | lease of a received message that waits in storage only |
 //! | `t` | partition, time, sequence | a delayed message that waits in storage only |
 //! | `u` | partition, generation, group and id | the message that a deduplication id was accepted with |
 //! | `m` | queue id, number | a move task of that source queue, JSON |
+//! | `p` | topic name | topic definition, JSON |
+//! | `q` | topic id, number, part | a part of a subscription of that topic, JSON |
 //! | `g` | partition | a partition whose rows are no longer needed, and how far they reach |
 //!
 //! Numbers are big-endian, so that byte order is number order. Tags are never reused for another meaning.
@@ -32,6 +34,8 @@ pub(crate) const TOMBSTONE: u8 = b'd';
 pub(crate) const RECORD: u8 = b'r';
 pub(crate) const GARBAGE: u8 = b'g';
 pub(crate) const MOVE_TASK: u8 = b'm';
+pub(crate) const TOPIC: u8 = b'p';
+const SUBSCRIPTION: u8 = b'q';
 const HOT: u8 = b's';
 const COLD: u8 = b'c';
 const DELAYED: u8 = b't';
@@ -84,10 +88,7 @@ pub(crate) fn seq_of(key: &[u8]) -> Option<u64> {
 }
 
 pub(crate) fn delayed(partition: u64, time: u64, seq: u64) -> [u8; 25] {
-    let mut key = [0; 25];
-    key[..17].copy_from_slice(&two(DELAYED, partition, time));
-    key[17..].copy_from_slice(&seq.to_be_bytes());
-    key
+    three(DELAYED, partition, time, seq)
 }
 
 /// The first key of a generation of deduplication ids.
@@ -127,6 +128,21 @@ pub(crate) fn queue_and_number_of(key: &[u8]) -> Option<(u64, u64)> {
     Some((queue, number))
 }
 
+pub(crate) fn topic(name: &str) -> Vec<u8> {
+    named(TOPIC, name)
+}
+
+/// A part of the subscription of this number.
+pub(crate) fn subscription(topic: u64, number: u64, part: u64) -> [u8; 25] {
+    three(SUBSCRIPTION, topic, number, part)
+}
+
+/// The number of the subscription whose part has this key.
+pub(crate) fn subscription_number_of(key: &[u8]) -> Option<u64> {
+    let (number, _part) = key.get(9..)?.split_first_chunk()?;
+    Some(u64::from_be_bytes(*number))
+}
+
 /// Time and sequence in a delayed key.
 pub(crate) fn time_and_seq_of(key: &[u8]) -> Option<(u64, u64)> {
     let time = u64::from_be_bytes(key.get(9..17)?.try_into().ok()?);
@@ -144,6 +160,13 @@ fn two(tag: u8, first: u64, second: u64) -> [u8; 17] {
     let mut key = [tag; 17];
     key[1..9].copy_from_slice(&first.to_be_bytes());
     key[9..].copy_from_slice(&second.to_be_bytes());
+    key
+}
+
+fn three(tag: u8, first: u64, second: u64, third: u64) -> [u8; 25] {
+    let mut key = [tag; 25];
+    key[..17].copy_from_slice(&two(tag, first, second));
+    key[17..].copy_from_slice(&third.to_be_bytes());
     key
 }
 
@@ -165,6 +188,8 @@ mod tests {
         assert_eq!(time_and_seq_of(&delayed(1, 5, 6)), Some((5, 6)));
         assert_eq!(number_of(&record(7)), Some(7));
         assert_eq!(queue_and_number_of(&move_task(8, 9)), Some((8, 9)));
+        assert_eq!(subscription_number_of(&subscription(8, 9, 1)), Some(9));
+        assert_eq!(subscription_number_of(b"short"), None);
         assert_eq!(name_of(&definition("orders")), Some("orders"));
         assert_eq!(seq_of(b"short"), None);
         assert_eq!(time_and_seq_of(b"short"), None);

@@ -164,15 +164,16 @@ mod pipeline;
 mod queue;
 mod reclaim;
 pub mod storage;
+mod topic;
 
 pub use broker::{
     Broker, BrokerBuilder, Flushed, MoveFilter, MovePlan, MoveTask, MoveTaskHandle, MoveTaskInfo,
-    MoveTaskStatus, ParseMoveTaskHandleError, QueueBuilder,
+    MoveTaskStatus, ParseMoveTaskHandleError, QueueBuilder, TopicBuilder,
 };
 pub use clock::{Clock, ManualClock, Sleep, Timestamp, TokioClock};
 pub use error::{Certainty, Error, Result};
 pub use filter::{FilterPolicy, FilterPolicyError, FilterScope};
-pub use ids::{MessageId, ParseReceiptError, ReceiptHandle, SequenceNumber};
+pub use ids::{MessageId, ParseMessageIdError, ParseReceiptError, ReceiptHandle, SequenceNumber};
 pub use limits::{BodyRule, Limits, MemoryBounds};
 pub use queue::{
     Delivery, LocalQueue, Messages, Queue, QueueExt,
@@ -186,4 +187,19 @@ pub use queue::{
     },
     redrive::{DeadLetter, RedriveAllowPolicy, RedrivePolicy},
     settings::{DeduplicationScope, FifoThroughputLimit, QueueSettings},
+};
+pub use topic::{
+    LocalTopic, Topic, TopicLimits,
+    attributes::TopicAttributes,
+    envelope::{Envelope, Signature},
+    message::{PublishMessage, Published},
+    notification::Notification,
+    replay::{Replay, ReplayInfo, ReplayStatus},
+    retry::{BackoffFunction, DeliveryPolicy, RetryPolicy},
+    settings::{ArchivePolicy, FifoThroughputScope, TopicSettings},
+    shell::{Attached, Deliver, DeliveryOutcome, Recipient, SubscribeBuilder},
+    subscription::{
+        DeliveryOrder, Endpoint, Subscribed, SubscriptionCounters, SubscriptionId, SubscriptionInfo,
+        SubscriptionSettings,
+    },
 };

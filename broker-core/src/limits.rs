@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::topic::TopicLimits;
+
 /// Which characters a message body may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodyRule {
@@ -58,6 +60,8 @@ pub struct Limits {
     pub in_flight_max: usize,
     /// The most move tasks that run at once, in the whole broker.
     pub move_tasks_max: usize,
+    /// What topics refuse.
+    pub topics: TopicLimits,
     /// How long a name is taken after its queue was deleted. SQS: 60 seconds.
     pub recreate_wait: Duration,
     /// How long after a purge another one is refused. SQS: 60 seconds.
@@ -88,6 +92,7 @@ impl Limits {
             retention_max: Duration::from_secs(1_209_600),
             in_flight_max: 120_000,
             move_tasks_max: 100,
+            topics: TopicLimits::aws(),
             recreate_wait: Duration::ZERO,
             purge_wait: Duration::ZERO,
         }
@@ -120,6 +125,7 @@ impl Limits {
             retention_max: LONG,
             in_flight_max: usize::MAX,
             move_tasks_max: 10_000,
+            topics: TopicLimits::unlimited(),
             recreate_wait: Duration::ZERO,
             purge_wait: Duration::ZERO,
         }

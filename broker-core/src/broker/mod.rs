@@ -5,6 +5,8 @@ mod open;
 mod queue_builder;
 mod queues;
 mod redrive;
+mod topic_builder;
+mod topics;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -18,12 +20,14 @@ pub use moves::{
 pub use open::BrokerBuilder;
 use parking_lot::Mutex;
 pub use queue_builder::QueueBuilder;
+pub use topic_builder::TopicBuilder;
 
 use crate::{
     engine::Engine,
     error::Result,
     queue::shell::QueueCell,
     storage::{Batch, Durability, Storage},
+    topic::shell::TopicCell,
 };
 
 /// A message broker inside this process. Cheap to clone; all clones are the same broker.
@@ -55,6 +59,7 @@ pub struct Broker {
 /// What the broker has, by name: all of it is in memory.
 pub(crate) struct Entities {
     queues: HashMap<String, Arc<QueueCell>>,
+    topics: HashMap<String, Arc<TopicCell>>,
     /// When the queues of these names were deleted, as long as the limits make that matter.
     deleted_at: BTreeMap<String, u64>,
 }

@@ -24,11 +24,18 @@ use crate::{
     queue::{
         record::Record,
         recovery,
-        shell::QueueCell,
+        shell::{Description, QueueCell},
         state::{Leftover, QueueState},
     },
     reclaim,
     storage::{Batch, Durability, Storage, StorageError},
+    topic::{
+        self, backlog,
+        envelope::{Envelope, PlainEnvelope},
+        recovery::{LoadedSubscription, LoadedTopic},
+        shell::{Subscription, TopicCell},
+        state::TopicState,
+    },
 };
 
 /// How a broker is opened.
@@ -50,6 +57,7 @@ pub struct BrokerBuilder {
     clock: Option<Arc<dyn Clock>>,
     seed: Option<u64>,
     bytes_in_flight_max: usize,
+    envelope: Arc<dyn Envelope>,
 }
 
 /// By default this much may wait for its commit before senders have to wait: a few hundred large messages.
@@ -65,6 +73,7 @@ impl BrokerBuilder {
             clock: None,
             seed: None,
             bytes_in_flight_max: BYTES_IN_FLIGHT_MAX,
+            envelope: Arc::new(PlainEnvelope),
         }
     }
 
@@ -101,6 +110,11 @@ impl BrokerBuilder {
         Self { bytes_in_flight_max: bytes, ..self }
     }
 
+    /// What the JSON envelope of topics says beyond the message: see [`Envelope`].
+    pub fn envelope(self, envelope: impl Envelope) -> Self {
+        Self { envelope: Arc::new(envelope), ..self }
+    }
+
     /// Opens the store and makes a new one of an empty one. Costs a few small reads per queue, whatever its backlog.
     ///
     /// Must be called inside a tokio runtime with its timer enabled. The broker works on that runtime and ends with it:
@@ -129,6 +143,7 @@ impl BrokerBuilder {
             timeline: loaded.timeline,
             limits: self.limits,
             memory,
+            envelope: self.envelope,
             seed: stored.seed,
             ids: Mutex::new(Ids::new(stored.next_id)),
         });
@@ -141,9 +156,12 @@ impl BrokerBuilder {
         for leftover in loaded.leftovers {
             reclaim::start(&engine, leftover);
         }
-        let entities = Entities { queues, deleted_at: stored.tombstones.into_iter().collect() };
+        let topics = loaded.topics.into_iter().map(|topic| topic_cell(topic, &engine)).collect();
+        let entities = Entities { queues, topics, deleted_at: stored.tombstones.into_iter().collect() };
         let broker = Broker { engine, entities: Arc::new(Mutex::new(entities)) };
         moves::resume(&broker);
+        let topics: Vec<_> = broker.entities.lock().topics.values().cloned().collect();
+        topics.iter().for_each(|cell| topic::shell::resume(&broker, cell));
         Ok(broker)
     }
 }
@@ -157,12 +175,28 @@ async fn create(pipeline: &Arc<Pipeline>, seed: Option<Seed>) -> Result<Stored> 
     Ok(Stored { seed, next_id: catalog::FIRST_ID, queues: Vec::new(), tombstones: Vec::new() })
 }
 
+/// A topic in memory, from what was read of it.
+fn topic_cell(topic: LoadedTopic, engine: &Arc<Engine>) -> (String, Arc<TopicCell>) {
+    let LoadedTopic { name, definition, record, subscriptions } = topic;
+    let state = TopicState::new(definition.id, definition.settings, &record, true);
+    let cell = TopicCell::new(name.clone(), engine.clone(), state, definition.tags, definition.created_at);
+    for LoadedSubscription { number, definition, backlog } in subscriptions {
+        let backlog = backlog.and_then(|(_, state)| state).map(|state| {
+            let described = Description::at(definition.created_at);
+            QueueCell::new(backlog::name(&name, state.id), engine.clone(), state, described)
+        });
+        cell.inner.lock().put(Subscription::new(number, definition, backlog));
+    }
+    (name, cell)
+}
+
 struct Loaded {
     timeline: Timeline,
     states: Vec<QueueState>,
     leftovers: Vec<Leftover>,
     /// By the id of the source queue.
     moves: HashMap<u64, Moves>,
+    topics: Vec<LoadedTopic>,
 }
 
 /// Reads the state of every queue, at a time that is not before anything stored.
@@ -174,21 +208,29 @@ fn load(
 ) -> Result<Loaded, StorageError> {
     let record = |(_, definition): &(String, Definition)| recovery::read_record(store, definition.id);
     let records = stored.queues.iter().map(record).collect::<Result<Vec<Record>, _>>()?;
-    let newest = records.iter().map(|record| record.as_of).max().unwrap_or(0);
+    let mut topics = topic::recovery::read(store)?;
+    let times = records.iter().map(|record| record.as_of).chain(topics.iter().map(LoadedTopic::as_of));
+    let newest = times.max().unwrap_or(0);
     let leftovers = reclaim::noted(store)?;
-    check_ids(stored, &records, &leftovers)?;
+    check_ids(stored, &records, &topics, &leftovers)?;
     let timeline = Timeline::new(clock, newest);
     let now = timeline.now();
     let state = |((_, definition), record): (&(String, Definition), &Record)| {
         recovery::load(store, definition.id, definition.settings.clone(), memory, record, now)
     };
     let states = stored.queues.iter().zip(&records).map(state).collect::<Result<_, _>>()?;
-    Ok(Loaded { timeline, states, leftovers, moves: moves::stored(store)? })
+    topics.iter_mut().try_for_each(|topic| topic.load_backlogs(store, memory, now))?;
+    Ok(Loaded { timeline, states, leftovers, moves: moves::stored(store)?, topics })
 }
 
 /// Each id is given out once. If it seems otherwise, two queues would write over each other, or the messages of one
 /// would be cleared away as leftovers: better not to open.
-fn check_ids(stored: &Stored, records: &[Record], leftovers: &[Leftover]) -> Result<(), StorageError> {
+fn check_ids(
+    stored: &Stored,
+    records: &[Record],
+    topics: &[LoadedTopic],
+    leftovers: &[Leftover],
+) -> Result<(), StorageError> {
     let damaged = |place: String, what: &str| Err(StorageError::corrupt(place, what));
     if stored.next_id > NUMBER_MAX {
         return damaged("the next id".into(), "is larger than an id can be");
@@ -201,10 +243,14 @@ fn check_ids(stored: &Stored, records: &[Record], leftovers: &[Leftover]) -> Res
             }
         }
     }
-    match leftovers.iter().find(|left| given_out.contains(&left.partition)) {
-        Some(left) => {
-            damaged(format!("the note on partition {}", left.partition), "would clear a queue that exists")
+    for topic in topics {
+        if topic.ids().any(|id| id >= stored.next_id || !given_out.insert(id)) {
+            let place = format!("the definition of topic {:?}", topic.name);
+            return damaged(place, "or of what belongs to it has an id that is not its own");
         }
+    }
+    match leftovers.iter().find(|left| given_out.contains(&left.partition)) {
+        Some(left) => damaged(format!("the note on partition {}", left.partition), "would clear what exists"),
         None => Ok(()),
     }
 }

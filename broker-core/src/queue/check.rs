@@ -30,7 +30,7 @@ pub(crate) fn queue_name(name: &str, fifo: bool, limits: &Limits) -> Result<()> 
 }
 
 /// No limit may be raised above this: names are in the keys of the store, which have at most 1,024 bytes.
-const NAME_CHARS_CEILING: usize = 1_000;
+pub(crate) const NAME_CHARS_CEILING: usize = 1_000;
 
 /// Refuses more tags than allowed, or a tag without a key (rule Q10).
 pub(crate) fn tags(tags: &BTreeMap<String, String>, limits: &Limits) -> Result<()> {
@@ -132,7 +132,7 @@ fn forbidden_character(text: &str) -> Option<(usize, char)> {
 }
 
 /// Rule Q31. Two dots in a row are refused as documented, although AWS has been seen to take them.
-fn attribute_name(name: &str, limits: &Limits) -> Result<()> {
+pub(crate) fn attribute_name(name: &str, limits: &Limits) -> Result<()> {
     let max = limits.attribute_name_chars_max;
     let allowed = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '-');
     let refused = if name.is_empty() || name.chars().count() > max {
@@ -155,7 +155,7 @@ fn has_prefix(name: &str, prefix: &str) -> bool {
 }
 
 /// Rules Q32, Q33, Q35.
-fn attribute_value(name: &str, value: &AttributeValue, limits: &Limits) -> Result<()> {
+pub(crate) fn attribute_value(name: &str, value: &AttributeValue, limits: &Limits) -> Result<()> {
     let data_type = value.data_type();
     if data_type.len() > limits.attribute_type_bytes_max {
         let reason = format!("at most {} bytes are allowed", limits.attribute_type_bytes_max);

@@ -124,5 +124,7 @@ pub(crate) const REASON_BYTES_MAX: usize = 1024;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Origin {
     pub(crate) id: MessageId,
+    /// Whether it comes from a topic, and not from a queue: it keeps its deduplication id then (rule N56).
+    pub(crate) of_topic: bool,
     pub(crate) why: Box<DeadLetter>,
 }

@@ -31,7 +31,9 @@ const HAS_GROUP_ID: u8 = 2;
 const HAS_ATTRIBUTES: u8 = 4;
 const HAS_DEDUPLICATION_ID: u8 = 8;
 const HAS_ORIGIN: u8 = 16;
-const ALL_FLAGS: u8 = HAS_TRACE_HEADER | HAS_GROUP_ID | HAS_ATTRIBUTES | HAS_DEDUPLICATION_ID | HAS_ORIGIN;
+const OF_TOPIC: u8 = 32;
+const ALL_FLAGS: u8 =
+    HAS_TRACE_HEADER | HAS_GROUP_ID | HAS_ATTRIBUTES | HAS_DEDUPLICATION_ID | HAS_ORIGIN | OF_TOPIC;
 
 /// What a move can add to a row: ids, times and a count, the name of the source, the reason.
 pub(crate) const ORIGIN_BYTES_MAX: usize = 4096;
@@ -106,11 +108,16 @@ impl UnstampedRow {
             write_attributes(&mut out, &message.attributes);
         }
         if let Some(origin) = origin {
-            out[1] |= HAS_ORIGIN;
+            out[1] |= if origin.of_topic { HAS_ORIGIN | OF_TOPIC } else { HAS_ORIGIN };
             write_origin(&mut out, origin);
         }
         out.extend_from_slice(&message.body);
         Self(out)
+    }
+
+    /// The row of a message that was stored elsewhere, to be given other times.
+    pub(crate) fn again(row: &Bytes) -> Self {
+        Self(row.to_vec())
     }
 
     /// How many bytes the store is given.
@@ -134,7 +141,7 @@ fn encoded_bytes(message: &SendMessage) -> usize {
 }
 
 fn write_origin(out: &mut Vec<u8>, origin: &Origin) {
-    let Origin { id, why } = origin;
+    let Origin { id, why, .. } = origin;
     out.extend_from_slice(&id.as_u128().to_le_bytes());
     write_bytes(out, why.source.as_bytes());
     write_u32(out, why.receive_count);
@@ -145,7 +152,7 @@ fn write_origin(out: &mut Vec<u8>, origin: &Origin) {
     write_bytes(out, why.reason.as_deref().unwrap_or_default().as_bytes());
 }
 
-fn read_origin(reader: &mut Reader<'_>) -> Result<Origin, Malformed> {
+fn read_origin(reader: &mut Reader<'_>, of_topic: bool) -> Result<Origin, Malformed> {
     let id = MessageId::from_bits(u128::from(reader.u64()?) | u128::from(reader.u64()?) << 64);
     let (source, receive_count) = (reader.str()?.to_owned(), reader.u32()?);
     let mut time = || reader.u64().map(Timestamp::from_millis);
@@ -153,7 +160,7 @@ fn read_origin(reader: &mut Reader<'_>) -> Result<Origin, Malformed> {
     let reason = reader.str()?;
     let reason = (!reason.is_empty()).then(|| reason.to_owned());
     let why = DeadLetter { source, receive_count, first_received_at, last_received_at, moved_at, reason };
-    Ok(Origin { id, why: Box::new(why) })
+    Ok(Origin { id, of_topic, why: Box::new(why) })
 }
 
 fn write_attributes(out: &mut Vec<u8>, attributes: &MessageAttributes) {
@@ -198,7 +205,11 @@ impl RowContent {
             0 => MessageAttributes::new(),
             _ => read_attributes(&mut reader)?,
         };
-        let origin = if flags & HAS_ORIGIN == 0 { None } else { Some(read_origin(&mut reader)?) };
+        let origin = if flags & HAS_ORIGIN == 0 {
+            None
+        } else {
+            Some(read_origin(&mut reader, flags & OF_TOPIC != 0)?)
+        };
         Ok(Self { group_id, trace_header, deduplication_id, attributes, origin, body: reader.rest() })
     }
 
@@ -256,6 +267,7 @@ mod tests {
             message.deduplication_id.clone_from(&trace);
             let origin = why.map(|(source, reason)| Origin {
                 id: MessageId::from_bits(u128::from(sent_at) << 64 | u128::from(queued_at)),
+                of_topic: source.len() % 2 == 0,
                 why: Box::new(DeadLetter {
                     source,
                     receive_count: 7,

@@ -5,7 +5,7 @@ mod stored;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-pub(crate) use stored::{Fifo, Settings};
+pub(crate) use stored::{Fifo, Settings, StoredDurability};
 
 use super::redrive::{RedriveAllowPolicy, RedrivePolicy};
 use crate::{

@@ -58,9 +58,9 @@ impl PublishMessage {
         let Texts(mut texts) = serde_json::from_str(json).map_err(|what| {
             refuse(format!("Message Structure - JSON message body failed to parse: {what}"))
         })?;
-        let body = texts.remove("default").ok_or_else(|| {
-            refuse("Message Structure - No default entry in JSON message body".into())
-        })?;
+        let body = texts
+            .remove("default")
+            .ok_or_else(|| refuse("Message Structure - No default entry in JSON message body".into()))?;
         Ok(Self { body, body_for: texts, ..Self::default() })
     }
 

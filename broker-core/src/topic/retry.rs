@@ -74,6 +74,11 @@ pub struct DeliveryPolicy {
 }
 
 impl DeliveryPolicy {
+    /// What holds for HTTP endpoints that set nothing.
+    pub fn http() -> Self {
+        Self::new(RetryPolicy::http())
+    }
+
     /// Retries by this policy, as fast as the subscriber takes messages.
     pub fn new(retry: RetryPolicy) -> Self {
         Self { retry, max_receives_per_second: None, content_type: None }
@@ -193,7 +198,8 @@ impl RetryPolicy {
 
     /// All delays together.
     fn total(&self) -> Duration {
-        let growing = (0..self.backoff_retries()).map(|step| self.backoff_delay(step, self.backoff_retries()));
+        let growing =
+            (0..self.backoff_retries()).map(|step| self.backoff_delay(step, self.backoff_retries()));
         let growing = growing.fold(Duration::ZERO, Duration::saturating_add);
         let fixed = self.min_delay.saturating_mul(self.min_delay_retries);
         fixed.saturating_add(growing).saturating_add(self.max_delay.saturating_mul(self.max_delay_retries))
@@ -301,7 +307,10 @@ mod tests {
     fn n50_a_policy_outside_the_limits_is_refused() {
         let refused = |policy: RetryPolicy, field: &str| {
             let error = policy.check(&Limits::aws()).expect_err("out of bounds");
-            assert!(matches!(&error, Error::InvalidParameter { field: named, .. } if *named == field), "{error}");
+            assert!(
+                matches!(&error, Error::InvalidParameter { field: named, .. } if *named == field),
+                "{error}"
+            );
         };
         let http = RetryPolicy::http;
         assert!(http().check(&Limits::aws()).is_ok());

@@ -213,7 +213,7 @@ impl Mover {
 fn append(content: RowContent, to: &mut Operation<'_>) {
     let (mut message, origin) = content.into_message();
     if to.state.settings.fifo.is_some()
-        && let Some(origin) = origin
+        && let Some(origin) = origin.filter(|origin| !origin.of_topic)
     {
         // What it showed there (rules F52, F54).
         message.deduplication_id = Some(origin.id.to_string());

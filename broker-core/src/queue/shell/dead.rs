@@ -257,7 +257,7 @@ impl QueueCell {
         };
         let receives = why.receive_count;
         let id = origin.map_or_else(|| MessageId::new(self.engine.seed, self.id, seq), |origin| origin.id);
-        let row = UnstampedRow::new(&message, Some(&Origin { id, why: Box::new(why) }));
+        let row = UnstampedRow::new(&message, Some(&Origin { id, of_topic: false, why: Box::new(why) }));
         let group = message.group_id.as_deref();
         let moved =
             target.state.append_moved(lease.sent_at, target.now, group, |head| row.stamp(head), target.batch);

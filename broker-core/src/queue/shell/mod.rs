@@ -32,6 +32,7 @@ use crate::{
     broker::{Broker, Moves},
     engine::Engine,
     error::Result,
+    keys,
     pipeline::Ticket,
     reclaim,
     storage::{Batch, Durability},
@@ -90,6 +91,13 @@ pub(crate) struct Description {
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) created_at: u64,
     pub(crate) last_modified_at: u64,
+}
+
+impl Description {
+    /// Of a queue that nobody notes anything about.
+    pub(crate) fn at(created_at: u64) -> Self {
+        Self { tags: BTreeMap::new(), created_at, last_modified_at: created_at }
+    }
 }
 
 impl QueueCell {
@@ -158,6 +166,31 @@ impl QueueCell {
         };
         self.waiters.wake_all();
         Ok(ended)
+    }
+
+    /// Ends a queue that belongs to something else, when `batch` is committed. Nothing of it may be submitted after this, so
+    /// the locks of its owner must be held until then.
+    pub(crate) fn end(&self, batch: &mut Batch) -> Leftover {
+        let leftover = {
+            let mut inner = self.inner.lock();
+            inner.state.deleted = true;
+            inner.watched = None;
+            inner.state.leftover()
+        };
+        batch.delete_meta(&keys::record(self.id));
+        reclaim::note(leftover, batch);
+        self.waiters.wake_all();
+        leftover
+    }
+
+    /// How many messages there are, whatever they do.
+    pub(crate) fn stored(&self) -> u64 {
+        self.inner.lock().state.stored()
+    }
+
+    /// What a send or delete survives.
+    pub(crate) fn durability(&self) -> Durability {
+        self.inner.lock().state.settings.durability.into()
     }
 
     /// How long a receive waits that does not say.

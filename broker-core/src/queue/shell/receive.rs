@@ -77,12 +77,22 @@ impl LocalQueue {
             Some(wait) => millis(wait),
             None => cell.receive_wait_time_ms(),
         };
+        self.receive_within(&options, wait_ms).await
+    }
+
+    /// A receive with options that were checked, or need not be.
+    pub(crate) async fn receive_within(
+        &self,
+        options: &ReceiveOptions,
+        wait_ms: u64,
+    ) -> Result<Vec<Message>> {
+        let cell = &*self.cell;
         if wait_ms == 0 {
-            return self.try_receive(&options).await;
+            return self.try_receive(options).await;
         }
         let deadline = cell.engine.timeline.now().saturating_add(wait_ms);
         // Most receives find something, and need no place among the waiters.
-        match self.try_receive(&options).await {
+        match self.try_receive(options).await {
             Ok(messages) if messages.is_empty() => {}
             Err(Error::OverLimit { .. }) => {}
             done => return done,
@@ -94,7 +104,7 @@ impl LocalQueue {
             arrival.as_mut().enable();
             let mut stopped = pin!(cell.engine.pipeline.stopped());
             stopped.as_mut().enable();
-            let looked = self.try_receive(&options).await;
+            let looked = self.try_receive(options).await;
             if let Some(looked_for) = hand_on.take() {
                 HandOn::done(looked_for);
             }
@@ -274,6 +284,7 @@ impl QueueCell {
     /// A message as its receiver sees it. What it went through in another queue counts on here.
     pub(super) fn message_of(&self, seq: u64, lease: &Lease, content: RowContent) -> Message {
         let seed = self.engine.seed;
+        let of_topic = content.origin.as_ref().is_some_and(|origin| origin.of_topic);
         let (origin, why) = content.origin.map(|origin| (origin.id, origin.why)).unzip();
         let received_before = why.as_ref().map_or(0, |why| why.receive_count);
         let first_received_at = Timestamp::from_millis(lease.first_received_at);
@@ -291,7 +302,7 @@ impl QueueCell {
             sequence_number: self.is_fifo().then(|| SequenceNumber::new(seq)),
             // Rule F52.
             deduplication_id: match origin {
-                Some(id) if self.is_fifo() => Some(id.to_string()),
+                Some(id) if self.is_fifo() && !of_topic => Some(id.to_string()),
                 _ => content.deduplication_id,
             },
             dead_letter: why,

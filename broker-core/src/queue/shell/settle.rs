@@ -101,7 +101,7 @@ impl LocalQueue {
         Ok(outcomes)
     }
 
-    pub(super) fn open_receipt(&self, receipt: ReceiptHandle) -> Result<Place> {
+    pub(crate) fn open_receipt(&self, receipt: ReceiptHandle) -> Result<Place> {
         let invalid = || Error::ReceiptHandleIsInvalid { receipt: receipt.to_string() };
         let (seq, delivery) = receipt.open(self.cell.engine.seed, self.cell.id).ok_or_else(invalid)?;
         Ok(Place { seq, delivery, receipt })

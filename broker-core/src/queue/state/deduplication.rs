@@ -101,7 +101,7 @@ pub(crate) enum Known {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Deduplication {
+pub(crate) struct Deduplication {
     filters: BTreeMap<u64, Filter>,
     /// Generations below this may hold ids that no filter here has seen.
     unseen_below: u64,
@@ -116,16 +116,16 @@ pub(super) struct Deduplication {
 
 impl Deduplication {
     /// The memory of a new partition, of which nothing is stored.
-    pub(super) fn new(now: u64) -> Self {
+    pub(crate) fn new(now: u64) -> Self {
         Self { cleared_below: oldest(now), ..Self::default() }
     }
 
     /// The memory of a queue that was opened: ids up to now may be stored.
-    pub(super) fn reopened(now: u64) -> Self {
+    pub(crate) fn reopened(now: u64) -> Self {
         Self { unseen_below: now / GENERATION_MS + 1, ..Self::default() }
     }
 
-    pub(super) fn look_up(&self, id: &ScopedId, now: u64) -> Known {
+    pub(crate) fn look_up(&self, id: &ScopedId, now: u64) -> Known {
         let known = |generation: u64| self.filters.get(&generation).is_some_and(|filter| filter.has(id.hash));
         let perhaps = |generation: &u64| *generation < self.unseen_below || known(*generation);
         let generations: Vec<u64> = (oldest(now)..=now / GENERATION_MS).filter(perhaps).collect();
@@ -140,7 +140,7 @@ impl Deduplication {
     }
 
     /// Remembers an id from now on.
-    pub(super) fn accept(&mut self, partition: u64, mut id: ScopedId, seq: u64, now: u64, batch: &mut Batch) {
+    pub(crate) fn accept(&mut self, partition: u64, mut id: ScopedId, seq: u64, now: u64, batch: &mut Batch) {
         let generation = now / GENERATION_MS;
         let original = Original { seq, sent_at: now };
         batch.put_meta(id.key(partition, generation), &original.encode());
@@ -152,7 +152,7 @@ impl Deduplication {
     }
 
     /// The ids of this operation went into this group; zero if it is committed.
-    pub(super) fn submitted(&mut self, group: u64) {
+    pub(crate) fn submitted(&mut self, group: u64) {
         if self.fresh.is_empty() {
             return;
         }
@@ -169,7 +169,7 @@ impl Deduplication {
     }
 
     /// Groups up to this one are committed: reads find their ids.
-    pub(super) fn committed(&mut self, group: u64) {
+    pub(crate) fn committed(&mut self, group: u64) {
         while self.uncommitted.front().is_some_and(|(first, _)| *first <= group) {
             for id in self.uncommitted.pop_front().into_iter().flat_map(|(_, ids)| ids) {
                 self.recent.remove(&id);
@@ -178,7 +178,7 @@ impl Deduplication {
     }
 
     /// The first generation that still matters, if older ones may be stored and have not been given away to be cleared.
-    pub(super) fn take_forgotten(&mut self, now: u64) -> Option<u64> {
+    pub(crate) fn take_forgotten(&mut self, now: u64) -> Option<u64> {
         let below = oldest(now);
         let more = below > self.cleared_below;
         self.cleared_below = self.cleared_below.max(below);

@@ -48,8 +48,7 @@ mod stage;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use attempts::Attempts;
-use deduplication::Deduplication;
-pub(crate) use deduplication::{Known, Original, ScopedId};
+pub(crate) use deduplication::{Deduplication, Known, Original, ScopedId};
 pub(crate) use extract::{Scan, ScanPage, Standing};
 use groups::{GroupSlot, Groups};
 pub(crate) use inside::{Blocked, Rows, Sight, Stored};
@@ -286,6 +285,11 @@ impl QueueState {
     /// Changes whenever what was read before may no longer be taken in.
     pub(crate) fn epoch(&self) -> u64 {
         self.epoch
+    }
+
+    /// How many messages there are, whatever they do.
+    pub(crate) fn stored(&self) -> u64 {
+        self.stored
     }
 
     /// The partition in which the queue's rows are.

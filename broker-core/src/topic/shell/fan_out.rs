@@ -1,0 +1,220 @@
+//! Handing a message over to the queue of a subscription, within the commit of the publish; and what becomes of one that
+//! cannot be.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::Ordering},
+};
+
+use super::{
+    Subscription, TopicCell,
+    forms::{Form, Forms, queue_message},
+    plan::Plan,
+};
+use crate::{
+    clock::Timestamp,
+    error::Result,
+    queue::{
+        redrive::{DeadLetter, Origin},
+        row::{ORIGIN_BYTES_MAX, UnstampedRow},
+        settings::DeduplicationScope,
+        shell::{LookedUp, Operation, QueueCell, ToLookUp},
+        state::ScopedId,
+    },
+    topic::{
+        envelope::Envelope,
+        notification::Notification,
+        subscription::{DeliveryOrder, Endpoint},
+    },
+};
+
+/// What was looked up for each queue and for the topic, by their ids.
+pub(super) type LookedUpAll = HashMap<u64, LookedUp>;
+
+/// With more attributes than a queue takes, a raw message is not deliverable (rule N33).
+const RAW_ATTRIBUTES_MAX: usize = 10;
+/// All messages of a subscriber that is delivered to in order are of this group of its backlog.
+pub(super) const IN_ORDER: &str = "in order";
+
+/// Where a message goes, among the queues whose locks are held.
+pub(super) struct Way<'q> {
+    pub(super) cells: &'q [Arc<QueueCell>],
+    /// The queue that gets it, if that exists.
+    pub(super) target: Option<usize>,
+    /// The queue that gets what cannot be delivered, if there is one.
+    pub(super) dead: Option<usize>,
+}
+
+/// What became of the hand-over of one message to one subscription.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum HandedOver {
+    Delivered,
+    DeadLettered,
+    Dropped,
+}
+
+impl HandedOver {
+    pub(super) fn count(self, subscription: &Subscription) {
+        let counters = &subscription.counters;
+        let counter = match self {
+            Self::Delivered => match subscription.backlog {
+                // Counted when it is delivered.
+                Some(_) => return,
+                None => &counters.delivered,
+            },
+            Self::DeadLettered => &counters.dead_lettered,
+            Self::Dropped => &counters.dropped,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// The scope of a deduplication id in this FIFO queue.
+fn id_in(cell: &QueueCell, notification: &Notification) -> Option<ScopedId> {
+    let scope = cell.fifo?;
+    let group = notification.group_id.as_deref().filter(|_| scope == DeduplicationScope::MessageGroup);
+    Some(ScopedId::new(group, notification.deduplication_id.as_deref()?))
+}
+
+/// Which ids must be looked up in which queues before the messages can be handed over.
+pub(super) fn missing(
+    plan: &Plan,
+    forms: &[Option<Forms<'_>>],
+    looked_up: &LookedUpAll,
+    ops: &[Operation<'_>],
+) -> Vec<(u64, ToLookUp)> {
+    let nothing = LookedUp::default();
+    let of_queue = |(at, cell): (usize, &Arc<QueueCell>)| {
+        let to_it = plan.routes.iter().filter(|route| route.target == Some(at));
+        let ids: Vec<_> = to_it
+            .filter_map(|route| forms[route.message].as_ref())
+            .filter_map(|forms| id_in(cell, &forms.notification))
+            .collect();
+        let known = looked_up.get(&cell.id).unwrap_or(&nothing);
+        known.missing(cell, ids.iter(), &ops[at]).map(|missing| (cell.id, missing))
+    };
+    plan.cells.iter().enumerate().filter(|(_, cell)| cell.is_fifo()).filter_map(of_queue).collect()
+}
+
+impl TopicCell {
+    /// The form in which a subscription gets messages in this queue.
+    pub(super) fn form(&self, subscription: &Subscription, fifo: bool, envelope: &dyn Envelope) -> Form {
+        let definition = &subscription.definition;
+        if definition.raw_delivery {
+            return Form::Raw { fifo };
+        }
+        let id = self.subscription_id(subscription.number);
+        Form::Wrapped { fifo, unsubscribe_url: envelope.unsubscribe_url(&self.name, id) }
+    }
+
+    /// Hands a message over to the queue of its subscription, or to the dead-letter queue if that cannot be. Without
+    /// `looked_up`, deduplication ids are neither asked for nor remembered.
+    pub(super) fn hand_over(
+        &self,
+        subscription: &Subscription,
+        way: &Way<'_>,
+        forms: &mut Forms<'_>,
+        looked_up: Option<&LookedUpAll>,
+        ops: &mut [Operation<'_>],
+    ) -> Result<HandedOver> {
+        let failure = match way.target {
+            Some(at) => {
+                let cell = &*way.cells[at];
+                let nothing = LookedUp::default();
+                let known = looked_up.map(|all| all.get(&cell.id).unwrap_or(&nothing));
+                match self.deliver(subscription, cell, &mut ops[at], forms, known)? {
+                    None => return Ok(HandedOver::Delivered),
+                    Some(failure) => failure,
+                }
+            }
+            None => format!("the queue {:?} does not exist", subscription.definition.endpoint.address()),
+        };
+        let Some(at) = way.dead else { return Ok(HandedOver::Dropped) };
+        let (notification, body) = (&forms.notification, forms.body_for_queues());
+        let burial = Burial { attempts: 0, since: None, reason: failure };
+        self.bury(subscription, &way.cells[at], &mut ops[at], (notification, body), burial);
+        Ok(HandedOver::DeadLettered)
+    }
+
+    /// Stores a message in the queue of its subscription, or says why that cannot be (rules N33, N54).
+    pub(super) fn deliver(
+        &self,
+        subscription: &Subscription,
+        cell: &QueueCell,
+        op: &mut Operation<'_>,
+        forms: &mut Forms<'_>,
+        known: Option<&LookedUp>,
+    ) -> Result<Option<String>> {
+        let definition = &subscription.definition;
+        let envelope = &*self.engine.envelope;
+        let form = match &definition.endpoint {
+            Endpoint::Queue(_) => self.form(subscription, cell.is_fifo(), envelope),
+            other => Form::Parts { protocol: other.protocol().to_owned() },
+        };
+        let raw_to_queue = matches!(form, Form::Raw { .. });
+        let attributes = forms.notification.attributes.len();
+        if raw_to_queue && attributes > RAW_ATTRIBUTES_MAX {
+            let reason = format!("{attributes} attributes, raw delivery takes at most {RAW_ATTRIBUTES_MAX}");
+            return Ok(Some(reason));
+        }
+        let mut id = id_in(cell, &forms.notification).filter(|_| known.is_some());
+        let group = match definition.push {
+            Some((DeliveryOrder::InOrder, _)) => Some(IN_ORDER.to_owned()),
+            Some((DeliveryOrder::Independent(_), _)) => None,
+            None if cell.is_fifo() == self.fifo => forms.notification.group_id.clone(),
+            None => None,
+        };
+        let row = forms.row(&form, envelope);
+        let store_max = self.engine.pipeline.profile().value_bytes_max;
+        let max = op.state.settings.max_message_size;
+        if row.size_bytes > max || row.row_bytes.saturating_add(ORIGIN_BYTES_MAX) > store_max {
+            return Ok(Some(format!("{} bytes, the queue takes at most {max}", row.size_bytes)));
+        }
+        if let (Some(id), Some(known)) = (&mut id, known)
+            && known.original(cell, id, op)?.is_some()
+        {
+            return Ok(None);
+        }
+        let delay_ms = op.state.settings.delay_ms;
+        let seq = op.state.append(op.now, delay_ms, group.as_deref(), |head| row.stamp(head), op.batch);
+        if let Some(id) = id {
+            op.state.remember_id(id, seq, op.now, op.batch);
+        }
+        Ok(None)
+    }
+
+    /// Stores a message that could not be delivered in the dead-letter queue of its subscription, exactly as it would have
+    /// been delivered (rule N56), and with it why.
+    pub(super) fn bury(
+        &self,
+        subscription: &Subscription,
+        cell: &QueueCell,
+        op: &mut Operation<'_>,
+        (notification, body): (&Notification, &str),
+        Burial { attempts, since, reason }: Burial,
+    ) {
+        let envelope = &*self.engine.envelope;
+        let form = self.form(subscription, cell.is_fifo(), envelope);
+        let message = queue_message(notification, body, &form, envelope);
+        let now = Timestamp::from_millis(op.now);
+        let why = DeadLetter {
+            source: self.name.clone(),
+            receive_count: attempts,
+            first_received_at: since.unwrap_or(now),
+            last_received_at: now,
+            moved_at: now,
+            reason: Some(reason),
+        };
+        let origin = Origin { id: notification.id, of_topic: true, why: Box::new(why) };
+        let row = UnstampedRow::new(&message, Some(&origin));
+        op.state.append(op.now, 0, message.group_id.as_deref(), |head| row.stamp(head), op.batch);
+    }
+}
+
+/// What is noted with a message that could not be delivered.
+pub(super) struct Burial {
+    pub(super) attempts: u32,
+    /// When the first attempt was, if there was one.
+    pub(super) since: Option<Timestamp>,
+    pub(super) reason: String,
+}

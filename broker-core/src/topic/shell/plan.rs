@@ -1,0 +1,140 @@
+//! What a publish is about to do: which messages go to which subscriptions, and which queues that takes.
+
+use std::sync::Arc;
+
+use super::{Subscription, TopicCell};
+use crate::{
+    broker::Broker,
+    filter::{Document, FilterScope, Scratch},
+    queue::shell::QueueCell,
+    storage::Durability,
+    topic::{message::PublishMessage, state::Subscriptions, subscription::Endpoint},
+};
+
+/// A message on its way to a subscription.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Route {
+    /// Among the plan's subscriptions.
+    pub(super) subscription: usize,
+    /// Among the messages of the batch.
+    pub(super) message: usize,
+    /// Among the plan's queues: the one that gets it, if that exists.
+    pub(super) target: Option<usize>,
+    /// Among the plan's queues: the one that gets what cannot be delivered, if there is one.
+    pub(super) dead: Option<usize>,
+}
+
+pub(super) struct Plan {
+    pub(super) subscriptions: Subscriptions,
+    /// In the order of subscriptions, and within one in the order of messages.
+    pub(super) routes: Vec<Route>,
+    /// In the order of their ids.
+    pub(super) cells: Vec<Arc<QueueCell>>,
+    /// How many messages each subscription did not want.
+    pub(super) filtered_out: Vec<(usize, u64)>,
+}
+
+impl Plan {
+    /// Lets the filters decide, and finds the queues.
+    pub(super) fn new(broker: &Broker, subscriptions: Subscriptions, messages: &[&PublishMessage]) -> Self {
+        let mut scratches: Vec<Scratch> = Vec::new();
+        let bodies =
+            subscriptions.iter().any(|one| one.is_live() && scope(one) == Some(FilterScope::MessageBody));
+        if bodies {
+            scratches.resize_with(messages.len(), Scratch::default);
+        }
+        let documents: Vec<Option<Document<'_>>> = messages
+            .iter()
+            .zip(&mut scratches)
+            .map(|(message, scratch)| Document::parse(message.body.as_bytes(), scratch))
+            .collect();
+        let mut plan = Self {
+            subscriptions: subscriptions.clone(),
+            routes: Vec::new(),
+            cells: Vec::new(),
+            filtered_out: Vec::new(),
+        };
+        for (at, subscription) in subscriptions.iter().enumerate().filter(|(_, one)| one.is_live()) {
+            let before = plan.routes.len();
+            for (message, published) in messages.iter().enumerate() {
+                let wanted = match &subscription.definition.filter_policy {
+                    None => true,
+                    Some(policy) if policy.scope() == FilterScope::MessageAttributes => {
+                        policy.matches_attributes(&published.attributes)
+                    }
+                    Some(policy) => documents
+                        .get(message)
+                        .and_then(Option::as_ref)
+                        .is_some_and(|document| policy.matches_document(document)),
+                };
+                if wanted {
+                    plan.routes.push(Route { subscription: at, message, target: None, dead: None });
+                }
+            }
+            let unwanted = messages.len() - (plan.routes.len() - before);
+            if unwanted > 0 {
+                plan.filtered_out.push((at, unwanted as u64));
+            }
+        }
+        plan.find_queues(broker);
+        plan
+    }
+
+    /// Finds the queues of all routes, as they are now.
+    fn find_queues(&mut self, broker: &Broker) {
+        let mut found: Vec<(usize, [Option<Arc<QueueCell>>; 2])> = Vec::new();
+        for route in &self.routes {
+            if found.last().is_none_or(|(at, _)| *at != route.subscription) {
+                found.push((route.subscription, queues_of(&self.subscriptions[route.subscription], broker)));
+            }
+        }
+        let all = found.iter().flat_map(|(_, cells)| cells.iter().flatten().cloned());
+        self.cells = all.collect();
+        self.cells.sort_unstable_by_key(|cell| cell.id);
+        self.cells.dedup_by_key(|cell| cell.id);
+        let place = |cell: &Option<Arc<QueueCell>>| {
+            let id = cell.as_ref()?.id;
+            self.cells.binary_search_by_key(&id, |cell| cell.id).ok()
+        };
+        let mut places =
+            found.iter().map(|(at, [target, dead])| (*at, place(target), place(dead))).peekable();
+        let mut now = None;
+        for route in &mut self.routes {
+            if let Some(next) = places.next_if(|(at, ..)| *at == route.subscription) {
+                now = Some(next);
+            }
+            if let Some((_, target, dead)) = now {
+                (route.target, route.dead) = (target, dead);
+            }
+        }
+    }
+
+    /// The strongest durability that the topic or one of the queues asks for.
+    pub(super) fn durability(&self, topic: Durability) -> Durability {
+        self.cells.iter().map(|cell| cell.durability()).max().map_or(topic, |most| most.max(topic))
+    }
+
+    /// Takes the turn to look up ids of the topic and of all FIFO queues, always in this order.
+    pub(super) async fn turns<'p>(&'p self, topic: &'p TopicCell) -> Vec<tokio::sync::MutexGuard<'p, ()>> {
+        let mut turns = vec![topic.looking_up.lock().await];
+        for cell in self.cells.iter().filter(|cell| cell.is_fifo()) {
+            turns.push(cell.looking_up.lock().await);
+        }
+        turns
+    }
+}
+
+fn scope(subscription: &Subscription) -> Option<FilterScope> {
+    subscription.definition.filter_policy.as_ref().map(crate::filter::FilterPolicy::scope)
+}
+
+/// The queue that gets a subscription's messages, and the one that gets what cannot be delivered.
+pub(super) fn queues_of(subscription: &Subscription, broker: &Broker) -> [Option<Arc<QueueCell>>; 2] {
+    let definition = &subscription.definition;
+    let target = match &definition.endpoint {
+        Endpoint::Queue(name) => broker.cell(name),
+        Endpoint::Handler(_) | Endpoint::Push { .. } => subscription.backlog.clone(),
+    };
+    let dead = definition.dead_letter.as_ref().and_then(|name| broker.cell(name));
+    [target, dead]
+}
