@@ -1,0 +1,18 @@
+//! The numbered rules of topics as tests, with a leading N, and the invariants of topics, which are T1 to T7 with an I before.
+//!
+//! As in `rules`, a scenario listed in `everywhere!` runs three times: in memory with commits inline, in memory behind a
+//! store that can block, and on sled. All of it runs on virtual time.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "scenarios are functions of their own, where the allowance for tests ends"
+)]
+
+#[macro_use]
+#[path = "../rules/everywhere.rs"]
+mod everywhere;
+#[path = "../rules/support.rs"]
+#[allow(dead_code, reason = "shared with the rules of queues, which use the rest")]
+mod support;
+
+mod first;
