@@ -12,4 +12,5 @@ mod ledger;
 mod redrive;
 mod script;
 mod sweep;
+mod topics;
 mod world;
