@@ -16,3 +16,4 @@ mod everywhere;
 mod support;
 
 mod first;
+mod in_order;
