@@ -26,7 +26,8 @@ async fn it4_what_has_waited_in_storage_comes_in_order_whatever_its_groups(world
     let got = Arc::new(Mutex::new(Vec::new()));
     let log = got.clone();
     let attached = topic.attach(id, move |message: Notification| {
-        let fails = message.attempt == 1 && message.text().ends_with('3');
+        // The fifth retry comes after a second: time enough for others to come first.
+        let fails = message.attempt <= 5 && message.text().ends_with('3');
         if !fails {
             log.lock().push((message.text().to_owned(), message.group_id.clone()));
         }
