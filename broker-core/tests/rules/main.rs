@@ -39,6 +39,7 @@ macro_rules! everywhere {
 }
 
 mod fifo_support;
+mod held_reads;
 mod support;
 
 mod api;
@@ -51,6 +52,7 @@ mod create;
 mod damage;
 mod dead_letters;
 mod dedup_memory;
+mod dedup_races;
 mod deduplication;
 mod explain;
 mod fair_queues;
