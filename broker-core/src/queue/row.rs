@@ -89,13 +89,26 @@ pub(crate) struct UnstampedRow(Vec<u8>);
 impl UnstampedRow {
     /// Encodes a message that has passed the checks. A moved one has an origin.
     pub(crate) fn new(message: &SendMessage, origin: Option<&Origin>) -> Self {
-        let mut out = Vec::with_capacity(encoded_bytes(message));
+        let SendMessage { group_id, trace_header, deduplication_id, attributes, body, .. } = message;
+        Self::of(&RowParts {
+            group_id: group_id.as_deref(),
+            trace_header: trace_header.as_deref(),
+            deduplication_id: deduplication_id.as_deref(),
+            attributes,
+            origin,
+            body,
+        })
+    }
+
+    /// Encodes the parts of a message.
+    pub(crate) fn of(message: &RowParts<'_>) -> Self {
+        let mut out = Vec::with_capacity(message.encoded_bytes());
         out.extend_from_slice(&[0; HEAD_BYTES]);
         out[0] = VERSION;
         let texts = [
-            (HAS_GROUP_ID, &message.group_id),
-            (HAS_TRACE_HEADER, &message.trace_header),
-            (HAS_DEDUPLICATION_ID, &message.deduplication_id),
+            (HAS_GROUP_ID, message.group_id),
+            (HAS_TRACE_HEADER, message.trace_header),
+            (HAS_DEDUPLICATION_ID, message.deduplication_id),
         ];
         for (flag, text) in texts {
             if let Some(text) = text {
@@ -105,13 +118,13 @@ impl UnstampedRow {
         }
         if !message.attributes.is_empty() {
             out[1] |= HAS_ATTRIBUTES;
-            write_attributes(&mut out, &message.attributes);
+            write_attributes(&mut out, message.attributes);
         }
-        if let Some(origin) = origin {
+        if let Some(origin) = message.origin {
             out[1] |= if origin.of_topic { HAS_ORIGIN | OF_TOPIC } else { HAS_ORIGIN };
             write_origin(&mut out, origin);
         }
-        out.extend_from_slice(&message.body);
+        out.extend_from_slice(message.body);
         Self(out)
     }
 
@@ -133,11 +146,29 @@ impl UnstampedRow {
     }
 }
 
-fn encoded_bytes(message: &SendMessage) -> usize {
-    let text = |field: &Option<String>| field.as_ref().map_or(0, |text| 4 + text.len());
-    let texts = text(&message.trace_header) + text(&message.group_id) + text(&message.deduplication_id);
-    let attributes: usize = message.attributes.iter().map(|(name, value)| 13 + value.size_bytes(name)).sum();
-    HEAD_BYTES + texts + 4 + attributes + message.body.len()
+/// What a row is made of.
+pub(crate) struct RowParts<'m> {
+    pub(crate) group_id: Option<&'m str>,
+    pub(crate) trace_header: Option<&'m str>,
+    pub(crate) deduplication_id: Option<&'m str>,
+    pub(crate) attributes: &'m MessageAttributes,
+    pub(crate) origin: Option<&'m Origin>,
+    pub(crate) body: &'m [u8],
+}
+
+impl RowParts<'_> {
+    /// What limits count: body and attributes.
+    pub(crate) fn size_bytes(&self) -> usize {
+        let attributes: usize = self.attributes.iter().map(|(name, value)| value.size_bytes(name)).sum();
+        self.body.len() + attributes
+    }
+
+    fn encoded_bytes(&self) -> usize {
+        let texts = [self.group_id, self.trace_header, self.deduplication_id];
+        let texts: usize = texts.into_iter().flatten().map(|text| 4 + text.len()).sum();
+        let attributes: usize = self.attributes.iter().map(|(name, value)| 13 + value.size_bytes(name)).sum();
+        HEAD_BYTES + texts + 4 + attributes + self.body.len()
+    }
 }
 
 fn write_origin(out: &mut Vec<u8>, origin: &Origin) {
