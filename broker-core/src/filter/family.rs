@@ -91,12 +91,9 @@ impl Family {
         }
     }
 
-    /// All states with a bit set.
-    fn with_bit(&self, bit: u8) -> Self {
-        let having = Self::having(bit);
-        let (mut set, unset) = (self.intersect(&having), self.without(&having));
-        set.unite(&unset.moved_up(bit));
-        set
+    /// The states in which a bit is not set, with that bit set.
+    fn with_bit_added(&self, bit: u8) -> Self {
+        self.without(&Self::having(bit)).moved_up(bit)
     }
 
     /// All states with a bit cleared.
@@ -193,7 +190,8 @@ impl Bits {
         family
     }
 
-    /// The family of two parts in which choices are independent.
+    /// The family of two parts in which choices are independent, but for this: a key has one value chosen at most. A
+    /// second one would say more of what is absent.
     pub(super) fn join(&self, one: &Family, other: &Family) -> Family {
         let (few, many) = if one.count() < other.count() { (one, other) } else { (other, one) };
         let mut joined = Family::EMPTY;
@@ -203,7 +201,7 @@ impl Bits {
             for bit in 0..self.count {
                 let (set, absent) = (state >> bit & 1 != 0, self.all_absent >> bit & 1 != 0);
                 if set && !absent {
-                    with = with.with_bit(bit);
+                    with = with.with_bit_added(bit);
                 } else if absent && !set {
                     with = with.without_bit(bit);
                 }
