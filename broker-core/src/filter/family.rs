@@ -194,6 +194,9 @@ impl Bits {
     /// second one would say more of what is absent.
     pub(super) fn join(&self, one: &Family, other: &Family) -> Family {
         let (few, many) = if one.count() < other.count() { (one, other) } else { (other, one) };
+        if *few == self.nothing() {
+            return *many;
+        }
         let mut joined = Family::EMPTY;
         for state in few.states() {
             // All states of the other part, each together with this one.
@@ -229,6 +232,9 @@ impl Bits {
 
     /// The keys that are absent from a part, if nothing is chosen there.
     pub(super) fn absent_from(&self, part: &Family) -> u8 {
+        if self.all_absent == 0 {
+            return 0;
+        }
         // There is one state without a choice in each family.
         let unchosen = part.states().find(|state| state & !self.all_absent == 0);
         unchosen.unwrap_or(self.all_absent)
