@@ -2,7 +2,10 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use crate::{filter::FilterPolicyError, storage::StorageError, topic::subscription::SubscriptionId};
+use crate::{
+    clock::Timestamp, filter::FilterPolicyError, storage::StorageError, stream::shard::ShardId,
+    topic::subscription::SubscriptionId,
+};
 
 /// What is certain after an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -195,6 +198,34 @@ pub enum Error {
         /// The subscription that there is.
         id: SubscriptionId,
     },
+    /// There is no such stream, or no longer. Create it; nothing happened.
+    #[error("the stream {name:?} does not exist")]
+    StreamDoesNotExist {
+        /// The stream's name.
+        name: String,
+    },
+    /// There is a stream of this name. Open it; nothing happened.
+    #[error("the stream {name:?} exists already")]
+    StreamExists {
+        /// The stream's name.
+        name: String,
+    },
+    /// A shard of a throttled stream has had as much as it takes in a second. Try again a little later; nothing happened.
+    #[error("rate exceeded for {shard} in stream {stream:?}")]
+    ProvisionedThroughputExceeded {
+        /// The stream's name.
+        stream: String,
+        /// The shard.
+        shard: ShardId,
+    },
+    /// The iterator was given out too long ago. Get a new one; nothing happened.
+    #[error("the iterator was given out at {issued_at}, which at {now} is too long ago")]
+    ExpiredIterator {
+        /// When it was given out.
+        issued_at: Timestamp,
+        /// The broker's time.
+        now: Timestamp,
+    },
     /// There are as many of something as the limits allow. Remove some, or raise the limit; nothing happened.
     #[error("there are {max} {what}, no more are allowed")]
     TooMany {
@@ -272,21 +303,4 @@ pub(crate) fn shown(value: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_huge_value_is_cut_in_the_error() {
-        let error = Error::invalid("name", "ü".repeat(1_000_000), "too long");
-        assert!(error.to_string().len() < 300);
-    }
-
-    #[test]
-    fn every_error_says_how_certain_it_is() {
-        let damage = StorageError::corrupt("file db", "checksum");
-        assert_eq!(Error::from(damage).certainty(), Certainty::Corrupt);
-        let full = Arc::new(StorageError::Engine("disk full".into()));
-        assert_eq!(Error::Indeterminate(full.clone()).certainty(), Certainty::Indeterminate);
-        assert_eq!(Error::Poisoned(full).certainty(), Certainty::Rejected);
-    }
-}
+mod tests;

@@ -3,10 +3,10 @@
 //! | tag | key after the tag | value |
 //! |---|---|---|
 //! | `b` | – | store header: format version, seed |
-//! | `i` | – | the next free id, for queues, topics, subscriptions and partitions |
+//! | `i` | – | the next free id, for queues, topics, subscriptions, streams, shards and partitions |
 //! | `n` | queue name | queue definition, JSON |
 //! | `d` | queue name | when the queue was deleted |
-//! | `r` | queue or topic id | record: tail, head, counts |
+//! | `r` | queue, topic or shard id | record: tail, head, counts |
 //! | `s` | partition, sequence | lease of a message that is in memory ([`Lease`](crate::queue::lease::Lease)) |
 //! | `c` | partition, sequence | lease of a received message that waits in storage only |
 //! | `t` | partition, time, sequence | a delayed message that waits in storage only |
@@ -14,6 +14,8 @@
 //! | `m` | queue id, number | a move task of that source queue, JSON |
 //! | `p` | topic name | topic definition, JSON |
 //! | `q` | topic id, number, part | a part of a subscription of that topic, JSON |
+//! | `e` | stream name | stream definition, JSON |
+//! | `h` | stream id, number | a shard of that stream, JSON |
 //! | `g` | partition | a partition whose rows are no longer needed, and how far they reach |
 //!
 //! Numbers are big-endian, so that byte order is number order. Tags are never reused for another meaning.
@@ -35,6 +37,8 @@ pub(crate) const RECORD: u8 = b'r';
 pub(crate) const GARBAGE: u8 = b'g';
 pub(crate) const MOVE_TASK: u8 = b'm';
 pub(crate) const TOPIC: u8 = b'p';
+pub(crate) const STREAM: u8 = b'e';
+const SHARD: u8 = b'h';
 const SUBSCRIPTION: u8 = b'q';
 const HOT: u8 = b's';
 const COLD: u8 = b'c';
@@ -141,6 +145,15 @@ pub(crate) fn subscription(topic: u64, number: u64, part: u64) -> [u8; 25] {
 pub(crate) fn subscription_number_of(key: &[u8]) -> Option<u64> {
     let (number, _part) = key.get(9..)?.split_first_chunk()?;
     Some(u64::from_be_bytes(*number))
+}
+
+pub(crate) fn stream(name: &str) -> Vec<u8> {
+    named(STREAM, name)
+}
+
+/// The shard of this number.
+pub(crate) fn shard(stream: u64, number: u64) -> [u8; 17] {
+    two(SHARD, stream, number)
 }
 
 /// Time and sequence in a delayed key.

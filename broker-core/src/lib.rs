@@ -192,11 +192,12 @@ mod pipeline;
 mod queue;
 mod reclaim;
 pub mod storage;
+mod stream;
 mod topic;
 
 pub use broker::{
     Broker, BrokerBuilder, Flushed, MoveFilter, MovePlan, MoveTask, MoveTaskHandle, MoveTaskInfo,
-    MoveTaskStatus, ParseMoveTaskHandleError, QueueBuilder, TopicBuilder,
+    MoveTaskStatus, ParseMoveTaskHandleError, QueueBuilder, StreamBuilder, TopicBuilder,
 };
 pub use clock::{Clock, ManualClock, Sleep, Timestamp, TokioClock};
 pub use error::{Certainty, Error, Result};
@@ -215,6 +216,16 @@ pub use queue::{
     },
     redrive::{DeadLetter, RedriveAllowPolicy, RedrivePolicy},
     settings::{DeduplicationScope, FifoThroughputLimit, QueueSettings},
+};
+pub use stream::{
+    LocalStream, Stream, StreamLimits,
+    attributes::StreamAttributes,
+    hash::HashKeyRange,
+    number::{ParsePositionError, RecordNumber, ShardIterator},
+    record::{PutOutcome, PutRecord, Record, Records, StartingPosition},
+    settings::{StreamMode, StreamSettings},
+    shard::{ParseShardIdError, ShardFilter, ShardId, ShardInfo, ShardTraffic},
+    shell::ShardReader,
 };
 pub use topic::{
     LocalTopic, Topic, TopicLimits,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::topic::TopicLimits;
+use crate::{stream::StreamLimits, topic::TopicLimits};
 
 /// Which characters a message body may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +62,8 @@ pub struct Limits {
     pub move_tasks_max: usize,
     /// What topics refuse.
     pub topics: TopicLimits,
+    /// What streams refuse, and how much traffic throttled ones take.
+    pub streams: StreamLimits,
     /// How long a name is taken after its queue was deleted. SQS: 60 seconds.
     pub recreate_wait: Duration,
     /// How long after a purge another one is refused. SQS: 60 seconds.
@@ -93,6 +95,7 @@ impl Limits {
             in_flight_max: 120_000,
             move_tasks_max: 100,
             topics: TopicLimits::aws(),
+            streams: StreamLimits::aws(),
             recreate_wait: Duration::ZERO,
             purge_wait: Duration::ZERO,
         }
@@ -126,6 +129,7 @@ impl Limits {
             in_flight_max: usize::MAX,
             move_tasks_max: 10_000,
             topics: TopicLimits::unlimited(),
+            streams: StreamLimits::unlimited(),
             recreate_wait: Duration::ZERO,
             purge_wait: Duration::ZERO,
         }

@@ -1,10 +1,12 @@
-//! The broker: one open store with its queues and topics.
+//! The broker: one open store with its queues, topics and streams.
 
 mod moves;
 mod open;
 mod queue_builder;
 mod queues;
 mod redrive;
+mod stream_builder;
+mod streams;
 mod topic_builder;
 mod topics;
 
@@ -20,6 +22,7 @@ pub use moves::{
 pub use open::BrokerBuilder;
 use parking_lot::Mutex;
 pub use queue_builder::QueueBuilder;
+pub use stream_builder::StreamBuilder;
 pub use topic_builder::TopicBuilder;
 
 use crate::{
@@ -27,6 +30,7 @@ use crate::{
     error::Result,
     queue::shell::QueueCell,
     storage::{Batch, Durability, Storage},
+    stream::shell::StreamCell,
     topic::shell::TopicCell,
 };
 
@@ -52,7 +56,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Broker {
     engine: Arc<Engine>,
-    /// Locked before the ids and before any topic or queue.
+    /// Locked before the ids and before any topic, stream or queue.
     entities: Arc<Mutex<Entities>>,
 }
 
@@ -60,6 +64,7 @@ pub struct Broker {
 pub(crate) struct Entities {
     queues: HashMap<String, Arc<QueueCell>>,
     topics: HashMap<String, Arc<TopicCell>>,
+    streams: HashMap<String, Arc<StreamCell>>,
     /// When the queues of these names were deleted, as long as the limits make that matter.
     deleted_at: BTreeMap<String, u64>,
 }

@@ -29,6 +29,7 @@ use crate::{
     },
     reclaim,
     storage::{Batch, Durability, Storage, StorageError},
+    stream::{self, recovery::LoadedStream, shell::StreamCell, state::StreamState},
     topic::{
         self, backlog,
         envelope::{Envelope, PlainEnvelope},
@@ -156,8 +157,14 @@ impl BrokerBuilder {
         for leftover in loaded.leftovers {
             reclaim::start(&engine, leftover);
         }
+        let mut streams = HashMap::new();
+        for stream in loaded.streams {
+            let (name, cell) = stream_cell(stream, &engine)?;
+            streams.insert(name, cell);
+        }
         let topics = loaded.topics.into_iter().map(|topic| topic_cell(topic, &engine)).collect();
-        let entities = Entities { queues, topics, deleted_at: stored.tombstones.into_iter().collect() };
+        let entities =
+            Entities { queues, topics, streams, deleted_at: stored.tombstones.into_iter().collect() };
         let broker = Broker { engine, entities: Arc::new(Mutex::new(entities)) };
         moves::resume(&broker);
         let topics: Vec<_> = broker.entities.lock().topics.values().cloned().collect();
@@ -192,6 +199,21 @@ fn topic_cell(topic: LoadedTopic, engine: &Arc<Engine>) -> (String, Arc<TopicCel
     (name, cell)
 }
 
+/// A stream in memory, from what was read of it.
+fn stream_cell(stream: LoadedStream, engine: &Arc<Engine>) -> Result<(String, Arc<StreamCell>)> {
+    let LoadedStream { name, definition, shards } = stream;
+    let (tags, created_at) = (definition.tags.clone(), definition.created_at);
+    let mut state = StreamState::new(definition, engine.memory);
+    for (shard, record) in shards {
+        state.restore(shard, &record);
+    }
+    if !state.covers_all() {
+        let place = format!("the shards of stream {name:?}");
+        return Err(StorageError::corrupt(place, "do not cover the space of hash keys exactly").into());
+    }
+    Ok((name.clone(), StreamCell::new(name, engine.clone(), state, tags, created_at)))
+}
+
 struct Loaded {
     timeline: Timeline,
     states: Vec<QueueState>,
@@ -199,6 +221,7 @@ struct Loaded {
     /// By the id of the source queue.
     moves: HashMap<u64, Moves>,
     topics: Vec<LoadedTopic>,
+    streams: Vec<LoadedStream>,
 }
 
 /// Reads the state of every queue, at a time that is not before anything stored.
@@ -211,10 +234,13 @@ fn load(
     let record = |(_, definition): &(String, Definition)| recovery::read_record(store, definition.id);
     let records = stored.queues.iter().map(record).collect::<Result<Vec<Record>, _>>()?;
     let mut topics = topic::recovery::read(store)?;
-    let times = records.iter().map(|record| record.as_of).chain(topics.iter().map(LoadedTopic::as_of));
+    let streams = stream::recovery::read(store)?;
+    let times = records.iter().map(|record| record.as_of);
+    let times = times.chain(topics.iter().map(LoadedTopic::as_of));
+    let times = times.chain(streams.iter().map(LoadedStream::as_of));
     let newest = times.max().unwrap_or(0);
     let leftovers = reclaim::noted(store)?;
-    check_ids(stored, &records, &topics, &leftovers)?;
+    check_ids(stored, &records, (&topics, &streams), &leftovers)?;
     let timeline = Timeline::new(clock, newest);
     let now = timeline.now();
     let state = |((_, definition), record): (&(String, Definition), &Record)| {
@@ -222,7 +248,7 @@ fn load(
     };
     let states = stored.queues.iter().zip(&records).map(state).collect::<Result<_, _>>()?;
     topics.iter_mut().try_for_each(|topic| topic.load_backlogs(store, memory, now))?;
-    Ok(Loaded { timeline, states, leftovers, moves: moves::stored(store)?, topics })
+    Ok(Loaded { timeline, states, leftovers, moves: moves::stored(store)?, topics, streams })
 }
 
 /// Each id is given out once. If it seems otherwise, two queues would write over each other, or the messages of one
@@ -230,7 +256,7 @@ fn load(
 fn check_ids(
     stored: &Stored,
     records: &[Record],
-    topics: &[LoadedTopic],
+    (topics, streams): (&[LoadedTopic], &[LoadedStream]),
     leftovers: &[Leftover],
 ) -> Result<(), StorageError> {
     let damaged = |place: String, what: &str| Err(StorageError::corrupt(place, what));
@@ -249,6 +275,12 @@ fn check_ids(
         if topic.ids().any(|id| id >= stored.next_id || !given_out.insert(id)) {
             let place = format!("the definition of topic {:?}", topic.name);
             return damaged(place, "or of what belongs to it has an id that is not its own");
+        }
+    }
+    for stream in streams {
+        if stream.ids().any(|id| id >= stored.next_id || !given_out.insert(id)) {
+            let place = format!("the definition of stream {:?}", stream.name);
+            return damaged(place, "or of a shard of it has an id that is not its own");
         }
     }
     match leftovers.iter().find(|left| given_out.contains(&left.partition)) {

@@ -12,6 +12,7 @@
 mod admission;
 mod group;
 mod turn;
+mod watermark;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -30,6 +31,7 @@ use tokio::{
     sync::{Notify, Semaphore, futures::Notified},
 };
 use turn::CommitterTurn;
+pub(crate) use watermark::Watermark;
 
 use crate::{
     error::{Error, Result},

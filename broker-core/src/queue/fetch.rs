@@ -136,6 +136,28 @@ pub(crate) fn damaged_row(partition: u64, seq: u64, what: Malformed) -> StorageE
     StorageError::corrupt(format!("row {seq} of partition {partition}"), what.0)
 }
 
+/// The first row of a stretch that was stored at this time or later, where times only grow.
+pub(crate) fn first_since(
+    store: &dyn Storage,
+    partition: u64,
+    range: Range<u64>,
+    from: u64,
+) -> Result<u64, StorageError> {
+    let Range { mut start, mut end } = range;
+    while start < end {
+        let middle = start + (end - start) / 2;
+        let row = store.rows(partition, middle..end, Page { entries: 1, bytes: 1 })?;
+        match row.first() {
+            Some((seq, row)) => {
+                let head = RowHead::read(row).map_err(|what| damaged_row(partition, *seq, what))?;
+                if head.sent_at < from { start = seq + 1 } else { end = middle }
+            }
+            None => end = middle,
+        }
+    }
+    Ok(start)
+}
+
 impl Recalled {
     /// Reads the lease and the group of a message that is in storage only: its cold one, or that of an untouched message. One that is
     /// delayed beyond `now` is in the time index and cannot have been received.

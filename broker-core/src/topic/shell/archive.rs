@@ -1,12 +1,10 @@
 //! The archive of a FIFO topic: finding a time in it, and giving up what is older than it need keep.
 
-use std::ops::Range;
-
 use super::{LocalTopic, TopicInner};
 use crate::{
     error::Result,
-    queue::{fetch::damaged_row, row::RowHead},
-    storage::{Page, Storage, StorageError},
+    queue::fetch::first_since,
+    storage::{Page, Storage},
 };
 
 /// One row is enough to know the time of a place in the archive.
@@ -15,28 +13,6 @@ const ONE: Page = Page { entries: 1, bytes: 1 };
 const TRIM_EVERY_MS: u64 = 3_600_000;
 /// Sequences given up in one commit: a few milliseconds of work between other commits.
 const TRIM_STEP: u64 = 1_024;
-
-/// The first row of a stretch of the archive that was published at this time or later: its times only grow.
-pub(super) fn first_since(
-    store: &dyn Storage,
-    partition: u64,
-    range: Range<u64>,
-    from: u64,
-) -> Result<u64, StorageError> {
-    let Range { mut start, mut end } = range;
-    while start < end {
-        let middle = start + (end - start) / 2;
-        let row = store.rows(partition, middle..end, ONE)?;
-        match row.first() {
-            Some((seq, row)) => {
-                let head = RowHead::read(row).map_err(|what| damaged_row(partition, *seq, what))?;
-                if head.sent_at < from { start = seq + 1 } else { end = middle }
-            }
-            None => end = middle,
-        }
-    }
-    Ok(start)
-}
 
 impl TopicInner {
     /// Has the archive looked through at the next occasion.

@@ -7,7 +7,6 @@ use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use super::{
     LocalTopic, Subscription, TopicCell, TopicInner,
-    archive::first_since,
     fan_out::Way,
     forms::{Forms, Stamp},
     plan,
@@ -17,7 +16,7 @@ use crate::{
     error::{Error, Result},
     pipeline::Ticket,
     queue::{
-        fetch::damaged_row,
+        fetch::{damaged_row, first_since},
         shell::{Operation, QueueCell},
     },
     storage::{Batch, Durability, Page, StorageError},

@@ -1,0 +1,48 @@
+//! Opening streams: from what is stored to the streams in memory. Costs a few small reads per shard, whatever is in it.
+
+use super::stored::{self, ShardDefinition, StreamDefinition};
+use crate::{
+    queue::{record::Record, recovery},
+    storage::{Storage, StorageError},
+};
+
+/// A stream as it is read.
+pub(crate) struct LoadedStream {
+    pub(crate) name: String,
+    pub(crate) definition: StreamDefinition,
+    pub(crate) shards: Vec<(ShardDefinition, Record)>,
+}
+
+/// Reads all streams.
+pub(crate) fn read(store: &dyn Storage) -> Result<Vec<LoadedStream>, StorageError> {
+    let stream = |(name, definition): (String, StreamDefinition)| {
+        let damaged = |what: &str| StorageError::corrupt(format!("the definition of stream {name:?}"), what);
+        let with_record = |shard: ShardDefinition| {
+            let record = recovery::read_record(store, shard.id)?;
+            if record.partition != shard.partition || shard.range.start > shard.range.end {
+                return Err(damaged("has a shard that does not fit its record"));
+            }
+            if shard.number >= definition.next_shard || shard.epoch > definition.epoch {
+                return Err(damaged("has a shard that it has not made"));
+            }
+            Ok((shard, record))
+        };
+        let shards = stored::shards(store, definition.id)?.into_iter().map(with_record);
+        let shards = shards.collect::<Result<_, _>>()?;
+        Ok(LoadedStream { name, definition, shards })
+    };
+    stored::streams(store)?.into_iter().map(stream).collect()
+}
+
+impl LoadedStream {
+    /// The newest time in the stream's records.
+    pub(crate) fn as_of(&self) -> u64 {
+        self.shards.iter().map(|(_, record)| record.as_of).max().unwrap_or(0)
+    }
+
+    /// The ids of the stream and of its shards.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = u64> {
+        let shards = self.shards.iter().flat_map(|(shard, _)| [shard.id, shard.partition]);
+        std::iter::once(self.definition.id).chain(shards)
+    }
+}

@@ -1,0 +1,126 @@
+//! The asynchronous shell around a stream's state: locks it, lets it decide, submits what it wrote, and releases the answer
+//! when that is committed.
+
+mod manage;
+mod put;
+mod read;
+mod reader;
+mod reshard;
+mod retain;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use parking_lot::Mutex;
+pub use reader::ShardReader;
+use tokio::sync::Notify;
+
+use super::state::StreamState;
+use crate::{
+    broker::Broker,
+    engine::Engine,
+    error::{Error, Result},
+    pipeline::Ticket,
+    storage::{Batch, Durability},
+};
+
+/// A stream of a broker in this process. Cheap to clone; all clones are the same stream.
+///
+/// Made by [`Broker::stream`](crate::Broker::stream). Its methods need no import; the trait [`Stream`](crate::Stream) has what
+/// code needs that takes any stream.
+#[derive(Clone)]
+pub struct LocalStream {
+    pub(crate) cell: Arc<StreamCell>,
+    pub(crate) broker: Broker,
+}
+
+impl std::fmt::Debug for LocalStream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LocalStream").field("name", &self.cell.name).finish_non_exhaustive()
+    }
+}
+
+/// What all handles of a stream share.
+pub(crate) struct StreamCell {
+    pub(crate) name: String,
+    pub(crate) id: u64,
+    pub(crate) engine: Arc<Engine>,
+    /// Never held across an await. Locked after the ids.
+    pub(crate) inner: Mutex<StreamInner>,
+    /// Notified when there is something for readers: records, the end of a shard, the end of the stream.
+    news: Notify,
+}
+
+/// What the stream's lock protects.
+pub(crate) struct StreamInner {
+    pub(crate) state: StreamState,
+    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) created_at: u64,
+    /// The batch of the operation under way: empty between operations, kept for its memory.
+    batch: Batch,
+    /// The last records that were put, so that readers can wait for them.
+    last_put: Ticket,
+    /// When it is next looked for records that have expired.
+    trim_at: u64,
+}
+
+impl StreamInner {
+    /// Writes the stream's definition.
+    fn save(&mut self, name: &str) {
+        let definition = self.state.definition(self.tags.clone(), self.created_at);
+        definition.save(name, &mut self.batch);
+    }
+}
+
+impl StreamCell {
+    pub(crate) fn new(
+        name: String,
+        engine: Arc<Engine>,
+        state: StreamState,
+        tags: BTreeMap<String, String>,
+        created_at: u64,
+    ) -> Arc<Self> {
+        let inner = StreamInner {
+            state,
+            tags,
+            created_at,
+            batch: Batch::new(),
+            last_put: Ticket::default(),
+            trim_at: 0,
+        };
+        Arc::new(Self { name, id: inner.state.id, engine, inner: Mutex::new(inner), news: Notify::new() })
+    }
+
+    /// One step of the stream. If it fails it must have changed nothing.
+    fn operate<T>(
+        &self,
+        durability: Durability,
+        step: impl FnOnce(&mut StreamInner, u64) -> Result<T>,
+    ) -> Result<(T, Ticket)> {
+        let mut inner = self.inner.lock();
+        if inner.state.deleted {
+            return Err(self.missing());
+        }
+        let pipeline = &self.engine.pipeline;
+        inner.state.committed(pipeline.completed());
+        let outcome = step(&mut inner, self.engine.timeline.now());
+        if outcome.is_err() {
+            inner.batch.clear();
+        }
+        let outcome = outcome?;
+        let ticket = if inner.batch.is_empty() {
+            pipeline.barrier()?
+        } else {
+            pipeline.submit(&mut inner.batch, durability, None)?
+        };
+        Ok((outcome, ticket))
+    }
+
+    /// Wakes whoever waits for something in this stream.
+    pub(crate) fn tell_readers(&self) {
+        self.news.notify_waiters();
+    }
+
+    fn missing(&self) -> Error {
+        Error::StreamDoesNotExist { name: self.name.clone() }
+    }
+}

@@ -1,0 +1,202 @@
+//! The state of one stream: plain data, changed by ordinary functions that take `now` and write their durable effect into
+//! a [`Batch`]. No I/O, no clock, no `async`, no lock.
+//!
+//! A shard is a partition of rows, of which the newest are also in memory. Open shards cover the space of hash keys exactly;
+//! a split or a merge closes some and makes others, in one step.
+
+mod reshard;
+mod shard;
+mod traffic;
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+pub(crate) use shard::{Look, Shard};
+
+use super::{
+    hash::HashKeyRange,
+    number::RecordNumber,
+    settings::Settings,
+    shard::{ShardFilter, ShardId, ShardInfo},
+    stored::{ShardDefinition, StreamDefinition},
+};
+use crate::{
+    error::{Error, Result},
+    limits::MemoryBounds,
+    queue::record::Record,
+    storage::Batch,
+};
+
+/// The state of one stream.
+pub(crate) struct StreamState {
+    pub(crate) id: u64,
+    pub(crate) settings: Settings,
+    /// The stream was deleted: its handles answer so from now on.
+    pub(crate) deleted: bool,
+    pub(super) shards: BTreeMap<u32, Shard>,
+    /// The open ones, in the order of their hash keys.
+    pub(super) open: Vec<u32>,
+    /// How many times shards were made.
+    pub(super) epoch: u32,
+    pub(super) next_shard: u32,
+    /// When the number of shards was set in the last 24 hours.
+    pub(super) updates: Vec<u64>,
+    bounds: MemoryBounds,
+}
+
+/// An id and a partition for a new shard.
+pub(crate) type NewIds<'i> = &'i mut dyn FnMut(&mut Batch) -> (u64, u64);
+
+impl StreamState {
+    /// A stream as its definition describes it, its shards to be added.
+    pub(crate) fn new(definition: StreamDefinition, bounds: MemoryBounds) -> Self {
+        let StreamDefinition { id, settings, epoch, next_shard, updates, .. } = definition;
+        let (shards, open) = (BTreeMap::new(), Vec::new());
+        Self { id, settings, deleted: false, shards, open, epoch, next_shard, updates, bounds }
+    }
+
+    /// Adds a shard that was stored.
+    pub(crate) fn restore(&mut self, definition: ShardDefinition, record: &Record) {
+        let shard = Shard::new(definition, record, self.bounds.staged_bytes);
+        self.shards.insert(shard.definition.number, shard);
+        self.find_open();
+    }
+
+    pub(super) fn find_open(&mut self) {
+        let open = self.shards.values().filter(|shard| shard.is_open());
+        let mut open: Vec<_> =
+            open.map(|shard| (shard.definition.range.start, shard.definition.number)).collect();
+        open.sort_unstable();
+        self.open = open.into_iter().map(|(_, number)| number).collect();
+    }
+
+    /// Whether the open shards cover the space exactly.
+    pub(crate) fn covers_all(&self) -> bool {
+        let ranges = self.open.iter().map(|number| self.shards[number].definition.range);
+        let mut next = Some(0);
+        for HashKeyRange { start, end } in ranges {
+            if next != Some(start) || end < start {
+                return false;
+            }
+            next = end.checked_add(1);
+        }
+        next.is_none() && !self.open.is_empty()
+    }
+
+    /// The open shard of a hash key.
+    pub(crate) fn shard_of(&mut self, hash: u128) -> &mut Shard {
+        let behind = self.open.partition_point(|number| self.shards[number].definition.range.start <= hash);
+        let number = self.open[behind.saturating_sub(1)];
+        self.shards.get_mut(&number).expect("what is open is there")
+    }
+
+    /// A shard of this stream.
+    pub(crate) fn shard(&self, id: ShardId) -> Option<&Shard> {
+        self.shards.get(&id.0)
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn shard_mut(&mut self, id: ShardId) -> Option<&mut Shard> {
+        self.shards.get_mut(&id.0)
+    }
+
+    /// Forgets a shard whose records have all expired.
+    pub(crate) fn remove(&mut self, number: u32) {
+        self.shards.remove(&number);
+    }
+
+    /// Whether a record has got this number, now or long ago.
+    pub(crate) fn has_given_out(&self, number: RecordNumber) -> bool {
+        match self.shards.get(&number.shard) {
+            Some(shard) => number.epoch == shard.definition.epoch && number.seq < shard.tail(),
+            None => number.shard < self.next_shard && number.epoch <= self.epoch,
+        }
+    }
+
+    pub(crate) fn shards(&self) -> impl Iterator<Item = &Shard> {
+        self.shards.values()
+    }
+
+    /// Adds a record to the shard of its hash key. `row` fills the time in.
+    pub(crate) fn put(
+        &mut self,
+        hash: u128,
+        size_bytes: usize,
+        now: u64,
+        row: impl FnOnce(u64) -> Bytes,
+        batch: &mut Batch,
+    ) -> (u32, u64) {
+        let shard = self.shard_of(hash);
+        let seq = shard.append(size_bytes, now, row, batch);
+        (shard.definition.number, seq)
+    }
+
+    /// Takes note of the group that records of these shards went into: zero if it is committed already.
+    pub(crate) fn submitted(&mut self, shards: &[u32], group: u64) {
+        for number in shards {
+            if let Some(shard) = self.shards.get_mut(number) {
+                shard.submitted(group);
+            }
+        }
+    }
+
+    /// Takes note of what is committed: groups up to this one.
+    pub(crate) fn committed(&mut self, group: u64) {
+        for shard in self.shards.values_mut() {
+            shard.committed(group);
+        }
+    }
+
+    /// The shards that a filter selects, in the order of their ids (rule K57).
+    pub(crate) fn listed(&self, filter: ShardFilter, now: u64) -> Vec<ShardInfo> {
+        let horizon = now.saturating_sub(self.settings.retention_ms);
+        let selected = |shard: &&Shard| {
+            let ShardDefinition { created_at, closed_at, number, .. } = shard.definition;
+            let open_at = |time: u64| created_at <= time && closed_at.is_none_or(|closed| closed >= time);
+            match filter {
+                ShardFilter::FromTrimHorizon => true,
+                // Before the stream was made there was nothing: then it is its first shards.
+                ShardFilter::AtTrimHorizon => open_at(horizon.max(self.oldest_shard_at())),
+                ShardFilter::AtLatest => closed_at.is_none(),
+                ShardFilter::AtTimestamp(time) => open_at(time.as_millis()),
+                ShardFilter::FromTimestamp(time) => closed_at.is_none_or(|closed| closed >= time.as_millis()),
+                ShardFilter::AfterShardId(id) => number > id.0,
+            }
+        };
+        let expired = |shard: &&Shard| shard.definition.closed_at.is_some_and(|closed| closed < horizon);
+        self.shards.values().filter(|shard| !expired(shard)).filter(selected).map(Shard::info).collect()
+    }
+
+    fn oldest_shard_at(&self) -> u64 {
+        self.shards.values().map(|shard| shard.definition.created_at).min().unwrap_or(0)
+    }
+
+    /// The shards that came from this one.
+    pub(crate) fn children(&self, of: u32) -> Vec<ShardId> {
+        let parents = |shard: &&Shard| shard.definition.parents.contains(&Some(of));
+        self.shards.values().filter(parents).map(|shard| ShardId(shard.definition.number)).collect()
+    }
+
+    /// The definition of the stream, with what of it changes.
+    pub(crate) fn definition(&self, tags: BTreeMap<String, String>, created_at: u64) -> StreamDefinition {
+        StreamDefinition {
+            id: self.id,
+            settings: self.settings.clone(),
+            tags,
+            created_at,
+            epoch: self.epoch,
+            next_shard: self.next_shard,
+            updates: self.updates.clone(),
+        }
+    }
+
+    fn no_shard(id: ShardId) -> Error {
+        Error::invalid("shard", id, "is not a shard of this stream")
+    }
+
+    /// An open shard, for a split or a merge.
+    pub(super) fn open_shard(&self, id: ShardId) -> Result<&Shard> {
+        let shard = self.shard(id).ok_or_else(|| Self::no_shard(id))?;
+        if shard.is_open() { Ok(shard) } else { Err(Error::invalid("shard", id, "is closed")) }
+    }
+}

@@ -1,0 +1,19 @@
+//! The numbered rules of streams as tests, with a leading K, and the invariants of streams, which are S1 to S10 with an I
+//! before.
+//!
+//! As in `rules`, a scenario listed in `everywhere!` runs three times: in memory with commits inline, in memory behind a
+//! store that can block, and on sled. All of it runs on virtual time.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "scenarios are functions of their own, where the allowance for tests ends"
+)]
+
+#[macro_use]
+#[path = "../rules/everywhere.rs"]
+mod everywhere;
+#[path = "../rules/support.rs"]
+#[allow(dead_code, reason = "shared with the rules of queues, which use the rest")]
+mod support;
+
+mod first;
