@@ -218,6 +218,13 @@ pub enum Error {
         /// The shard.
         shard: ShardId,
     },
+    /// The lease of a shard is somebody else's now, or nobody's: the checkpoint was not moved. Stop working on the shard; its
+    /// new holder gets again what was not checkpointed.
+    #[error("the lease of {shard} was lost")]
+    LeaseLost {
+        /// The shard.
+        shard: ShardId,
+    },
     /// The iterator was given out too long ago. Get a new one; nothing happened.
     #[error("the iterator was given out at {issued_at}, which at {now} is too long ago")]
     ExpiredIterator {

@@ -16,6 +16,8 @@
 //! | `q` | topic id, number, part | a part of a subscription of that topic, JSON |
 //! | `e` | stream name | stream definition, JSON |
 //! | `h` | stream id, number | a shard of that stream, JSON |
+//! | `k` | stream id, group name | a consumer group, JSON |
+//! | `l` | group id, shard number | how far a group has consumed a shard, JSON |
 //! | `g` | partition | a partition whose rows are no longer needed, and how far they reach |
 //!
 //! Numbers are big-endian, so that byte order is number order. Tags are never reused for another meaning.
@@ -39,6 +41,8 @@ pub(crate) const MOVE_TASK: u8 = b'm';
 pub(crate) const TOPIC: u8 = b'p';
 pub(crate) const STREAM: u8 = b'e';
 const SHARD: u8 = b'h';
+const GROUP: u8 = b'k';
+const GROUP_LEASE: u8 = b'l';
 const SUBSCRIPTION: u8 = b'q';
 const HOT: u8 = b's';
 const COLD: u8 = b'c';
@@ -154,6 +158,23 @@ pub(crate) fn stream(name: &str) -> Vec<u8> {
 /// The shard of this number.
 pub(crate) fn shard(stream: u64, number: u64) -> [u8; 17] {
     two(SHARD, stream, number)
+}
+
+/// The consumer group of this name.
+pub(crate) fn group(stream: u64, name: &str) -> Vec<u8> {
+    let mut key = one(GROUP, stream).to_vec();
+    key.extend_from_slice(name.as_bytes());
+    key
+}
+
+/// The name in the key of a consumer group.
+pub(crate) fn group_name_of(key: &[u8]) -> Option<&str> {
+    std::str::from_utf8(key.get(9..)?).ok()
+}
+
+/// How far a group has consumed the shard of this number.
+pub(crate) fn group_lease(group: u64, shard: u64) -> [u8; 17] {
+    two(GROUP_LEASE, group, shard)
 }
 
 /// Time and sequence in a delayed key.

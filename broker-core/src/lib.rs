@@ -220,6 +220,9 @@ pub use queue::{
 pub use stream::{
     LocalStream, Stream, StreamLimits,
     attributes::StreamAttributes,
+    group::{
+        Checkpointer, Consumed, Consumer, ConsumerBuilder, GroupInfo, LeaseInfo, Processor, ProcessorFactory,
+    },
     hash::HashKeyRange,
     number::{ParsePositionError, RecordNumber, ShardIterator},
     record::{PutOutcome, PutRecord, Record, Records, StartingPosition},

@@ -29,7 +29,7 @@ use crate::{
     },
     reclaim,
     storage::{Batch, Durability, Storage, StorageError},
-    stream::{self, recovery::LoadedStream, shell::StreamCell, state::StreamState},
+    stream::{self, group::GroupCell, recovery::LoadedStream, shell::StreamCell, state::StreamState},
     topic::{
         self, backlog,
         envelope::{Envelope, PlainEnvelope},
@@ -201,7 +201,7 @@ fn topic_cell(topic: LoadedTopic, engine: &Arc<Engine>) -> (String, Arc<TopicCel
 
 /// A stream in memory, from what was read of it.
 fn stream_cell(stream: LoadedStream, engine: &Arc<Engine>) -> Result<(String, Arc<StreamCell>)> {
-    let LoadedStream { name, definition, shards } = stream;
+    let LoadedStream { name, definition, shards, groups } = stream;
     let (tags, created_at) = (definition.tags.clone(), definition.created_at);
     let mut state = StreamState::new(definition, engine.memory);
     for (shard, record) in shards {
@@ -211,7 +211,12 @@ fn stream_cell(stream: LoadedStream, engine: &Arc<Engine>) -> Result<(String, Ar
         let place = format!("the shards of stream {name:?}");
         return Err(StorageError::corrupt(place, "do not cover the space of hash keys exactly").into());
     }
-    Ok((name.clone(), StreamCell::new(name, engine.clone(), state, tags, created_at)))
+    let cell = StreamCell::new(name.clone(), engine.clone(), state, tags, created_at);
+    for (group, state) in groups {
+        let group_cell = GroupCell::new(group.clone(), state);
+        cell.inner.lock().groups.insert(group, group_cell);
+    }
+    Ok((name, cell))
 }
 
 struct Loaded {

@@ -144,6 +144,12 @@ impl Broker {
                 batch.delete_meta(&keys::record(shard.definition.id));
                 reclaim::note(shard.leftover(), &mut batch);
             }
+            for group in inner.groups.values() {
+                let id = group.state.lock().id;
+                batch.delete_meta_range(&keys::group_lease(id, 0), &keys::group_lease(id, u64::MAX));
+            }
+            let (from, to) = (keys::group(cell.id, ""), keys::group(cell.id + 1, ""));
+            batch.delete_meta_range(&from, &to);
             let leftovers: Vec<_> = inner.state.shards().map(Shard::leftover).collect();
             let ticket = self.engine.pipeline.submit(&mut batch, Durability::Synced, None)?;
             inner.state.deleted = true;

@@ -8,10 +8,12 @@
 //! | `check`, `limits` | what is refused |
 //! | `stored`, `recovery` | streams and shards as they are kept, and read |
 //! | `state` | the decisions, pure |
+//! | `group` | consumer groups: leases, checkpoints, workers |
 //! | `shell` | the asynchronous operations of [`LocalStream`] |
 
 pub(crate) mod attributes;
 pub(crate) mod check;
+pub(crate) mod group;
 pub(crate) mod hash;
 mod limits;
 pub(crate) mod number;

@@ -1,6 +1,9 @@
 //! Opening streams: from what is stored to the streams in memory. Costs a few small reads per shard, whatever is in it.
 
-use super::stored::{self, ShardDefinition, StreamDefinition};
+use super::{
+    group::{self, state::GroupState},
+    stored::{self, ShardDefinition, StreamDefinition},
+};
 use crate::{
     queue::{record::Record, recovery},
     storage::{Storage, StorageError},
@@ -11,6 +14,7 @@ pub(crate) struct LoadedStream {
     pub(crate) name: String,
     pub(crate) definition: StreamDefinition,
     pub(crate) shards: Vec<(ShardDefinition, Record)>,
+    pub(crate) groups: Vec<(String, GroupState)>,
 }
 
 /// Reads all streams.
@@ -29,7 +33,8 @@ pub(crate) fn read(store: &dyn Storage) -> Result<Vec<LoadedStream>, StorageErro
         };
         let shards = stored::shards(store, definition.id)?.into_iter().map(with_record);
         let shards = shards.collect::<Result<_, _>>()?;
-        Ok(LoadedStream { name, definition, shards })
+        let groups = group::stored::groups(store, definition.id)?;
+        Ok(LoadedStream { name, definition, shards, groups })
     };
     stored::streams(store)?.into_iter().map(stream).collect()
 }
@@ -43,6 +48,7 @@ impl LoadedStream {
     /// The ids of the stream and of its shards.
     pub(crate) fn ids(&self) -> impl Iterator<Item = u64> {
         let shards = self.shards.iter().flat_map(|(shard, _)| [shard.id, shard.partition]);
-        std::iter::once(self.definition.id).chain(shards)
+        let groups = self.groups.iter().map(|(_, group)| group.id);
+        std::iter::once(self.definition.id).chain(shards).chain(groups)
     }
 }

@@ -17,3 +17,4 @@ mod everywhere;
 mod support;
 
 mod first;
+mod groups;

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 pub use reader::ShardReader;
 use tokio::sync::Notify;
 
-use super::state::StreamState;
+use super::{group::GroupCell, state::StreamState};
 use crate::{
     broker::Broker,
     engine::Engine,
@@ -56,9 +56,10 @@ pub(crate) struct StreamInner {
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) created_at: u64,
     /// The batch of the operation under way: empty between operations, kept for its memory.
-    batch: Batch,
+    pub(crate) batch: Batch,
     /// The last records that were put, so that readers can wait for them.
     last_put: Ticket,
+    pub(crate) groups: BTreeMap<String, Arc<GroupCell>>,
     /// When it is next looked for records that have expired.
     trim_at: u64,
 }
@@ -85,13 +86,14 @@ impl StreamCell {
             created_at,
             batch: Batch::new(),
             last_put: Ticket::default(),
+            groups: BTreeMap::new(),
             trim_at: 0,
         };
         Arc::new(Self { name, id: inner.state.id, engine, inner: Mutex::new(inner), news: Notify::new() })
     }
 
     /// One step of the stream. If it fails it must have changed nothing.
-    fn operate<T>(
+    pub(crate) fn operate<T>(
         &self,
         durability: Durability,
         step: impl FnOnce(&mut StreamInner, u64) -> Result<T>,
@@ -113,6 +115,19 @@ impl StreamCell {
             pipeline.submit(&mut inner.batch, durability, None)?
         };
         Ok((outcome, ticket))
+    }
+
+    /// Notified when there is something for readers.
+    pub(crate) fn news(&self) -> &Notify {
+        &self.news
+    }
+
+    /// The last records that were put, if they are on their way.
+    pub(crate) fn coming(&self) -> Option<Ticket> {
+        let mut inner = self.inner.lock();
+        let completed = self.engine.pipeline.completed();
+        inner.state.committed(completed);
+        Some(inner.last_put.clone()).filter(|ticket| ticket.number() > completed)
     }
 
     /// Wakes whoever waits for something in this stream.

@@ -157,6 +157,44 @@ impl LocalStream {
         }
     }
 
+    /// The records of a shard from a position on, as far as they are committed, and the position behind them.
+    pub(crate) async fn fetch(
+        &self,
+        shard: ShardId,
+        position: u64,
+        max: usize,
+    ) -> Result<(Vec<Record>, u64)> {
+        let bytes_max = self.cell.engine.limits.streams.read_bytes_max;
+        let seen = self.look(shard, position, max, false)?;
+        let rows = match &seen.look {
+            Look::Recent(from, rows) => (*from..).zip(rows.iter().cloned()).collect(),
+            Look::Stored(from, to) => {
+                let page = Page { entries: max, bytes: bytes_max };
+                let (partition, range) = (seen.partition, *from..*to);
+                self.cell.engine.pipeline.read(move |store| store.rows(partition, range, page)).await?
+            }
+            Look::End | Look::Nothing => return Ok((Vec::new(), position.max(seen.position))),
+        };
+        let (records, next) = Self::records(&seen, rows, bytes_max)?;
+        Ok((records, next.max(position)))
+    }
+
+    /// Whether a shard is closed, and has nothing from this position on.
+    pub(crate) fn is_at_end(&self, shard: ShardId, position: u64) -> bool {
+        let inner = self.cell.inner.lock();
+        inner
+            .state
+            .shard(shard)
+            .is_none_or(|shard| !shard.is_open() && position.max(shard.head) >= shard.tail())
+    }
+
+    /// The number of a record of a shard.
+    pub(crate) fn number(&self, shard: ShardId, seq: u64) -> crate::stream::number::RecordNumber {
+        let inner = self.cell.inner.lock();
+        let epoch = inner.state.shard(shard).map_or(0, |shard| shard.definition.epoch);
+        crate::stream::number::RecordNumber { epoch, shard: shard.0, seq }
+    }
+
     /// Looks at a shard.
     fn look(&self, shard: ShardId, position: u64, max: usize, throttled: bool) -> Result<Seen> {
         let cell = &*self.cell;

@@ -1,0 +1,295 @@
+//! A consumer group of a stream, and what its workers do with it. Its state is locked inside the lock of its stream, because
+//! what is due depends on the shards.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use super::{
+    state::{GroupState, Held, Progress},
+    stored::GroupDefinition,
+};
+use crate::{
+    clock::Timestamp,
+    error::{Error, Result},
+    keys,
+    queue::fetch::first_since,
+    storage::Durability,
+    stream::{
+        LocalStream, number::RecordNumber, record::StartingPosition, shard::ShardId, shell::StreamInner,
+        state::Shard,
+    },
+};
+
+/// What all workers of a group share.
+pub(crate) struct GroupCell {
+    pub(crate) name: String,
+    /// Never held across an await. Locked after its stream.
+    pub(crate) state: Mutex<GroupState>,
+    /// Notified when leases change hands or are to.
+    pub(crate) news: Notify,
+}
+
+impl GroupCell {
+    pub(crate) fn new(name: String, state: GroupState) -> Arc<Self> {
+        Arc::new(Self { name, state: Mutex::new(state), news: Notify::new() })
+    }
+}
+
+/// A consumer group described.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupInfo {
+    /// The group's name.
+    pub name: String,
+    /// Its leases, in the order of the shards.
+    pub leases: Vec<LeaseInfo>,
+}
+
+/// How far a group is in a shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeaseInfo {
+    /// The shard.
+    pub shard: ShardId,
+    /// The number of the next record to be consumed.
+    pub next: RecordNumber,
+    /// Whether the shard is closed and consumed to its end.
+    pub ended: bool,
+    /// Whether a worker has it now.
+    pub held: bool,
+    /// How many records it has that were not consumed.
+    pub behind: u64,
+}
+
+/// A worker of a group. It leaves the group when it is dropped.
+pub(crate) struct Member {
+    pub(crate) stream: LocalStream,
+    pub(crate) group: Arc<GroupCell>,
+    pub(crate) worker: u64,
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.group.state.lock().leave(self.worker);
+        self.group.news.notify_waiters();
+    }
+}
+
+impl LocalStream {
+    /// The groups that consume this stream, by name. Cancel safe.
+    pub async fn consumer_groups(&self) -> Result<Vec<GroupInfo>> {
+        let (groups, ticket) = self.cell.operate(Durability::Buffered, |inner, _| {
+            let info = |group: &Arc<GroupCell>| {
+                let state = group.state.lock();
+                let leases = state.leases.iter().filter_map(|(number, lease)| {
+                    let shard = inner.state.shard(ShardId(*number))?;
+                    let Progress { next, ended } = lease.progress;
+                    let behind = shard.readable().saturating_sub(next.max(shard.head));
+                    let held = lease.holder.is_some();
+                    Some(LeaseInfo { shard: ShardId(*number), next: shard.number(next), ended, held, behind })
+                });
+                GroupInfo { name: group.name.clone(), leases: leases.collect() }
+            };
+            Ok(inner.groups.values().map(info).collect())
+        })?;
+        ticket.wait().await?;
+        Ok(groups)
+    }
+
+    /// Forgets a group and how far it was. Fails while it has workers; one that does not exist is no error. Cancel safe in
+    /// this sense: a dropped call has done it or not.
+    pub async fn delete_consumer_group(&self, name: &str) -> Result<()> {
+        let ((), ticket) = self.cell.operate(Durability::Synced, |inner, _| {
+            let Some(group) = inner.groups.get(name).cloned() else { return Ok(()) };
+            let state = group.state.lock();
+            if state.has_workers() {
+                let reason = format!("its consumer group {name:?} has workers");
+                return Err(Error::InvalidState { name: self.cell.name.clone(), reason });
+            }
+            let StreamInner { batch, groups, .. } = inner;
+            batch.delete_meta(&keys::group(self.cell.id, name));
+            batch.delete_meta_range(&keys::group_lease(state.id, 0), &keys::group_lease(state.id, u64::MAX));
+            groups.remove(name);
+            Ok(())
+        })?;
+        ticket.wait().await
+    }
+
+    /// The group of this name, made if there is none: then it begins where `start` says.
+    pub(super) async fn group(&self, name: &str, start: StartingPosition) -> Result<Arc<GroupCell>> {
+        let cell = &*self.cell;
+        crate::stream::check::stream_name(name, &cell.engine.limits.streams)?;
+        if let Some(group) = cell.inner.lock().groups.get(name).cloned() {
+            return Ok(group);
+        }
+        let positions = self.positions(start).await?;
+        let (group, ticket) = {
+            // Before the stream's lock, and held until the batch that stores them is submitted.
+            let mut ids = cell.engine.ids.lock();
+            cell.operate(Durability::Synced, |inner, now| {
+                // Somebody else may have made it meanwhile.
+                if let Some(group) = inner.groups.get(name).cloned() {
+                    return Ok(group);
+                }
+                let id = ids.take(&mut inner.batch);
+                GroupDefinition { id, created_at: now }.save(cell.id, name, &mut inner.batch);
+                let state = GroupState::new(id, positions.iter().copied());
+                for (shard, _) in &positions {
+                    state.save(*shard, &mut inner.batch);
+                }
+                let group = GroupCell::new(name.to_owned(), state);
+                inner.groups.insert(name.to_owned(), group.clone());
+                Ok(group)
+            })?
+        };
+        ticket.wait().await?;
+        Ok(group)
+    }
+
+    /// Where a new group begins in each shard that there is. Shards that come later are consumed from their beginning.
+    async fn positions(&self, start: StartingPosition) -> Result<Vec<(u32, Progress)>> {
+        let cell = &*self.cell;
+        let view = |shard: &Shard| {
+            let tail = if shard.is_open() { shard.readable() } else { shard.tail() };
+            (shard.definition.number, shard.definition.partition, shard.head, tail, shard.is_open())
+        };
+        let (shards, ticket) = cell.operate(Durability::Buffered, |inner, now| {
+            match start {
+                StartingPosition::At(number) | StartingPosition::After(number) => {
+                    let reason = "a group begins in all shards: at the horizon, at the end or at a time";
+                    return Err(Error::invalid("start", number, reason));
+                }
+                StartingPosition::AtTimestamp(time) if time.as_millis() > now => {
+                    return Err(Error::invalid("start", format!("{time}"), "must not lie in the future"));
+                }
+                _ => {}
+            }
+            Ok(inner.state.shards().map(view).collect::<Vec<_>>())
+        })?;
+        ticket.wait().await?;
+        let mut positions = Vec::with_capacity(shards.len());
+        for (number, partition, head, tail, open) in shards {
+            let next = match start {
+                StartingPosition::AtTimestamp(time) => {
+                    let time = Timestamp::as_millis(time);
+                    let pipeline = &cell.engine.pipeline;
+                    pipeline.read(move |store| first_since(store, partition, head..tail, time)).await?
+                }
+                StartingPosition::Latest => tail,
+                _ => head,
+            };
+            positions.push((number, Progress { next, ended: !open && next >= tail }));
+        }
+        Ok(positions)
+    }
+}
+
+impl Member {
+    /// Joins a group. A worker that ends shards says when it is done with one; otherwise its last checkpoint says so.
+    pub(super) fn join(stream: LocalStream, group: Arc<GroupCell>, lease_ms: u64, ends_shards: bool) -> Self {
+        let worker = group.state.lock().join(lease_ms, ends_shards);
+        Self { stream, group, worker }
+    }
+
+    /// Says that the worker is there, and takes its share. Returns what it holds.
+    ///
+    /// What ends or begins a shard is committed with the stream's durability in the background: it is found again.
+    pub(super) fn sync(&self) -> Result<Vec<Held>> {
+        let cell = &*self.stream.cell;
+        let group = &*self.group;
+        let (held, tell) = {
+            let durability = Durability::Buffered;
+            let step = |inner: &mut StreamInner, now: u64| {
+                let StreamInner { state: stream, batch, .. } = inner;
+                let mut state = group.state.lock();
+                state.follow(stream, batch);
+                let tell = state.take_share(self.worker, stream, now);
+                Ok((state.hear(self.worker, false, now), tell))
+            };
+            cell.operate(durability, step)?.0
+        };
+        if tell {
+            group.news.notify_waiters();
+        }
+        Ok(held)
+    }
+
+    /// Says that the worker waits, as long as what is returned lives: nothing of what it holds expires meanwhile. Returns
+    /// also when something of others does.
+    pub(super) fn wait(&self) -> (Waiting<'_>, Option<u64>) {
+        let expiry = self.stay();
+        (Waiting(self), expiry)
+    }
+
+    /// Says that the worker is there until it leaves. Returns when something of others expires.
+    pub(super) fn stay(&self) -> Option<u64> {
+        let now = self.stream.cell.engine.timeline.now();
+        let mut state = self.group.state.lock();
+        state.hear(self.worker, true, now);
+        state.next_expiry(self.worker)
+    }
+
+    /// Gives a lease back.
+    pub(super) fn give_back(&self, shard: ShardId, token: u64) {
+        self.group.state.lock().give_back(shard, token);
+        self.group.news.notify_waiters();
+    }
+}
+
+/// A worker that waits. When this is dropped it works, and must be heard of.
+pub(super) struct Waiting<'m>(&'m Member);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let now = self.0.stream.cell.engine.timeline.now();
+        self.0.group.state.lock().hear(self.0.worker, false, now);
+    }
+}
+
+/// The right to move the checkpoint of a shard, as long as the lease is held.
+#[derive(Clone)]
+pub(crate) struct LeaseKey {
+    pub(super) stream: LocalStream,
+    pub(super) group: Arc<GroupCell>,
+    pub(super) shard: ShardId,
+    pub(super) token: u64,
+}
+
+impl LeaseKey {
+    /// This is the end of a closed shard, if it is checkpointed to there. Returns whether it is.
+    pub(super) async fn end(&self) -> Result<bool> {
+        let cell = &*self.stream.cell;
+        let durability = cell.inner.lock().state.settings.durability.into();
+        let (ended, ticket) = cell.operate(durability, |inner, _| {
+            let StreamInner { state: stream, batch, .. } = inner;
+            let shard = stream.shard(self.shard);
+            Ok(shard.is_none_or(|shard| self.group.state.lock().end(shard, self.token, batch)))
+        })?;
+        ticket.wait().await?;
+        if ended {
+            // Its children are due now.
+            self.group.news.notify_waiters();
+        }
+        Ok(ended)
+    }
+    /// Everything below this sequence is consumed.
+    pub(super) async fn checkpoint(&self, next: u64) -> Result<()> {
+        let cell = &*self.stream.cell;
+        let durability = cell.inner.lock().state.settings.durability.into();
+        let (ended, ticket) = cell.operate(durability, |inner, now| {
+            let StreamInner { state: stream, batch, .. } = inner;
+            let mut state = self.group.state.lock();
+            if stream.shard(self.shard).is_some_and(|shard| next > shard.readable()) {
+                return Err(Error::invalid("checkpoint", next, "is behind the last record that there is"));
+            }
+            state.checkpoint(self.shard, self.token, next, now, batch)?;
+            let ended = stream.shard(self.shard).is_none_or(|shard| !shard.is_open());
+            Ok(ended)
+        })?;
+        if ended {
+            // Its children may be due now.
+            self.group.news.notify_waiters();
+        }
+        ticket.wait().await
+    }
+}

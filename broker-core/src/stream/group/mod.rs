@@ -1,0 +1,20 @@
+//! Consumer groups: several workers share the shards of a stream, and go on after a restart where they were.
+//!
+//! | file | what it is for |
+//! |---|---|
+//! | `state` | the lease table: how far each shard is consumed, who may consume it; pure |
+//! | `stored` | as it is kept |
+//! | `cell` | the group of a stream, and what its workers do with it |
+//! | `consumer` | the simple loop: `next`, `checkpoint` |
+//! | `processor` | the five moments of a processor, a task per shard |
+
+mod cell;
+mod consumer;
+mod processor;
+pub(crate) mod state;
+pub(crate) mod stored;
+
+pub(crate) use cell::GroupCell;
+pub use cell::{GroupInfo, LeaseInfo};
+pub use consumer::{Consumed, Consumer, ConsumerBuilder};
+pub use processor::{Checkpointer, Processor, ProcessorFactory};

@@ -1,0 +1,292 @@
+//! The lease table of a consumer group: plain data, changed by ordinary functions (rules K80 to K83).
+//!
+//! A lease says how far a shard is consumed, and who may consume it now. How far is stored, who is not: a holder lives in this
+//! process and dies with it. Each time a lease changes hands it gets another *token*, and a holder with an old one can no
+//! longer move the checkpoint.
+//!
+//! A shard is consumed when its parents are: then its lease begins at its first record. A holder that waits for records is
+//! alive by that alone; one that works must be heard of again within the lease time, or others may take its lease.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    error::{Error, Result},
+    keys,
+    storage::Batch,
+    stream::{
+        shard::ShardId,
+        state::{Shard, StreamState},
+    },
+};
+
+/// How far a shard is consumed, as it is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Progress {
+    /// The first sequence that is not consumed.
+    pub(crate) next: u64,
+    /// All is consumed, and there will not be more.
+    pub(crate) ended: bool,
+}
+
+/// The lease of a shard.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    pub(crate) progress: Progress,
+    pub(crate) holder: Option<Holder>,
+}
+
+/// Who may consume a shard.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Holder {
+    pub(crate) worker: u64,
+    pub(crate) token: u64,
+    /// When it was last heard of.
+    seen_at: u64,
+    /// It waits for records, or for its turn to give the lease back.
+    waiting: bool,
+    /// Another worker is to have the lease.
+    pub(crate) asked_back: bool,
+}
+
+/// A lease that a worker holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Held {
+    pub(crate) shard: ShardId,
+    pub(crate) token: u64,
+    pub(crate) next: u64,
+    pub(crate) asked_back: bool,
+}
+
+/// What is known of a worker.
+#[derive(Debug, Clone, Copy)]
+struct Worker {
+    /// How long it may work without being heard of.
+    lease_ms: u64,
+    /// It says itself when it is done with a closed shard.
+    ends_shards: bool,
+}
+
+/// The state of a consumer group.
+#[derive(Debug)]
+pub(crate) struct GroupState {
+    pub(crate) id: u64,
+    pub(crate) leases: BTreeMap<u32, Lease>,
+    workers: BTreeMap<u64, Worker>,
+    next_worker: u64,
+    next_token: u64,
+}
+
+impl GroupState {
+    pub(crate) fn new(id: u64, progress: impl IntoIterator<Item = (u32, Progress)>) -> Self {
+        let lease = |(shard, progress)| (shard, Lease { progress, holder: None });
+        let leases = progress.into_iter().map(lease).collect();
+        Self { id, leases, workers: BTreeMap::new(), next_worker: 0, next_token: 0 }
+    }
+
+    pub(crate) fn join(&mut self, lease_ms: u64, ends_shards: bool) -> u64 {
+        let worker = self.next_worker;
+        self.next_worker += 1;
+        self.workers.insert(worker, Worker { lease_ms, ends_shards });
+        worker
+    }
+
+    /// The worker is gone: its leases are free.
+    pub(crate) fn leave(&mut self, worker: u64) {
+        self.workers.remove(&worker);
+        for lease in self.leases.values_mut() {
+            lease.holder = lease.holder.filter(|holder| holder.worker != worker);
+        }
+    }
+
+    pub(crate) fn has_workers(&self) -> bool {
+        !self.workers.is_empty()
+    }
+
+    /// Brings the leases up to date with the shards: shards whose parents are consumed get one, and shards that are gone lose
+    /// theirs.
+    pub(crate) fn follow(&mut self, stream: &StreamState, batch: &mut Batch) {
+        let gone: Vec<u32> =
+            self.leases.keys().copied().filter(|shard| stream.shard(ShardId(*shard)).is_none()).collect();
+        for shard in gone {
+            self.leases.remove(&shard);
+            batch.delete_meta(&keys::group_lease(self.id, u64::from(shard)));
+        }
+        let mut more = true;
+        while more {
+            more = false;
+            for shard in stream.shards() {
+                let number = shard.definition.number;
+                if !self.leases.contains_key(&number) && self.parents_are_consumed(shard, stream) {
+                    let progress = Progress { next: 0, ended: false };
+                    self.leases.insert(number, Lease { progress, holder: None });
+                    self.save(number, batch);
+                }
+                more |= self.end_if_consumed(shard, batch);
+            }
+        }
+    }
+
+    /// Notes that a closed shard is consumed to its end, if it is. Returns whether that is new.
+    fn end_if_consumed(&mut self, shard: &Shard, batch: &mut Batch) -> bool {
+        let number = shard.definition.number;
+        let Some(lease) = self.leases.get_mut(&number) else { return false };
+        let consumed = !shard.is_open() && lease.progress.next.max(shard.head) >= shard.tail();
+        let ends_itself =
+            |holder: Holder| self.workers.get(&holder.worker).is_some_and(|one| one.ends_shards);
+        if lease.progress.ended || !consumed || lease.holder.is_some_and(ends_itself) {
+            return false;
+        }
+        lease.progress = Progress { next: shard.tail(), ended: true };
+        lease.holder = None;
+        self.save(number, batch);
+        true
+    }
+
+    fn parents_are_consumed(&self, shard: &Shard, stream: &StreamState) -> bool {
+        let consumed = |parent: u32| match self.leases.get(&parent) {
+            Some(lease) => lease.progress.ended,
+            None => stream.shard(ShardId(parent)).is_none(),
+        };
+        shard.definition.parents.into_iter().flatten().all(consumed)
+    }
+
+    /// Whether a lease can be held now: there is something to consume, and what comes before it is consumed.
+    fn is_due(&self, number: u32, stream: &StreamState) -> bool {
+        let lease = &self.leases[&number];
+        let shard = stream.shard(ShardId(number));
+        !lease.progress.ended && shard.is_some_and(|shard| self.parents_are_consumed(shard, stream))
+    }
+
+    fn lease_ms(&self, worker: u64) -> u64 {
+        self.workers.get(&worker).map_or(0, |worker| worker.lease_ms)
+    }
+
+    /// Its holder is done with a closed shard, if it has checkpointed all of it. Returns whether it has.
+    pub(crate) fn end(&mut self, shard: &Shard, token: u64, batch: &mut Batch) -> bool {
+        if let Some(lease) = self.leases.get_mut(&shard.definition.number)
+            && lease.progress.next.max(shard.head) >= shard.tail()
+        {
+            lease.holder = lease.holder.filter(|holder| holder.token != token);
+        }
+        self.end_if_consumed(shard, batch)
+    }
+
+    fn has_expired(&self, holder: &Holder, now: u64) -> bool {
+        let lease_ms = self.lease_ms(holder.worker);
+        !holder.waiting && holder.seen_at.saturating_add(lease_ms) <= now
+    }
+
+    /// A worker is heard of: what it holds stays with it. Returns what it holds; what it has lost is not there any more.
+    pub(crate) fn hear(&mut self, worker: u64, waiting: bool, now: u64) -> Vec<Held> {
+        let mut held = Vec::new();
+        for (number, lease) in &mut self.leases {
+            if let Some(holder) = lease.holder.as_mut().filter(|holder| holder.worker == worker) {
+                (holder.seen_at, holder.waiting) = (now, waiting);
+                let Holder { token, asked_back, .. } = *holder;
+                held.push(Held { shard: ShardId(*number), token, next: lease.progress.next, asked_back });
+            }
+        }
+        held
+    }
+
+    /// Gives a lease back, if this token is the latest.
+    pub(crate) fn give_back(&mut self, shard: ShardId, token: u64) {
+        if let Some(lease) = self.leases.get_mut(&shard.0) {
+            lease.holder = lease.holder.filter(|holder| holder.token != token);
+        }
+    }
+
+    /// Takes what is this worker's share: free leases first, then those of workers that were not heard of; and asks the worker
+    /// with the most for one if there are none (rule K81). Returns whether somebody must be told.
+    pub(crate) fn take_share(&mut self, worker: u64, stream: &StreamState, now: u64) -> bool {
+        let due: Vec<u32> =
+            self.leases.keys().copied().filter(|number| self.is_due(*number, stream)).collect();
+        let holder = |state: &Self, number: u32| state.leases[&number].holder;
+        let free: Vec<u32> = due
+            .iter()
+            .copied()
+            .filter(|number| holder(self, *number).is_none_or(|holder| self.has_expired(&holder, now)))
+            .collect();
+        let stalled = |of: u64| {
+            let its =
+                due.iter().filter_map(|number| holder(self, *number)).filter(move |one| one.worker == of);
+            its.into_iter().any(|holder| self.has_expired(&holder, now))
+        };
+        let working = self.workers.keys().filter(|of| **of == worker || !stalled(**of)).count().max(1);
+        let target = due.len().div_ceil(working);
+        let count = |state: &Self, of: u64| {
+            due.iter().filter(|number| holder(state, **number).is_some_and(|one| one.worker == of)).count()
+        };
+        let mut mine = count(self, worker);
+        for number in free {
+            if mine >= target {
+                break;
+            }
+            let token = self.next_token;
+            self.next_token += 1;
+            let taken = Holder { worker, token, seen_at: now, waiting: false, asked_back: false };
+            if let Some(lease) = self.leases.get_mut(&number) {
+                mine += usize::from(lease.holder.is_none_or(|before| before.worker != worker));
+                lease.holder = Some(taken);
+            }
+        }
+        // Somebody has been asked already: one after the other.
+        let asked = due.iter().any(|number| holder(self, *number).is_some_and(|one| one.asked_back));
+        if mine >= target || asked {
+            return false;
+        }
+        let richest = self.workers.keys().copied().filter(|of| *of != worker);
+        let richest = richest.max_by_key(|of| count(self, *of)).filter(|of| count(self, *of) > mine + 1);
+        let Some(richest) = richest else { return false };
+        let one = due.iter().find(|number| holder(self, **number).is_some_and(|one| one.worker == richest));
+        if let Some(holder) =
+            one.and_then(|one| self.leases.get_mut(one)).and_then(|lease| lease.holder.as_mut())
+        {
+            holder.asked_back = true;
+            return true;
+        }
+        false
+    }
+
+    /// When the next lease expires that others could take.
+    pub(crate) fn next_expiry(&self, but_of: u64) -> Option<u64> {
+        let holders = self.leases.values().filter_map(|lease| lease.holder);
+        let working = holders.filter(|holder| holder.worker != but_of && !holder.waiting);
+        let expiry = |holder: Holder| holder.seen_at.saturating_add(self.lease_ms(holder.worker));
+        working.map(expiry).min()
+    }
+
+    /// Moves the checkpoint of a shard: everything below `next` is consumed. It never goes back, and only the holder of the
+    /// latest token moves it (rule K82).
+    pub(crate) fn checkpoint(
+        &mut self,
+        shard: ShardId,
+        token: u64,
+        next: u64,
+        now: u64,
+        batch: &mut Batch,
+    ) -> Result<()> {
+        let lost = || Error::LeaseLost { shard };
+        let lease = self.leases.get_mut(&shard.0).ok_or_else(lost)?;
+        let holder = lease.holder.as_mut().filter(|holder| holder.token == token).ok_or_else(lost)?;
+        if next < lease.progress.next {
+            let reason = format!("is before the checkpoint of {shard}");
+            return Err(Error::invalid("checkpoint", next, reason));
+        }
+        holder.seen_at = now;
+        if next > lease.progress.next {
+            lease.progress.next = next;
+            self.save(shard.0, batch);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn save(&self, shard: u32, batch: &mut Batch) {
+        if let Some(lease) = self.leases.get(&shard) {
+            let json = serde_json::to_vec(&lease.progress).expect("plain numbers");
+            batch.put_meta(&keys::group_lease(self.id, u64::from(shard)), &json);
+        }
+    }
+}
