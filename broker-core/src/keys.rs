@@ -18,6 +18,8 @@
 //! | `h` | stream id, number | a shard of that stream, JSON |
 //! | `k` | stream id, group name | a consumer group, JSON |
 //! | `l` | group id, shard number | how far a group has consumed a shard, JSON |
+//! | `o` | stream id, queue name | a queue on a stream, JSON |
+//! | `w` | queue id, shard number | the first sequence that a queue on a stream has not come to |
 //! | `g` | partition | a partition whose rows are no longer needed, and how far they reach |
 //!
 //! Numbers are big-endian, so that byte order is number order. Tags are never reused for another meaning.
@@ -43,6 +45,8 @@ pub(crate) const STREAM: u8 = b'e';
 const SHARD: u8 = b'h';
 const GROUP: u8 = b'k';
 const GROUP_LEASE: u8 = b'l';
+const STREAM_QUEUE: u8 = b'o';
+const POSITION: u8 = b'w';
 const SUBSCRIPTION: u8 = b'q';
 const HOT: u8 = b's';
 const COLD: u8 = b'c';
@@ -167,7 +171,7 @@ pub(crate) fn group(stream: u64, name: &str) -> Vec<u8> {
     key
 }
 
-/// The name in the key of a consumer group.
+/// The name in the key of a consumer group or of a queue on a stream.
 pub(crate) fn group_name_of(key: &[u8]) -> Option<&str> {
     std::str::from_utf8(key.get(9..)?).ok()
 }
@@ -175,6 +179,18 @@ pub(crate) fn group_name_of(key: &[u8]) -> Option<&str> {
 /// How far a group has consumed the shard of this number.
 pub(crate) fn group_lease(group: u64, shard: u64) -> [u8; 17] {
     two(GROUP_LEASE, group, shard)
+}
+
+/// The queue of this name on a stream.
+pub(crate) fn stream_queue(stream: u64, name: &str) -> Vec<u8> {
+    let mut key = one(STREAM_QUEUE, stream).to_vec();
+    key.extend_from_slice(name.as_bytes());
+    key
+}
+
+/// Where a queue on a stream is in the shard of this number.
+pub(crate) fn position(queue: u64, shard: u64) -> [u8; 17] {
+    two(POSITION, queue, shard)
 }
 
 /// Time and sequence in a delayed key.

@@ -225,6 +225,7 @@ pub use stream::{
     },
     hash::HashKeyRange,
     number::{ParsePositionError, RecordNumber, ShardIterator},
+    queue::{DeadLetterTarget, StreamMessage, StreamQueue, StreamQueueCounters, StreamQueueSettings},
     record::{PutOutcome, PutRecord, Record, Records, StartingPosition},
     settings::{StreamMode, StreamSettings},
     shard::{ParseShardIdError, ShardFilter, ShardId, ShardInfo, ShardTraffic},

@@ -65,6 +65,8 @@ pub(crate) struct Entities {
     queues: HashMap<String, Arc<QueueCell>>,
     topics: HashMap<String, Arc<TopicCell>>,
     streams: HashMap<String, Arc<StreamCell>>,
+    /// Queues that belong to something else and are found by their name, which no user can give to a queue.
+    hidden: HashMap<String, Arc<QueueCell>>,
     /// When the queues of these names were deleted, as long as the limits make that matter.
     deleted_at: BTreeMap<String, u64>,
 }

@@ -29,7 +29,14 @@ use crate::{
     },
     reclaim,
     storage::{Batch, Durability, Storage, StorageError},
-    stream::{self, group::GroupCell, recovery::LoadedStream, shell::StreamCell, state::StreamState},
+    stream::{
+        self,
+        group::GroupCell,
+        queue::{StreamQueueCell, stored::LoadedStreamQueue},
+        recovery::LoadedStream,
+        shell::StreamCell,
+        state::StreamState,
+    },
     topic::{
         self, backlog,
         envelope::{Envelope, PlainEnvelope},
@@ -163,8 +170,9 @@ impl BrokerBuilder {
             streams.insert(name, cell);
         }
         let topics = loaded.topics.into_iter().map(|topic| topic_cell(topic, &engine)).collect();
+        let hidden = hidden(&streams);
         let entities =
-            Entities { queues, topics, streams, deleted_at: stored.tombstones.into_iter().collect() };
+            Entities { queues, topics, streams, hidden, deleted_at: stored.tombstones.into_iter().collect() };
         let broker = Broker { engine, entities: Arc::new(Mutex::new(entities)) };
         moves::resume(&broker);
         let topics: Vec<_> = broker.entities.lock().topics.values().cloned().collect();
@@ -201,7 +209,7 @@ fn topic_cell(topic: LoadedTopic, engine: &Arc<Engine>) -> (String, Arc<TopicCel
 
 /// A stream in memory, from what was read of it.
 fn stream_cell(stream: LoadedStream, engine: &Arc<Engine>) -> Result<(String, Arc<StreamCell>)> {
-    let LoadedStream { name, definition, shards, groups } = stream;
+    let LoadedStream { name, definition, shards, groups, queues } = stream;
     let (tags, created_at) = (definition.tags.clone(), definition.created_at);
     let mut state = StreamState::new(definition, engine.memory);
     for (shard, record) in shards {
@@ -216,7 +224,27 @@ fn stream_cell(stream: LoadedStream, engine: &Arc<Engine>) -> Result<(String, Ar
         let group_cell = GroupCell::new(group.clone(), state);
         cell.inner.lock().groups.insert(group, group_cell);
     }
+    for queue in queues {
+        let LoadedStreamQueue { name: queue, definition, positions, states, .. } = queue;
+        let Some(states) = states else { continue };
+        let [own, dead] = stream::queue::stored::names(&name, &queue);
+        let [own_state, dead_state] = states;
+        let internal =
+            |name, state| QueueCell::new(name, engine.clone(), state, Description::at(definition.created_at));
+        let cells = [internal(own, own_state), internal(dead, dead_state)];
+        let queue_cell = StreamQueueCell::new(queue.clone(), cells, positions);
+        cell.inner.lock().queues.insert(queue, queue_cell);
+    }
     Ok((name, cell))
+}
+
+/// Queues that others find by name, and users do not see.
+fn hidden(streams: &HashMap<String, Arc<StreamCell>>) -> HashMap<String, Arc<QueueCell>> {
+    let queues = streams.values().flat_map(|cell| {
+        let inner = cell.inner.lock();
+        inner.queues.values().map(|queue| queue.dead.clone()).collect::<Vec<_>>()
+    });
+    queues.map(|dead| (dead.name.clone(), dead)).collect()
 }
 
 struct Loaded {
@@ -239,7 +267,7 @@ fn load(
     let record = |(_, definition): &(String, Definition)| recovery::read_record(store, definition.id);
     let records = stored.queues.iter().map(record).collect::<Result<Vec<Record>, _>>()?;
     let mut topics = topic::recovery::read(store)?;
-    let streams = stream::recovery::read(store)?;
+    let mut streams = stream::recovery::read(store)?;
     let times = records.iter().map(|record| record.as_of);
     let times = times.chain(topics.iter().map(LoadedTopic::as_of));
     let times = times.chain(streams.iter().map(LoadedStream::as_of));
@@ -253,6 +281,7 @@ fn load(
     };
     let states = stored.queues.iter().zip(&records).map(state).collect::<Result<_, _>>()?;
     topics.iter_mut().try_for_each(|topic| topic.load_backlogs(store, memory, now))?;
+    streams.iter_mut().try_for_each(|stream| stream.load_queues(store, memory, now))?;
     Ok(Loaded { timeline, states, leftovers, moves: moves::stored(store)?, topics, streams })
 }
 

@@ -32,7 +32,17 @@ impl Broker {
 
     /// The queue of this name, if there is one.
     pub(crate) fn cell(&self, name: &str) -> Option<Arc<QueueCell>> {
-        self.entities.lock().queues.get(name).cloned()
+        let entities = self.entities.lock();
+        entities.queues.get(name).or_else(|| entities.hidden.get(name)).cloned()
+    }
+
+    /// Lets a queue that belongs to something else be found by its name.
+    pub(crate) fn add_hidden(&self, cell: &Arc<QueueCell>) {
+        self.entities.lock().hidden.insert(cell.name.clone(), cell.clone());
+    }
+
+    pub(crate) fn remove_hidden(&self, cell: &QueueCell) {
+        self.entities.lock().hidden.remove(&cell.name);
     }
 
     /// The queue of this name, which must exist. Cancel safe.

@@ -127,7 +127,7 @@ impl Broker {
         Ok((cell, ticket))
     }
 
-    /// Deletes a stream with its records. Handles of it answer that it does not exist, waiting readers included.
+    /// Deletes a stream with its records and consumer groups. One with queues cannot be deleted before those (rule K11). Handles of it answer that it does not exist, waiting readers included.
     ///
     /// One small write per shard, whatever is in it; the space is given back in the background. Cancel safe in this sense: a
     /// dropped call has deleted the stream or not.
@@ -137,6 +137,10 @@ impl Broker {
             let missing = || Error::StreamDoesNotExist { name: name.to_owned() };
             let cell = entities.streams.get(name).cloned().ok_or_else(missing)?;
             let mut inner = cell.inner.lock();
+            if !inner.queues.is_empty() {
+                let reason = "there are queues on it, which must be deleted first".into();
+                return Err(Error::InvalidState { name: name.to_owned(), reason });
+            }
             let mut batch = Batch::new();
             batch.delete_meta(&keys::stream(name));
             batch.delete_meta_range(&keys::shard(cell.id, 0), &keys::shard(cell.id, u64::MAX));

@@ -9,6 +9,7 @@
 //! | `stored`, `recovery` | streams and shards as they are kept, and read |
 //! | `state` | the decisions, pure |
 //! | `group` | consumer groups: leases, checkpoints, workers |
+//! | `queue` | work queues over a stream |
 //! | `shell` | the asynchronous operations of [`LocalStream`] |
 
 pub(crate) mod attributes;
@@ -17,6 +18,7 @@ pub(crate) mod group;
 pub(crate) mod hash;
 mod limits;
 pub(crate) mod number;
+pub(crate) mod queue;
 pub(crate) mod record;
 pub(crate) mod recovery;
 pub(crate) mod settings;

@@ -2,9 +2,11 @@
 
 use super::{
     group::{self, state::GroupState},
+    queue::{self, stored::LoadedStreamQueue},
     stored::{self, ShardDefinition, StreamDefinition},
 };
 use crate::{
+    limits::MemoryBounds,
     queue::{record::Record, recovery},
     storage::{Storage, StorageError},
 };
@@ -15,6 +17,7 @@ pub(crate) struct LoadedStream {
     pub(crate) definition: StreamDefinition,
     pub(crate) shards: Vec<(ShardDefinition, Record)>,
     pub(crate) groups: Vec<(String, GroupState)>,
+    pub(crate) queues: Vec<LoadedStreamQueue>,
 }
 
 /// Reads all streams.
@@ -34,7 +37,8 @@ pub(crate) fn read(store: &dyn Storage) -> Result<Vec<LoadedStream>, StorageErro
         let shards = stored::shards(store, definition.id)?.into_iter().map(with_record);
         let shards = shards.collect::<Result<_, _>>()?;
         let groups = group::stored::groups(store, definition.id)?;
-        Ok(LoadedStream { name, definition, shards, groups })
+        let queues = queue::stored::queues(store, definition.id)?;
+        Ok(LoadedStream { name, definition, shards, groups, queues })
     };
     stored::streams(store)?.into_iter().map(stream).collect()
 }
@@ -42,13 +46,28 @@ pub(crate) fn read(store: &dyn Storage) -> Result<Vec<LoadedStream>, StorageErro
 impl LoadedStream {
     /// The newest time in the stream's records.
     pub(crate) fn as_of(&self) -> u64 {
-        self.shards.iter().map(|(_, record)| record.as_of).max().unwrap_or(0)
+        let shards = self.shards.iter().map(|(_, record)| record);
+        let queues = self.queues.iter().flat_map(|queue| &queue.records);
+        shards.chain(queues).map(|record| record.as_of).max().unwrap_or(0)
     }
 
-    /// The ids of the stream and of its shards.
+    /// Loads what was in memory of the queues on it.
+    pub(crate) fn load_queues(
+        &mut self,
+        store: &dyn Storage,
+        memory: MemoryBounds,
+        now: u64,
+    ) -> Result<(), StorageError> {
+        let retention_ms = self.definition.settings.retention_ms;
+        let (name, queues) = (&self.name, &mut self.queues);
+        queues.iter_mut().try_for_each(|queue| queue.load(store, name, retention_ms, memory, now))
+    }
+
+    /// The ids of the stream and of what belongs to it.
     pub(crate) fn ids(&self) -> impl Iterator<Item = u64> {
         let shards = self.shards.iter().flat_map(|(shard, _)| [shard.id, shard.partition]);
         let groups = self.groups.iter().map(|(_, group)| group.id);
-        std::iter::once(self.definition.id).chain(shards).chain(groups)
+        let queues = self.queues.iter().flat_map(LoadedStreamQueue::ids);
+        std::iter::once(self.definition.id).chain(shards).chain(groups).chain(queues)
     }
 }

@@ -18,3 +18,4 @@ mod support;
 
 mod first;
 mod groups;
+mod queues;

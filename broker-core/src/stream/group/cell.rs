@@ -147,7 +147,7 @@ impl LocalStream {
     }
 
     /// Where a new group begins in each shard that there is. Shards that come later are consumed from their beginning.
-    async fn positions(&self, start: StartingPosition) -> Result<Vec<(u32, Progress)>> {
+    pub(crate) async fn positions(&self, start: StartingPosition) -> Result<Vec<(u32, Progress)>> {
         let cell = &*self.cell;
         let view = |shard: &Shard| {
             let tail = if shard.is_open() { shard.readable() } else { shard.tail() };

@@ -52,7 +52,7 @@ fn leases(store: &dyn Storage, group: u64) -> Result<Vec<(u32, Progress)>, Stora
 }
 
 /// All entries of a range.
-fn all(
+pub(crate) fn all(
     store: &dyn Storage,
     mut from: Vec<u8>,
     to: &[u8],

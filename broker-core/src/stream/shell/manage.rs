@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{LocalStream, StreamInner};
 use crate::{
-    clock::Timestamp,
+    clock::{Timestamp, millis},
     error::Result,
-    queue::{ROW_OVERHEAD_MAX, check},
+    queue::{ROW_OVERHEAD_MAX, check, settings::Settings, shell::Operation},
     storage::Durability,
     stream::{
         attributes::StreamAttributes,
@@ -68,6 +68,16 @@ impl LocalStream {
             Ok(())
         })
         .await?;
+        let queues: Vec<_> = self.cell.inner.lock().queues.values().cloned().collect();
+        for cell in queues.iter().flat_map(|queue| [&queue.ready, &queue.dead]) {
+            let Some(retention) = change.retention else { break };
+            let set = |op: &mut Operation<'_>| {
+                let settings = Settings { retention_ms: millis(retention), ..op.state.settings.clone() };
+                op.state.set_settings(settings, op.now, op.batch);
+                Ok(())
+            };
+            let _ = cell.operate(Durability::Buffered, None, set)?;
+        }
         if change.retention.is_some() {
             self.trim();
         }

@@ -10,11 +10,11 @@ mod retain;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 pub use reader::ShardReader;
 use tokio::sync::Notify;
 
-use super::{group::GroupCell, state::StreamState};
+use super::{group::GroupCell, queue::StreamQueueCell, state::StreamState};
 use crate::{
     broker::Broker,
     engine::Engine,
@@ -60,6 +60,7 @@ pub(crate) struct StreamInner {
     /// The last records that were put, so that readers can wait for them.
     last_put: Ticket,
     pub(crate) groups: BTreeMap<String, Arc<GroupCell>>,
+    pub(crate) queues: BTreeMap<String, Arc<StreamQueueCell>>,
     /// When it is next looked for records that have expired.
     trim_at: u64,
 }
@@ -87,6 +88,7 @@ impl StreamCell {
             batch: Batch::new(),
             last_put: Ticket::default(),
             groups: BTreeMap::new(),
+            queues: BTreeMap::new(),
             trim_at: 0,
         };
         Arc::new(Self { name, id: inner.state.id, engine, inner: Mutex::new(inner), news: Notify::new() })
@@ -122,11 +124,17 @@ impl StreamCell {
         &self.news
     }
 
+    /// The stream, locked, with note taken of what is committed.
+    pub(crate) fn up_to_date(&self) -> MutexGuard<'_, StreamInner> {
+        let mut inner = self.inner.lock();
+        inner.state.committed(self.engine.pipeline.completed());
+        inner
+    }
+
     /// The last records that were put, if they are on their way.
     pub(crate) fn coming(&self) -> Option<Ticket> {
-        let mut inner = self.inner.lock();
+        let inner = self.up_to_date();
         let completed = self.engine.pipeline.completed();
-        inner.state.committed(completed);
         Some(inner.last_put.clone()).filter(|ticket| ticket.number() > completed)
     }
 
@@ -135,7 +143,7 @@ impl StreamCell {
         self.news.notify_waiters();
     }
 
-    fn missing(&self) -> Error {
+    pub(crate) fn missing(&self) -> Error {
         Error::StreamDoesNotExist { name: self.name.clone() }
     }
 }

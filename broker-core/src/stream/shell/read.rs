@@ -179,6 +179,17 @@ impl LocalStream {
         Ok((records, next.max(position)))
     }
 
+    /// Whether there is this shard, made in this epoch.
+    pub(crate) fn has_shard(&self, shard: ShardId, epoch: u32) -> bool {
+        let inner = self.cell.inner.lock();
+        inner.state.shard(shard).is_some_and(|shard| shard.definition.epoch == epoch)
+    }
+
+    /// An error if the stream was deleted.
+    pub(crate) fn check_there(&self) -> Result<()> {
+        if self.cell.inner.lock().state.deleted { Err(self.cell.missing()) } else { Ok(()) }
+    }
+
     /// Whether a shard is closed, and has nothing from this position on.
     pub(crate) fn is_at_end(&self, shard: ShardId, position: u64) -> bool {
         let inner = self.cell.inner.lock();
