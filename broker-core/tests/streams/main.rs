@@ -16,6 +16,7 @@ mod everywhere;
 #[allow(dead_code, reason = "shared with the rules of queues, which use the rest")]
 mod support;
 
+mod chaos;
 mod first;
 mod groups;
 mod queues;

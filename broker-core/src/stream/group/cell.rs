@@ -226,7 +226,7 @@ impl Member {
         let now = self.stream.cell.engine.timeline.now();
         let mut state = self.group.state.lock();
         state.hear(self.worker, true, now);
-        state.next_expiry(self.worker)
+        state.next_expiry(self.worker, now)
     }
 
     /// Gives a lease back.

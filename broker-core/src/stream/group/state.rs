@@ -250,12 +250,13 @@ impl GroupState {
         false
     }
 
-    /// When the next lease expires that others could take.
-    pub(crate) fn next_expiry(&self, but_of: u64) -> Option<u64> {
+    /// When the next lease of others expires. Not one that has: who could take it has had the occasion, and looking again
+    /// and again would change nothing.
+    pub(crate) fn next_expiry(&self, but_of: u64, now: u64) -> Option<u64> {
         let holders = self.leases.values().filter_map(|lease| lease.holder);
         let working = holders.filter(|holder| holder.worker != but_of && !holder.waiting);
         let expiry = |holder: Holder| holder.seen_at.saturating_add(self.lease_ms(holder.worker));
-        working.map(expiry).min()
+        working.map(expiry).filter(|at| *at > now).min()
     }
 
     /// Moves the checkpoint of a shard: everything below `next` is consumed. It never goes back, and only the holder of the
