@@ -14,5 +14,14 @@ mod everywhere;
 #[path = "../rules/support.rs"]
 #[allow(dead_code, reason = "shared with the rules of queues, which use the rest")]
 mod support;
+mod topic_support;
 
-mod first;
+mod batches;
+mod confirm;
+mod create;
+mod envelope;
+mod message_attributes;
+mod publish;
+mod raw;
+mod settings;
+mod subscribe;
