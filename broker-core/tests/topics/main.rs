@@ -22,6 +22,8 @@ mod create;
 mod envelope;
 mod message_attributes;
 mod publish;
+mod push;
 mod raw;
+mod retries;
 mod settings;
 mod subscribe;

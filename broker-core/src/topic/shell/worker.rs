@@ -52,8 +52,7 @@ impl Worker {
         let mut attempts = JoinSet::new();
         let mut throttle = Throttle { next_us: 0 };
         while !*stopping.borrow() {
-            let (_, policy) = self.policy()?;
-            let rate = policy.max_receives_per_second;
+            let rate = self.policy()?.1.max_receives_per_second;
             let free = at_once - attempts.len();
             let next = async {
                 timeline.sleep_until(throttle.next_us.div_ceil(1_000)).await;
@@ -69,8 +68,8 @@ impl Worker {
                 received = next, if free > 0 => match received {
                     Ok(messages) => for message in messages {
                         throttle.note(rate, timeline.now());
-                        let (worker, policy) = (self.clone(), policy.clone());
-                        attempts.spawn(async move { worker.attempt(message, &policy).await });
+                        let worker = self.clone();
+                        attempts.spawn(async move { worker.attempt(message).await });
                     },
                     // It stays invisible for a while; the next receive gets what is behind it.
                     Err(Error::Storage(_)) => timeline.sleep_until(timeline.now() + AFTER_DAMAGE_MS).await,
@@ -93,8 +92,9 @@ impl Worker {
     }
 
     /// One attempt to deliver a message, and what follows from it.
-    async fn attempt(&self, message: Message, policy: &DeliveryPolicy) -> Result<()> {
-        let (subscription, _) = self.policy()?;
+    async fn attempt(&self, message: Message) -> Result<()> {
+        // Not before the message is there: it may have been long in coming.
+        let (subscription, policy) = self.policy()?;
         let place = self.backlog.open_receipt(message.receipt)?;
         let guard = GiveBack { worker: self, place: Some(place) };
         let receive_count = message.receive_count;
@@ -103,7 +103,7 @@ impl Worker {
             // The process ended during the last attempt.
             DeliveryOutcome::ClientError("the last attempt was not finished".into())
         } else {
-            self.deliver(notification.clone(), &subscription, policy).await
+            self.deliver(notification.clone(), &subscription, &policy).await
         };
         guard.settled();
         let seed = self.topic.cell.engine.seed;
