@@ -1,4 +1,4 @@
-//! Queues with the semantics of Amazon SQS, inside your process, over a storage trait.
+//! Queues and topics with the semantics of Amazon SQS and SNS, inside your process, over a storage trait.
 //!
 //! A [`Broker`] opens a store and keeps queues in it. A queue hands each message to one consumer at a time, keeps it
 //! invisible while that consumer works, and hands it out again unless the consumer deletes it in time. The semantics are
@@ -59,6 +59,8 @@
 //!   and what someone who implements one owes; [`QueueExt`] adds single messages, [`Delivery`] and a stream.
 //! - [`SendMessage`] goes in, [`Message`] comes out, [`Entries`] and [`Outcomes`] are batches of either, with one result
 //!   per entry. A [`Delivery`] is a message together with its queue.
+//! - [`LocalTopic`]: a handle of one topic, from [`Broker::topic`]. [`PublishMessage`] goes in; queues get it raw or in an
+//!   [`Envelope`], handlers get a [`Notification`].
 //! - [`ReceiptHandle`]: proof of one delivery. It survives restarts, and an older one than the newest cannot delete the
 //!   message: that is an outcome ([`Deleted::Stale`]), not an error.
 //! - [`Durability`](storage::Durability): what a send or delete has survived when it returns. `Synced`, a power cut, is
@@ -80,6 +82,7 @@
 //! | a batch is committed whole: after a crash all accepted entries are there, or none | always |
 //! | on a FIFO queue, no message is delivered before an older one of its group is deleted, moved to a dead-letter queue or expired | always |
 //! | on a FIFO queue, a message whose deduplication id was accepted in the last five minutes is not enqueued | always, also after a restart |
+//! | a published message is in all queues whose subscriptions wanted it, or in none | always |
 //! | a dead letter is in its source queue or in the dead-letter queue, never in both, never in none | always |
 //! | on a standard queue, messages come in the order of sending, as far as nothing came back meanwhile | best effort, as with SQS; do not build on it |
 //! | memory follows what is in flight, not what waits: see [`MemoryBounds`] | always |
@@ -88,6 +91,30 @@
 //!
 //! Messages **expire**: after four days unless [`QueueBuilder::retention`] says otherwise, as in SQS. What is durable is
 //! not for ever.
+//!
+//! # Topics
+//!
+//! What is published to a [`LocalTopic`] reaches all its subscriptions whose [`FilterPolicy`] wants it: queues,
+//! in one commit, and push subscribers. Those are handlers in this process, or whatever a [`Deliver`] reaches; their messages
+//! wait in durable backlogs and are delivered with the retries of a [`DeliveryPolicy`].
+//!
+//! ```
+//! # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+//! use broker_core::{Broker, Endpoint, Notification, PublishMessage, AttributeValue};
+//!
+//! # let broker = Broker::open(broker_mem::MemStorage::new()).await?;
+//! let topic = broker.topic("orders").await?;
+//! let large = broker.queue("large").await?;
+//! topic.subscribe(&large).raw_delivery(true).filter_body(r#"{"total": [{"numeric": [">=", 1000]}]}"#).await?;
+//! let audit = topic.subscribe(Endpoint::handler("audit")).await?;
+//! let attached = topic.attach(audit.id, |order: Notification| async move { println!("{}", order.text()) }).await?;
+//!
+//! topic.publish(PublishMessage::new(r#"{"total": 12}"#)).await?;
+//! topic.publish(PublishMessage::new(r#"{"total": 1200}"#).attribute("source", AttributeValue::string("web"))).await?;
+//! assert_eq!(large.counters().await?.visible, 1);
+//! attached.stop().await;
+//! # Ok::<(), broker_core::Error>(()) }).unwrap();
+//! ```
 //!
 //! # Seeing inside
 //!
@@ -141,7 +168,7 @@
 //! - a server: there is no port and no protocol. One process has a store open at a time;
 //! - a cluster: nothing is replicated, so a lost disk is a loss;
 //! - exactly-once delivery: what a consumer does must bear being done twice;
-//! - all of AWS messaging: topics, streams and the wire protocol are not there yet.
+//! - all of AWS messaging: streams and the wire protocol are not there yet.
 //!
 //! # Features
 //!

@@ -109,3 +109,28 @@ fn dead_letters_on_sled_and_again_in_the_same_directory() {
         assert_prints_given("dead_letters", &["--dir", dir], 0, &REDRIVEN);
     }
 }
+
+/// What `fan_out` says when every consumer got what it was to get.
+const FANNED_OUT: [&str; 6] = [
+    "published 13502, the warehouse is offline: 13502 wait for it",
+    "published 13502, the warehouse has caught up",
+    "dashboard: 27004 departures of 16 carriers",
+    "scoring: 1852 departures were 60 minutes late or more, 213030 minutes together",
+    "warehouse: 27004 departures, each once and in order",
+    "verified: equal to the straight computation",
+];
+
+#[test]
+fn fan_out() {
+    assert_prints_given("fan_out", &["--help"], 0, &["--dir <DIR>"]);
+    assert_prints("fan_out", &FANNED_OUT);
+}
+
+#[test]
+fn fan_out_on_sled_and_again_in_the_same_directory() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path().to_str().unwrap();
+    for _ in 0..2 {
+        assert_prints_given("fan_out", &["--dir", dir], 0, &FANNED_OUT);
+    }
+}

@@ -1,16 +1,18 @@
-//! Any message: it is refused, or it is received as it was sent, also after the store was opened again.
+//! Any message, to a standard or a FIFO queue: it is refused, or it is received as it was sent, also after the store was
+//! opened again. On a FIFO queue its repeat is a duplicate, until its deduplication id is forgotten.
 #![no_main]
 
 use std::time::Duration;
 
 use arbitrary::Arbitrary;
-use broker_core::{AttributeValue, BodyRule, Certainty, Limits, ManualClock, QueueExt, SendMessage};
+use broker_core::{AttributeValue, BodyRule, Certainty, Limits, ManualClock, QueueExt, SendMessage, Sent};
 use broker_fuzz::{BEGIN_MS, block_on, builder};
 use broker_mem::MemStorage;
 use libfuzzer_sys::fuzz_target;
 
 #[derive(Debug, Arbitrary)]
 struct Input {
+    fifo: Option<Fifo>,
     any_bytes: bool,
     body: Vec<u8>,
     attributes: Vec<(String, String, Data)>,
@@ -22,10 +24,19 @@ struct Input {
 }
 
 #[derive(Debug, Arbitrary)]
+enum Fifo {
+    ByContent,
+    ById,
+}
+
+#[derive(Debug, Arbitrary)]
 enum Data {
     Text(String),
     Binary(Vec<u8>),
 }
+
+/// How long a deduplication id is remembered.
+const WINDOW: Duration = Duration::from_secs(300);
 
 fuzz_target!(|input: Input| block_on(send_and_receive(input)));
 
@@ -50,7 +61,13 @@ async fn send_and_receive(input: Input) {
     let body = if input.any_bytes { BodyRule::AnyBytes } else { BodyRule::SqsText };
     let limits = Limits { body, ..Limits::aws() };
     let mut broker = builder(&store, &clock).limits(limits.clone()).open().await.expect("memory");
-    let mut queue = broker.queue("q").await.expect("a good name");
+    let name = if input.fifo.is_some() { "q.fifo" } else { "q" };
+    let described = match input.fifo {
+        Some(Fifo::ByContent) => broker.queue(name).fifo().dedup_by_content(),
+        Some(Fifo::ById) => broker.queue(name).fifo(),
+        None => broker.queue(name),
+    };
+    let mut queue = described.await.expect("a good name");
     let message = message(&input);
     let sent = match queue.send(message.clone()).await {
         Ok(sent) => sent,
@@ -63,7 +80,11 @@ async fn send_and_receive(input: Input) {
     if input.reopen {
         drop((broker, queue));
         broker = builder(&store, &clock).limits(limits).open().await.expect("its own store");
-        queue = broker.open_queue("q").await.expect("it was created");
+        queue = broker.open_queue(name).await.expect("it was created");
+    }
+    if input.fifo.is_some() {
+        let again = queue.send(message.clone()).await.expect("it was good before");
+        assert_eq!(again, Sent { duplicate: true, ..sent });
     }
     clock.advance(message.delay.unwrap_or_default());
     let received = queue.recv().await.expect("it was sent");
@@ -73,6 +94,16 @@ async fn send_and_receive(input: Input) {
     assert_eq!(received.group_id, message.group_id);
     assert_eq!(received.trace_header, message.trace_header);
     assert_eq!(received.receive_count, 1);
+    assert_eq!((received.sequence_number, sent.duplicate), (sent.sequence_number, false));
+    assert_eq!(received.deduplication_id.is_some(), input.fifo.is_some());
+    if message.deduplication_id.is_some() {
+        assert_eq!(received.deduplication_id, message.deduplication_id);
+    }
     received.ack().await.expect("memory");
     assert_eq!(queue.counters().await.expect("memory").total(), 0);
+    if input.fifo.is_some() {
+        clock.advance(WINDOW);
+        let again = queue.send(message).await.expect("it was good before");
+        assert!(!again.duplicate && again.sequence_number > sent.sequence_number);
+    }
 }

@@ -1,6 +1,9 @@
 //! What the fuzz targets share: a broker in memory whose clock stands still unless told, and whose bounds are so small
 //! that every way in and out of memory is taken.
 
+pub mod seen;
+pub mod steps;
+
 use std::future::Future;
 
 use broker_core::{Broker, BrokerBuilder, ManualClock, MemoryBounds};

@@ -114,7 +114,7 @@ impl Broker {
 
     /// Flushes, takes no more calls, and lets go of the store, so that it can be opened again.
     ///
-    /// Later calls on any handle answer [`Error::Closed`], waiting receives included; closing again does too. Cancel
+    /// Later calls on any handle answer [`Error::Closed`](crate::Error::Closed), waiting receives included; closing again does too. Cancel
     /// safe in this sense: a dropped call has flushed, or closed, or nothing.
     pub async fn close(&self) -> Result<Flushed> {
         let flushed = self.flush().await?;

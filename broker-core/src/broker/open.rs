@@ -161,7 +161,9 @@ impl BrokerBuilder {
         let broker = Broker { engine, entities: Arc::new(Mutex::new(entities)) };
         moves::resume(&broker);
         let topics: Vec<_> = broker.entities.lock().topics.values().cloned().collect();
-        topics.iter().for_each(|cell| topic::shell::resume(&broker, cell));
+        for cell in &topics {
+            topic::shell::resume(&broker, cell);
+        }
         Ok(broker)
     }
 }

@@ -18,14 +18,27 @@ pub struct FilterPolicyError {
 impl FilterPolicyError {
     /// An error at a byte of the text.
     pub(super) fn at(text: &str, byte: usize, message: impl Into<String>) -> Self {
-        let before = &text.as_bytes()[..byte.min(text.len())];
-        let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
         // Bytes that continue a character are not counted, so the byte may lie anywhere.
         let starts_char = |byte: &&u8| **byte & 0b1100_0000 != 0b1000_0000;
-        Self {
-            message: message.into(),
-            line: 1 + before.iter().filter(|byte| **byte == b'\n').count(),
-            column: 1 + before[line_start..].iter().filter(starts_char).count(),
-        }
+        let mut lines = text.as_bytes()[..byte.min(text.len())].split(|byte| *byte == b'\n');
+        let column = 1 + lines.next_back().unwrap_or_default().iter().filter(starts_char).count();
+        Self { message: message.into(), line: 1 + lines.count(), column }
+    }
+}
+
+/// What is wrong with a policy, at a node of it.
+#[derive(Debug)]
+pub(super) struct Flaw {
+    pub(super) node: usize,
+    pub(super) message: String,
+}
+
+impl Flaw {
+    pub(super) fn at(node: usize, message: impl Into<String>) -> Self {
+        Self { node, message: message.into() }
+    }
+
+    pub(super) fn too_complex(node: usize) -> Self {
+        Self::at(node, "Filter policy is too complex")
     }
 }

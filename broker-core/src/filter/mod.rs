@@ -23,10 +23,21 @@
 //! # Ok::<(), broker_core::filter::FilterPolicyError>(())
 //! ```
 
+mod address;
+mod attributes;
+mod body;
 mod document;
 mod error;
+mod expression;
+mod family;
+mod json;
 mod limits;
+mod number;
+mod patterns;
+mod plan;
+mod rules;
 mod stored;
+mod strings;
 
 use std::{fmt, sync::Arc};
 
@@ -34,9 +45,11 @@ use serde::{Deserialize, Serialize};
 
 pub use document::{Document, Scratch};
 pub use error::FilterPolicyError;
+use error::Flaw;
 pub use limits::FilterLimits;
 
 use crate::MessageAttributes;
+use plan::{Group, Plan};
 
 /// What a policy is matched against (`FilterPolicyScope`, rule N16).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -73,6 +86,7 @@ pub struct FilterPolicy(Arc<Inner>);
 struct Inner {
     text: String,
     scope: FilterScope,
+    plan: Plan,
 }
 
 impl FilterPolicy {
@@ -89,8 +103,18 @@ impl FilterPolicy {
         scope: FilterScope,
         limits: &FilterLimits,
     ) -> Result<Self, FilterPolicyError> {
-        let _ = limits;
-        Ok(Self(Arc::new(Inner { text: text.to_owned(), scope })))
+        let limits = limits.clamped();
+        if text.len() > limits.bytes_max {
+            return Err(FilterPolicyError::at(text, limits.bytes_max, "Filter policy is too complex"));
+        }
+        let mut scratch = Scratch::default();
+        let policy = Document::any(text, &mut scratch).map_err(|fault| {
+            FilterPolicyError::at(text, fault.at, format!("failed to parse JSON. {}", fault.what))
+        })?;
+        let plan = rules::rules(policy, scope, &limits)
+            .and_then(|rules| Plan::new(rules, scope).ok_or_else(|| Flaw::too_complex(Document::ROOT)))
+            .map_err(|flaw| FilterPolicyError::at(text, policy.offset(flaw.node), flaw.message))?;
+        Ok(Self(Arc::new(Inner { text: text.to_owned(), scope, plan })))
     }
 
     /// The text as it was given.
@@ -105,14 +129,17 @@ impl FilterPolicy {
 
     /// Whether a message with these attributes matches. With a policy for bodies, never.
     pub fn matches_attributes(&self, attributes: &MessageAttributes) -> bool {
-        let _ = attributes;
-        self.0.scope == FilterScope::MessageAttributes
+        let group = |group: &Group| match group {
+            Group::Single(key) => attributes::matches(attributes, key),
+            Group::Joined(joined) => joined.keys.iter().all(|key| attributes::matches(attributes, key)),
+        };
+        self.scope() == FilterScope::MessageAttributes && self.0.plan.matches(group)
     }
 
     /// Whether a message with this body matches. With a policy for attributes, never.
     pub fn matches_document(&self, document: &Document<'_>) -> bool {
-        let _ = document;
-        self.0.scope == FilterScope::MessageBody
+        let group = |group: &Group| body::matches(*document, group);
+        self.scope() == FilterScope::MessageBody && self.0.plan.matches(group)
     }
 
     /// Whether a message with this body matches: parses it, and is never true of what is not a JSON object (rule N61).

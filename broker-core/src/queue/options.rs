@@ -74,10 +74,15 @@ impl FifoAttributes {
     }
 }
 
-/// How many messages a queue holds. Exact at the moment of the call.
+/// How many messages a queue holds. Exact at the moment of the call, but for these:
 ///
-/// One thing lags: a *delayed* message that expires before its delay ends may be counted until then, if more than
-/// ten thousand messages are delayed at once.
+/// - A *delayed* message that expires before its delay ends may be counted until then, if more than ten thousand
+///   messages are delayed at once.
+/// - A message in a standard dead-letter queue expires by the time at which it was sent, and so perhaps before those in
+///   front of it. If those fill what stays in memory ([`MemoryBounds::staged`](crate::MemoryBounds::staged)), it is
+///   counted as visible until the queue comes to it. It is never received.
+/// - After the delay of a FIFO queue was raised, a message that was received before and waits in storage again may be
+///   counted as delayed, until the new delay has passed since it was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct QueueCounters {
     /// Messages that a receive could return.
@@ -98,7 +103,9 @@ impl QueueCounters {
 /// The options of a receive. What is `None` follows the queue's settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReceiveOptions {
-    /// The most messages to return: 1 to 10, by default 1. Fewer may be returned although there are more.
+    /// The most messages to return: 1 to 10, by default 1. Fewer may be returned although there are more: above
+    /// all if messages in front of those go to the dead-letter queue, a hundred at a time, or if on a FIFO queue many
+    /// in front of them wait for their groups.
     pub max_messages: usize,
     /// How long to wait if there is none: 0 to 20 seconds. Zero is a *short poll*, more a *long poll*.
     pub wait_time: Option<Duration>,

@@ -50,7 +50,8 @@ pub struct QueueSettings {
     /// How long a received message stays invisible: 0 to 12 hours, by default 30 seconds.
     pub visibility_timeout: Option<Duration>,
     /// How long a new message stays invisible: 0 to 15 minutes, by default zero. A change does not affect messages
-    /// already in a standard queue; on a FIFO queue it does, as far as they have not been received.
+    /// already in a standard queue; on a FIFO queue it does, as far as they have not been received. While one of those
+    /// waits for a raised delay, the messages behind it wait too: of all groups, and those that were received before.
     pub delay: Option<Duration>,
     /// How long a message is kept: 1 minute to 14 days, by default 4 days. A change affects messages already in the
     /// queue: lowered, it may expire them at once.

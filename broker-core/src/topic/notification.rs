@@ -7,9 +7,9 @@
 //! |---|---|
 //! | 1 | flags: which of the fields below are there, whether it is replayed |
 //! | 16 | message id |
-//! | 8 | published at
+//! | 8 | published at |
 //! | 8 | sequence, if the topic is FIFO |
-//! | … | subject, if there is one |
+//! | … | subject, message group, if there are any |
 //! | rest | the message |
 
 use bytes::Bytes;
@@ -55,6 +55,7 @@ pub struct Notification {
 const HAS_SEQUENCE: u8 = 1;
 const HAS_SUBJECT: u8 = 2;
 const REPLAYED: u8 = 4;
+const HAS_GROUP: u8 = 8;
 
 impl Notification {
     /// The message as text.
@@ -67,29 +68,31 @@ impl Notification {
         serde_json::from_slice(&self.body)
     }
 
-    /// The row in which it waits.
-    pub(crate) fn to_row(&self) -> UnstampedRow {
-        let mut body =
-            Vec::with_capacity(40 + self.subject.as_ref().map_or(0, String::len) + self.body.len());
+    /// The row in which it waits. What waits in order is of one message group of its queue, whatever its own is.
+    pub(crate) fn to_row(&self, waits_in: Option<&str>) -> UnstampedRow {
+        let texts =
+            [&self.subject, &self.group_id].map(|text| text.as_ref().map_or(0, |text| 4 + text.len()));
+        let mut body = Vec::with_capacity(40 + texts.iter().sum::<usize>() + self.body.len());
         let flag = |flag: u8, set: bool| if set { flag } else { 0 };
         body.push(
             flag(HAS_SEQUENCE, self.sequence_number.is_some())
                 | flag(HAS_SUBJECT, self.subject.is_some())
-                | flag(REPLAYED, self.replayed),
+                | flag(REPLAYED, self.replayed)
+                | flag(HAS_GROUP, self.group_id.is_some()),
         );
         body.extend_from_slice(&self.id.as_u128().to_le_bytes());
         write_u64(&mut body, self.published_at.as_millis());
         if let Some(number) = self.sequence_number {
             write_u64(&mut body, number.seq());
         }
-        if let Some(subject) = &self.subject {
-            write_bytes(&mut body, subject.as_bytes());
+        for text in [&self.subject, &self.group_id].into_iter().flatten() {
+            write_bytes(&mut body, text.as_bytes());
         }
         body.extend_from_slice(&self.body);
         let message = SendMessage {
             body: body.into(),
             attributes: self.attributes.clone(),
-            group_id: self.group_id.clone(),
+            group_id: waits_in.map(ToOwned::to_owned),
             deduplication_id: self.deduplication_id.clone(),
             ..SendMessage::default()
         };
@@ -98,14 +101,13 @@ impl Notification {
 
     /// What a row of this topic holds.
     pub(crate) fn from_row(topic: &str, row: &Bytes) -> Result<Self, Malformed> {
-        let RowContent { group_id, deduplication_id, attributes, body, .. } = RowContent::read(row)?;
-        Stored { group_id, deduplication_id, attributes, body }.notification(topic)
+        let RowContent { deduplication_id, attributes, body, .. } = RowContent::read(row)?;
+        Stored { deduplication_id, attributes, body }.notification(topic)
     }
 }
 
 /// The parts of a row or of a received message that a notification is made of.
 pub(crate) struct Stored {
-    pub(crate) group_id: Option<String>,
     pub(crate) deduplication_id: Option<String>,
     pub(crate) attributes: MessageAttributes,
     pub(crate) body: Bytes,
@@ -113,16 +115,20 @@ pub(crate) struct Stored {
 
 impl Stored {
     pub(crate) fn notification(self, topic: &str) -> Result<Notification, Malformed> {
-        let Self { group_id, deduplication_id, attributes, body } = self;
+        let Self { deduplication_id, attributes, body } = self;
         let mut reader = Reader::new(&body);
         let flags = reader.u8()?;
-        if flags & !(HAS_SEQUENCE | HAS_SUBJECT | REPLAYED) != 0 {
+        if flags & !(HAS_SEQUENCE | HAS_SUBJECT | REPLAYED | HAS_GROUP) != 0 {
             return Err(Malformed("a notification with fields that this build does not know"));
         }
         let id = MessageId::from_bits(u128::from(reader.u64()?) | u128::from(reader.u64()?) << 64);
         let published_at = reader.u64()?;
         let sequence = if flags & HAS_SEQUENCE != 0 { Some(reader.u64()?) } else { None };
-        let subject = if flags & HAS_SUBJECT != 0 { Some(reader.str()?.to_owned()) } else { None };
+        let mut text = |flag: u8| match flags & flag {
+            0 => Ok(None),
+            _ => reader.str().map(|text| Some(text.to_owned())),
+        };
+        let (subject, group_id) = (text(HAS_SUBJECT)?, text(HAS_GROUP)?);
         Ok(Notification {
             id,
             topic: topic.to_owned(),
@@ -166,14 +172,14 @@ mod tests {
                 replayed,
                 attempt: 1,
             };
-            let row = notification.to_row().stamp(RowHead::sent(at, 0));
+            let row = notification.to_row(Some("all")).stamp(RowHead::sent(at, 0));
             prop_assert_eq!(Notification::from_row("news", &row), Ok(notification));
         }
 
         #[test]
         fn no_bytes_make_the_reader_of_notifications_panic(body: Vec<u8>) {
             let attributes = MessageAttributes::new();
-            let stored = Stored { group_id: None, deduplication_id: None, attributes, body: body.into() };
+            let stored = Stored { deduplication_id: None, attributes, body: body.into() };
             let _ = stored.notification("news");
         }
     }

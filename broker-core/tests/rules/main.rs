@@ -17,6 +17,7 @@
 #[macro_use]
 mod everywhere;
 mod fifo_support;
+mod held_reads;
 mod support;
 
 mod api;
@@ -29,6 +30,7 @@ mod create;
 mod damage;
 mod dead_letters;
 mod dedup_memory;
+mod dedup_races;
 mod deduplication;
 mod explain;
 mod fair_queues;

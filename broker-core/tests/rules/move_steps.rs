@@ -1,89 +1,22 @@
 //! What happens to a message between the moment in which a move task has read it and the moment in which it takes it
 //! (Q86, IQ7, IQ9): here the first lasts as long as a test wants.
 
-use std::{ops::Range, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use broker_core::{
     Broker, Deleted, LocalQueue, MemoryBounds, MoveTask, SendMessage,
     storage::{
-        Batch, Durability, Page, Profile, Storage, StorageError,
+        Storage,
         faults::{Gate, SlowStorage},
     },
 };
 use broker_mem::MemStorage;
-use bytes::Bytes;
-use parking_lot::{Condvar, Mutex};
 
 use crate::{
+    held_reads::HeldReads,
     moves::{ended, newest},
     support::{advance, counts, ms, numbers, poll, poll_for, secs, send_all, texts},
 };
-
-/// A store that can block, and whose next read of rows can be held after it has read.
-#[derive(Clone)]
-struct HeldReads {
-    store: Arc<dyn Storage>,
-    state: Arc<(Mutex<State>, Condvar)>,
-}
-
-#[derive(Default, Clone, Copy, PartialEq, Eq)]
-enum State {
-    #[default]
-    Open,
-    HoldNext,
-    Held,
-}
-
-impl HeldReads {
-    fn new(store: &MemStorage) -> Self {
-        Self { store: Arc::new(store.clone()), state: Arc::default() }
-    }
-
-    fn set(&self, state: State) {
-        *self.state.0.lock() = state;
-        self.state.1.notify_all();
-    }
-
-    /// Waits until a read is held. Time stands still meanwhile.
-    async fn held(&self) {
-        while *self.state.0.lock() != State::Held {
-            tokio::task::yield_now().await;
-        }
-    }
-}
-
-impl Storage for HeldReads {
-    fn commit(&self, batch: &Batch, durability: Durability) -> Result<(), StorageError> {
-        self.store.commit(batch, durability)
-    }
-
-    fn row(&self, partition: u64, seq: u64) -> Result<Option<Bytes>, StorageError> {
-        self.store.row(partition, seq)
-    }
-
-    fn rows(&self, partition: u64, range: Range<u64>, page: Page) -> Result<Vec<(u64, Bytes)>, StorageError> {
-        let rows = self.store.rows(partition, range, page);
-        let (state, changed) = &*self.state;
-        let mut state = state.lock();
-        if *state == State::HoldNext {
-            *state = State::Held;
-            changed.wait_while(&mut state, |state| *state == State::Held);
-        }
-        rows
-    }
-
-    fn meta(&self, key: &[u8]) -> Result<Option<Bytes>, StorageError> {
-        self.store.meta(key)
-    }
-
-    fn meta_range(&self, from: &[u8], to: &[u8], page: Page) -> Result<Vec<(Bytes, Bytes)>, StorageError> {
-        self.store.meta_range(from, to, page)
-    }
-
-    fn profile(&self) -> Profile {
-        Profile { can_block: true, ..self.store.profile() }
-    }
-}
 
 /// Almost nothing stays in memory.
 const TINY: MemoryBounds = MemoryBounds { ready: 2, delayed: 1, staged: 1, staged_bytes: 1, searched: 2 };
@@ -102,14 +35,14 @@ fn task() -> MoveTask {
 
 /// Starts a task and returns when it has read and not moved.
 async fn start_and_hold(broker: &Broker, store: &HeldReads) {
-    store.set(State::HoldNext);
+    store.hold_next_rows();
     broker.start_move_task(task()).await.unwrap();
     store.held().await;
 }
 
 /// Lets the task go on, to its end: so many messages are moved, and nothing is left.
 async fn go_on(broker: &Broker, store: &HeldReads, [dead, to]: [&LocalQueue; 2], moved: &[usize]) {
-    store.set(State::Open);
+    store.release();
     assert_eq!(ended(broker, "dead").await.failure(), None);
     assert_eq!(newest(broker, "dead").await.moved, moved.len() as u64);
     assert_eq!((counts(dead).await, counts(to).await), ([0, 0, 0], [moved.len() as u64, 0, 0]));
@@ -157,6 +90,20 @@ async fn a_message_that_is_recalled_and_deleted_meanwhile_is_not_moved() {
         assert_eq!(dead.delete(received[n].receipt).await.unwrap(), Deleted::Gone);
     }
     go_on(&broker, &store, [&dead, &to], &[1, 2, 3]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_in_flight_behind_what_was_read_and_deleted_meanwhile_is_not_moved() {
+    let store = HeldReads::new(&MemStorage::new());
+    let (broker, dead, to) = open(store.clone()).await;
+    send_all(&dead, &["0", "1", "2", "3", "4", "5"]).await;
+    let received = poll_for(&dead, 6, Duration::ZERO).await;
+    assert_eq!(counts(&dead).await, [6, 0, 0]);
+    // It was put out of memory, and comes back for this.
+    dead.change_visibility(received[5].receipt, secs(100)).await.unwrap();
+    start_and_hold(&broker, &store).await;
+    assert_eq!(dead.delete(received[5].receipt).await.unwrap(), Deleted::Gone);
+    go_on(&broker, &store, [&dead, &to], &[0, 1, 2, 3, 4]).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -57,6 +57,26 @@ async fn moved_messages_are_new_ones(world: World) {
     fail_all(&orders).await;
 }
 
+/// Also if it came before the broker was opened, and others have come and gone since.
+async fn what_a_task_has_moved_away_says_where_it_went(world: World) {
+    let (broker, orders, dead) = with_dead(&world, &[]).await;
+    let t0 = world.now();
+    let mut ids = Vec::new();
+    for body in ["a", "b"] {
+        ids.push(orders.send(body).await.unwrap().id);
+    }
+    fail_all(&orders).await;
+    drop((orders, dead));
+    let (broker, _orders) = world.reopened(broker).await;
+    let dead = broker.open_queue("dead").await.unwrap();
+    let task = MoveTask::from("dead").filter(MoveFilter::new().body_contains("a"));
+    assert_eq!(moved(&broker, "dead", task).await, 1);
+    let Explanation::Moved { queue, receives, at } = dead.explain(ids[0]).await.unwrap() else { panic!() };
+    assert_eq!((queue.as_str(), receives), ("orders", 1));
+    assert!(at >= t0 && at <= world.now());
+    assert_eq!(dead.explain(ids[1]).await.unwrap(), Explanation::Visible);
+}
+
 /// Q90: retention counts from the move.
 async fn the_retention_of_moved_messages_starts_anew(world: World) {
     let (broker, orders, dead) = with_dead(&world, &["a"]).await;
@@ -260,6 +280,7 @@ async fn a_moved_message_ends_a_wait(world: World) {
 everywhere! {
     without_a_destination_messages_go_back_to_where_they_came_from,
     moved_messages_are_new_ones,
+    what_a_task_has_moved_away_says_where_it_went,
     the_retention_of_moved_messages_starts_anew,
     moved_messages_are_delayed_as_new_ones_are,
     moved_fifo_messages_keep_their_groups_and_their_order,

@@ -10,6 +10,7 @@ mod group_book;
 mod groups;
 mod ledger;
 mod purging;
+mod topics;
 mod traffic;
 mod waiting;
 

@@ -20,6 +20,7 @@ mod batches;
 mod confirm;
 mod create;
 mod envelope;
+mod in_order;
 mod message_attributes;
 mod publish;
 mod push;

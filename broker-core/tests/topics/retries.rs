@@ -231,7 +231,7 @@ async fn an_independent_message_that_fails_is_passed_by_the_others(world: World)
 }
 
 /// IT5: in order means of all messages, whatever their groups, and although nearly all of them wait in storage.
-async fn in_order_is_in_order_whatever_the_groups(world: World) {
+async fn in_order_holds_across_a_restart_whatever_the_groups(world: World) {
     let world = world.with_little_memory();
     let (broker, topic) = world.news().await;
     let id = topic.subscribe(Endpoint::handler("h")).delivery_policy(every(10, 30)).await.unwrap().id;
@@ -267,7 +267,7 @@ everywhere! {
     no_more_is_delivered_in_a_second_than_the_policy_says,
     a_subscriber_that_fails_for_an_hour_delays_nobody_and_gets_everything_in_order_afterwards,
     an_independent_message_that_fails_is_passed_by_the_others,
-    in_order_is_in_order_whatever_the_groups,
+    in_order_holds_across_a_restart_whatever_the_groups,
 }
 
 /// The times of all attempts of two messages that always fail, on a store with this seed.

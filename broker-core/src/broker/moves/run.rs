@@ -201,6 +201,10 @@ impl Mover {
                 let Some((_, lease)) = taken.next_if(|(taken, _)| *taken == seq) else { continue };
                 let before = content.origin.as_ref().map_or(0, |origin| origin.why.receive_count);
                 let receives = before.saturating_add(lease.deliveries);
+                if let Some(origin) = &content.origin {
+                    // It may have come before this broker was opened.
+                    op.state.note_arrived(origin.id, seq);
+                }
                 op.state.note_moved(seq, &target.name, receives, op.now);
                 append(content, to);
             }

@@ -3,6 +3,7 @@
 
 mod dead;
 mod duplicate;
+mod handout;
 mod inside;
 mod known_ids;
 mod manage;

@@ -64,6 +64,11 @@ pub(crate) struct Rows {
 }
 
 impl QueueState {
+    /// How many messages there are, whatever they do.
+    pub(crate) fn stored(&self) -> u64 {
+        self.stored
+    }
+
     /// Where the rows of this queue are.
     pub(crate) fn rows(&self) -> Rows {
         Rows { partition: self.partition, range: self.stretch() }

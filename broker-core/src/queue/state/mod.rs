@@ -287,11 +287,6 @@ impl QueueState {
         self.epoch
     }
 
-    /// How many messages there are, whatever they do.
-    pub(crate) fn stored(&self) -> u64 {
-        self.stored
-    }
-
     /// The partition in which the queue's rows are.
     pub(crate) fn partition(&self) -> u64 {
         self.partition

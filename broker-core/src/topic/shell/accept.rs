@@ -140,7 +140,7 @@ impl TopicCell {
     pub(super) fn check_archived(&self, inner: &TopicInner, forms: &mut [Option<Forms<'_>>]) -> Result<()> {
         let max = self.engine.pipeline.profile().value_bytes_max.saturating_sub(ORIGIN_BYTES_MAX);
         let archives = inner.state.settings.archive_ms().is_some();
-        let parts = Form::Parts { protocol: "sqs".into() };
+        let parts = Form::archived();
         for forms in forms.iter_mut().flatten().filter(|_| archives) {
             let bytes = forms.row(&parts, &*self.engine.envelope).row_bytes;
             if bytes > max {

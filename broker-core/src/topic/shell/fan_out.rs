@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     Subscription, TopicCell,
-    forms::{Form, Forms, queue_message},
+    forms::{Form, Forms, IN_ORDER, queue_message},
     plan::Plan,
 };
 use crate::{
@@ -21,11 +21,7 @@ use crate::{
         shell::{LookedUp, Operation, QueueCell, ToLookUp},
         state::ScopedId,
     },
-    topic::{
-        envelope::Envelope,
-        notification::Notification,
-        subscription::{DeliveryOrder, Endpoint},
-    },
+    topic::{envelope::Envelope, notification::Notification, subscription::Endpoint},
 };
 
 /// What was looked up for each queue and for the topic, by their ids.
@@ -33,8 +29,6 @@ pub(super) type LookedUpAll = HashMap<u64, LookedUp>;
 
 /// With more attributes than a queue takes, a raw message is not deliverable (rule N33).
 const RAW_ATTRIBUTES_MAX: usize = 10;
-/// All messages of a subscriber that is delivered to in order are of this group of its backlog.
-pub(super) const IN_ORDER: &str = "in order";
 
 /// Where a message goes, among the queues whose locks are held.
 pub(super) struct Way<'q> {
@@ -149,7 +143,7 @@ impl TopicCell {
         let envelope = &*self.engine.envelope;
         let form = match &definition.endpoint {
             Endpoint::Queue(_) => self.form(subscription, cell.is_fifo(), envelope),
-            other => Form::Parts { protocol: other.protocol().to_owned() },
+            other => Form::Parts { protocol: other.protocol().to_owned(), in_order: cell.is_fifo() },
         };
         let raw_to_queue = matches!(form, Form::Raw { .. });
         let attributes = forms.notification.attributes.len();
@@ -158,11 +152,9 @@ impl TopicCell {
             return Ok(Some(reason));
         }
         let mut id = id_in(cell, &forms.notification).filter(|_| known.is_some());
-        let group = match definition.push {
-            Some((DeliveryOrder::InOrder, _)) => Some(IN_ORDER.to_owned()),
-            Some((DeliveryOrder::Independent(_), _)) => None,
-            None if cell.is_fifo() == self.fifo => forms.notification.group_id.clone(),
-            None => None,
+        let group = match form {
+            Form::Parts { in_order, .. } => in_order.then(|| IN_ORDER.to_owned()),
+            _ => forms.notification.group_id.clone().filter(|_| cell.is_fifo() == self.fifo),
         };
         let row = forms.row(&form, envelope);
         let store_max = self.engine.pipeline.profile().value_bytes_max;

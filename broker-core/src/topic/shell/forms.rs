@@ -23,8 +23,15 @@ pub(super) enum Form {
     Raw { fifo: bool },
     /// In its envelope, with this place to unsubscribe.
     Wrapped { fifo: bool, unsubscribe_url: String },
-    /// With all its parts, for the backlog of a push subscriber of this protocol.
-    Parts { protocol: String },
+    /// With all its parts, for the backlog of a push subscriber of this protocol, or for the archive.
+    Parts { protocol: String, in_order: bool },
+}
+
+impl Form {
+    /// As the archive keeps it: only queues can be subscribed to a topic that has one.
+    pub(super) fn archived() -> Self {
+        Self::Parts { protocol: "sqs".into(), in_order: false }
+    }
 }
 
 /// A row that several queues may get.
@@ -56,6 +63,9 @@ impl SharedRow {
     }
 }
 
+/// All messages of a subscriber that is delivered to in order are of this group of its backlog.
+pub(super) const IN_ORDER: &str = "in order";
+
 /// Forms that are kept to be used again; beyond these, every queue has one of its own.
 const KEPT: usize = 8;
 
@@ -80,10 +90,11 @@ impl<'m> Forms<'m> {
             self.made.pop();
         }
         let row = match form {
-            Form::Parts { protocol } => {
+            Form::Parts { protocol, in_order } => {
                 let body = Bytes::copy_from_slice(self.message.body_of(protocol).as_bytes());
                 let size_bytes = body.len();
-                SharedRow::new(size_bytes, Notification { body, ..self.notification.clone() }.to_row())
+                let notification = Notification { body, ..self.notification.clone() };
+                SharedRow::new(size_bytes, notification.to_row(in_order.then_some(IN_ORDER)))
             }
             Form::Raw { .. } | Form::Wrapped { .. } => {
                 let message = self.queue_message(form, envelope);

@@ -28,6 +28,7 @@ pub(crate) use replay::resume;
 pub use subscribe_builder::SubscribeBuilder;
 
 use super::{
+    replay::StoredReplay,
     state::{Subscriptions, TopicState},
     stored::{SubscriptionDefinition, TopicDefinition},
     subscription::{SubscriptionCounters, SubscriptionId},
@@ -136,7 +137,7 @@ impl Subscription {
 
     /// Whether it gets what is published now.
     fn is_live(&self) -> bool {
-        self.definition.confirmed && !self.definition.replay.as_ref().is_some_and(|replay| replay.holds_up())
+        self.definition.confirmed && !self.definition.replay.as_ref().is_some_and(StoredReplay::holds_up)
     }
 }
 

@@ -1,8 +1,8 @@
 //! What a publish is about to do: which messages go to which subscriptions, and which queues that takes.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
-use super::{Subscription, TopicCell};
+use super::{Subscription, TopicCell, fan_out::HandedOver};
 use crate::{
     broker::Broker,
     filter::{Document, FilterScope, Scratch},
@@ -36,7 +36,7 @@ pub(super) struct Plan {
 
 impl Plan {
     /// Lets the filters decide, and finds the queues.
-    pub(super) fn new(broker: &Broker, subscriptions: Subscriptions, messages: &[&PublishMessage]) -> Self {
+    pub(super) fn new(broker: &Broker, subscriptions: &Subscriptions, messages: &[&PublishMessage]) -> Self {
         let mut scratches: Vec<Scratch> = Vec::new();
         let bodies =
             subscriptions.iter().any(|one| one.is_live() && scope(one) == Some(FilterScope::MessageBody));
@@ -112,6 +112,16 @@ impl Plan {
     /// The strongest durability that the topic or one of the queues asks for.
     pub(super) fn durability(&self, topic: Durability) -> Durability {
         self.cells.iter().map(|cell| cell.durability()).max().map_or(topic, |most| most.max(topic))
+    }
+
+    /// Counts what became of all messages.
+    pub(super) fn count(&self, handed_over: &[(usize, HandedOver)]) {
+        for (at, became) in handed_over {
+            became.count(&self.subscriptions[*at]);
+        }
+        for (at, unwanted) in &self.filtered_out {
+            self.subscriptions[*at].counters.filtered_out.fetch_add(*unwanted, Ordering::Relaxed);
+        }
     }
 
     /// Takes the turn to look up ids of the topic and of all FIFO queues, always in this order.

@@ -3,7 +3,7 @@
 use super::{
     LocalTopic, TopicCell,
     accept::{Draft, Verdict},
-    fan_out::{self, HandedOver, LookedUpAll, Way},
+    fan_out::{self, LookedUpAll, Way},
     forms::Form,
     plan::Plan,
 };
@@ -98,7 +98,7 @@ impl LocalTopic {
         let pipeline = &cell.engine.pipeline;
         let messages: Vec<_> = drafts.iter().map(|draft| &draft.message).collect();
         loop {
-            let plan = Plan::new(&self.broker, cell.subscriptions()?, &messages);
+            let plan = Plan::new(&self.broker, &cell.subscriptions()?, &messages);
             let bytes = bytes.saturating_mul(plan.routes.len().div_ceil(drafts.len()));
             let attempt = async |looked_up: &LookedUpAll| {
                 cell.try_publish(&plan, drafts, looked_up, pipeline.admit(bytes).await?)
@@ -176,7 +176,7 @@ impl TopicCell {
             let archives = inner.state.settings.archive_ms().is_some();
             for (verdict, forms) in verdicts.iter_mut().zip(&mut forms) {
                 if let (Verdict::New(id), Some(forms)) = (verdict, forms) {
-                    let parts = Form::Parts { protocol: "sqs".into() };
+                    let parts = Form::archived();
                     let row = || forms.row(&parts, &*engine.envelope).stamp(RowHead::sent(now, 0));
                     inner.state.accept(id.take(), archives.then(row), now, batch);
                 }
@@ -191,22 +191,12 @@ impl TopicCell {
             Ok((Err(missing), _)) => Ok(Tried::LookUp(missing)),
             Ok((Ok(handed_over), ticket)) => {
                 inner.state.submitted(ticket.number());
-                self.count(plan, &handed_over);
+                plan.count(&handed_over);
                 if let Some((partition, below)) = inner.state.take_forgotten_ids(now) {
                     reclaim::start_ids(engine, partition, below);
                 }
                 Ok(Tried::Done(published, ticket))
             }
-        }
-    }
-
-    fn count(&self, plan: &Plan, handed_over: &[(usize, HandedOver)]) {
-        for (at, became) in handed_over {
-            became.count(&plan.subscriptions[*at]);
-        }
-        for (at, unwanted) in &plan.filtered_out {
-            let counters = &plan.subscriptions[*at].counters;
-            counters.filtered_out.fetch_add(*unwanted, std::sync::atomic::Ordering::Relaxed);
         }
     }
 }

@@ -128,14 +128,12 @@ impl Worker {
     /// What the message says. One that makes no sense stays where it is: it can only be damaged.
     fn notification(&self, message: &Message) -> Option<Notification> {
         let stored = Stored {
-            group_id: None,
             deduplication_id: None,
             attributes: message.attributes.clone(),
             body: message.body.clone(),
         };
         let notification = stored.notification(&self.topic.cell.name).ok()?;
-        let group_id = message.group_id.clone().filter(|_| !self.backlog.cell.is_fifo());
-        Some(Notification { attempt: message.receive_count, group_id, ..notification })
+        Some(Notification { attempt: message.receive_count, ..notification })
     }
 
     /// Lets the subscriber have the message, within its time and whatever it does.
