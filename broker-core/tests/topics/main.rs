@@ -16,6 +16,7 @@ mod everywhere;
 mod support;
 mod topic_support;
 
+mod archive;
 mod batches;
 mod confirm;
 mod create;
@@ -27,6 +28,8 @@ mod message_attributes;
 mod publish;
 mod push;
 mod raw;
+mod replay;
 mod retries;
 mod settings;
+mod store;
 mod subscribe;
