@@ -67,6 +67,7 @@
 //!   the default; a queue can be set to less and a batch can say otherwise. A store keeps what its
 //!   [`Profile`](storage::Profile) says and no more: in memory, everything goes with the process.
 //! - [`Storage`](storage::Storage): two plain spaces of bytes. Twelve laws say what a backend owes.
+//! - [`FilterPolicy`]: which messages a subscription wants, by their attributes or their body, in the language of SNS.
 //! - [`Clock`]: where time comes from. The default follows `tokio::time`, so a test with `start_paused = true` runs on
 //!   virtual time.
 //!

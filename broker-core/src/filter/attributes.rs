@@ -52,12 +52,16 @@ enum Type {
 }
 
 fn kind(attribute: &AttributeValue) -> Type {
-    let data_type = attribute.data_type();
-    match data_type.split('.').next() {
-        Some("Number") => Type::Number,
-        Some("Binary") => Type::Binary,
-        _ if data_type == "String.Array" => Type::Array,
-        _ => Type::String,
+    match attribute.data_type() {
+        // Most are one of these.
+        "String" => Type::String,
+        "Number" => Type::Number,
+        "String.Array" => Type::Array,
+        custom => match custom.split('.').next() {
+            Some("Number") => Type::Number,
+            Some("Binary") => Type::Binary,
+            _ => Type::String,
+        },
     }
 }
 

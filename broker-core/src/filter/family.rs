@@ -91,12 +91,9 @@ impl Family {
         }
     }
 
-    /// All states with a bit set.
-    fn with_bit(&self, bit: u8) -> Self {
-        let having = Self::having(bit);
-        let (mut set, unset) = (self.intersect(&having), self.without(&having));
-        set.unite(&unset.moved_up(bit));
-        set
+    /// The states in which a bit is not set, with that bit set.
+    fn with_bit_added(&self, bit: u8) -> Self {
+        self.without(&Self::having(bit)).moved_up(bit)
     }
 
     /// All states with a bit cleared.
@@ -193,9 +190,13 @@ impl Bits {
         family
     }
 
-    /// The family of two parts in which choices are independent.
+    /// The family of two parts in which choices are independent, but for this: a key has one value chosen at most. A
+    /// second one would say more of what is absent.
     pub(super) fn join(&self, one: &Family, other: &Family) -> Family {
         let (few, many) = if one.count() < other.count() { (one, other) } else { (other, one) };
+        if *few == self.nothing() {
+            return *many;
+        }
         let mut joined = Family::EMPTY;
         for state in few.states() {
             // All states of the other part, each together with this one.
@@ -203,7 +204,7 @@ impl Bits {
             for bit in 0..self.count {
                 let (set, absent) = (state >> bit & 1 != 0, self.all_absent >> bit & 1 != 0);
                 if set && !absent {
-                    with = with.with_bit(bit);
+                    with = with.with_bit_added(bit);
                 } else if absent && !set {
                     with = with.without_bit(bit);
                 }
@@ -231,6 +232,9 @@ impl Bits {
 
     /// The keys that are absent from a part, if nothing is chosen there.
     pub(super) fn absent_from(&self, part: &Family) -> u8 {
+        if self.all_absent == 0 {
+            return 0;
+        }
         // There is one state without a choice in each family.
         let unchosen = part.states().find(|state| state & !self.all_absent == 0);
         unchosen.unwrap_or(self.all_absent)

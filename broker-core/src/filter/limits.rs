@@ -2,6 +2,9 @@
 
 /// The limits of a policy, as data: SNS has these by default, others are set with
 /// [`FilterPolicy::parse_with`](super::FilterPolicy::parse_with).
+///
+/// Two limits are always there, so that matching is bounded: a key with its parents has up to 4,096 bytes; and of keys
+/// whose paths begin with the same name, up to 8 have to match at once, where one that may also be absent counts twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FilterLimits {
     /// The most keys at the top level. 5.

@@ -143,7 +143,8 @@ impl FilterPolicy {
     }
 
     /// Whether a message with this body matches: parses it, and is never true of what is not a JSON object (rule N61).
-    /// Who has several policies for a body parses it once and uses [`matches_document`](Self::matches_document).
+    /// Who has several policies for a body, or many bodies, parses each once into the same memory and uses
+    /// [`matches_document`](Self::matches_document).
     pub fn matches_body(&self, body: &[u8]) -> bool {
         Document::parse(body, &mut Scratch::default())
             .is_some_and(|document| self.matches_document(&document))

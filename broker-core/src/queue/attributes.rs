@@ -88,8 +88,8 @@ pub struct MessageAttributes(BTreeMap<String, AttributeValue>);
 
 impl MessageAttributes {
     /// No attributes.
-    pub fn new() -> Self {
-        Self::default()
+    pub const fn new() -> Self {
+        Self(BTreeMap::new())
     }
 
     /// Adds an attribute, in place of an older one of the same name.

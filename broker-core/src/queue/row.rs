@@ -89,13 +89,26 @@ pub(crate) struct UnstampedRow(Vec<u8>);
 impl UnstampedRow {
     /// Encodes a message that has passed the checks. A moved one has an origin.
     pub(crate) fn new(message: &SendMessage, origin: Option<&Origin>) -> Self {
-        let mut out = Vec::with_capacity(encoded_bytes(message));
+        let SendMessage { group_id, trace_header, deduplication_id, attributes, body, .. } = message;
+        Self::of(&RowParts {
+            group_id: group_id.as_deref(),
+            trace_header: trace_header.as_deref(),
+            deduplication_id: deduplication_id.as_deref(),
+            attributes,
+            origin,
+            body,
+        })
+    }
+
+    /// Encodes the parts of a message.
+    pub(crate) fn of(message: &RowParts<'_>) -> Self {
+        let mut out = Vec::with_capacity(message.encoded_bytes());
         out.extend_from_slice(&[0; HEAD_BYTES]);
         out[0] = VERSION;
         let texts = [
-            (HAS_GROUP_ID, &message.group_id),
-            (HAS_TRACE_HEADER, &message.trace_header),
-            (HAS_DEDUPLICATION_ID, &message.deduplication_id),
+            (HAS_GROUP_ID, message.group_id),
+            (HAS_TRACE_HEADER, message.trace_header),
+            (HAS_DEDUPLICATION_ID, message.deduplication_id),
         ];
         for (flag, text) in texts {
             if let Some(text) = text {
@@ -105,13 +118,13 @@ impl UnstampedRow {
         }
         if !message.attributes.is_empty() {
             out[1] |= HAS_ATTRIBUTES;
-            write_attributes(&mut out, &message.attributes);
+            write_attributes(&mut out, message.attributes);
         }
-        if let Some(origin) = origin {
+        if let Some(origin) = message.origin {
             out[1] |= if origin.of_topic { HAS_ORIGIN | OF_TOPIC } else { HAS_ORIGIN };
             write_origin(&mut out, origin);
         }
-        out.extend_from_slice(&message.body);
+        out.extend_from_slice(message.body);
         Self(out)
     }
 
@@ -133,11 +146,29 @@ impl UnstampedRow {
     }
 }
 
-fn encoded_bytes(message: &SendMessage) -> usize {
-    let text = |field: &Option<String>| field.as_ref().map_or(0, |text| 4 + text.len());
-    let texts = text(&message.trace_header) + text(&message.group_id) + text(&message.deduplication_id);
-    let attributes: usize = message.attributes.iter().map(|(name, value)| 13 + value.size_bytes(name)).sum();
-    HEAD_BYTES + texts + 4 + attributes + message.body.len()
+/// What a row is made of.
+pub(crate) struct RowParts<'m> {
+    pub(crate) group_id: Option<&'m str>,
+    pub(crate) trace_header: Option<&'m str>,
+    pub(crate) deduplication_id: Option<&'m str>,
+    pub(crate) attributes: &'m MessageAttributes,
+    pub(crate) origin: Option<&'m Origin>,
+    pub(crate) body: &'m [u8],
+}
+
+impl RowParts<'_> {
+    /// What limits count: body and attributes.
+    pub(crate) fn size_bytes(&self) -> usize {
+        let attributes: usize = self.attributes.iter().map(|(name, value)| value.size_bytes(name)).sum();
+        self.body.len() + attributes
+    }
+
+    fn encoded_bytes(&self) -> usize {
+        let texts = [self.group_id, self.trace_header, self.deduplication_id];
+        let texts: usize = texts.into_iter().flatten().map(|text| 4 + text.len()).sum();
+        let attributes: usize = self.attributes.iter().map(|(name, value)| 13 + value.size_bytes(name)).sum();
+        HEAD_BYTES + texts + 4 + attributes + self.body.len()
+    }
 }
 
 fn write_origin(out: &mut Vec<u8>, origin: &Origin) {
@@ -238,62 +269,4 @@ fn read_attributes(reader: &mut Reader<'_>) -> Result<MessageAttributes, Malform
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn content_of(row: &Bytes) -> RowContent {
-        RowContent::read(row).expect("a row of our own")
-    }
-
-    proptest! {
-        #[test]
-        fn a_row_gives_back_the_message(
-            body: Vec<u8>, trace in proptest::option::of(".{1,20}"), group in proptest::option::of("[a-z]{1,20}"),
-            names in proptest::collection::btree_set("[a-z]{1,9}", 0..5), text: String, binary: Vec<u8>,
-            sent_at: u64, queued_at: u64, visible_from: u64, why in proptest::option::of((".{1,9}", ".{0,9}")),
-        ) {
-            let mut message = SendMessage::new(body.clone());
-            message.trace_header.clone_from(&trace);
-            message.group_id.clone_from(&group);
-            for (at, name) in names.iter().enumerate() {
-                let value = match at % 2 {
-                    0 => AttributeValue::from_text("String.x".into(), text.clone()),
-                    _ => AttributeValue::from_binary("Binary".into(), binary.clone().into()),
-                };
-                message.attributes.insert(name.clone(), value);
-            }
-            message.deduplication_id.clone_from(&trace);
-            let origin = why.map(|(source, reason)| Origin {
-                id: MessageId::from_bits(u128::from(sent_at) << 64 | u128::from(queued_at)),
-                of_topic: source.len() % 2 == 0,
-                why: Box::new(DeadLetter {
-                    source,
-                    receive_count: 7,
-                    first_received_at: Timestamp::from_millis(sent_at),
-                    last_received_at: Timestamp::from_millis(queued_at),
-                    moved_at: Timestamp::from_millis(visible_from),
-                    reason: (!reason.is_empty()).then_some(reason),
-                }),
-            });
-            let head = RowHead { sent_at, queued_at, visible_from };
-            let row = UnstampedRow::new(&message, origin.as_ref()).stamp(head);
-            prop_assert_eq!(RowHead::read(&row), Ok(head));
-            prop_assert_eq!(group_in(&row), Ok(group.as_deref()));
-            let content = content_of(&row);
-            prop_assert_eq!(content.into_message(), (message, origin));
-        }
-
-        #[test]
-        fn no_bytes_make_the_row_reader_panic(mut bytes: Vec<u8>, known: bool) {
-            if known && !bytes.is_empty() {
-                bytes[0] = VERSION;
-            }
-            let row = Bytes::from(bytes);
-            let _ = RowHead::read(&row);
-            let _ = group_in(&row);
-            let _ = RowContent::read(&row);
-        }
-    }
-}
+mod tests;

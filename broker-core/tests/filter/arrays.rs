@@ -142,3 +142,11 @@ fn absence_goes_by_the_chosen_element() {
         &[r#"{"a": [{"c": 1}, {"b": 2}]}"#, r#"{"a": {"b": 2, "c": 1}}"#],
     );
 }
+
+/// N67, N69: a key chooses from one array only; of the others all elements count.
+#[test]
+fn absence_goes_by_one_choice_of_each_key() {
+    let policy = r#"{"a": {"b": [1], "c": [{"exists": false}]}}"#;
+    let twice = |second: &str| format!(r#"{{"a": [{{"c": 1}}, {{"b": 1}}], "a": {second}}}"#);
+    bodies(policy, &[&twice(r#"[{"b": 1}]"#)], &[&twice(r#"[{"c": 1}, {"b": 1}]"#)]);
+}

@@ -51,6 +51,14 @@ fn a_key_has_an_object_or_an_array() {
     policy_refused(r#"{"$or": [{"a": [1]}, {}]}"#, MessageBody, "Empty objects are not allowed");
 }
 
+/// N63: below the keys of an alternative, where the name of an operator makes no other key of `$or`.
+#[test]
+fn names_of_operators_are_no_keys_inside_of_alternatives() {
+    let message = "prefix is Ruler reserved fieldName which cannot be used inside $or.";
+    policy_refused(r#"{"$or": [{"a": {"prefix": [1]}}, {"b": [1]}]}"#, MessageBody, message);
+    for_body(r#"{"a": {"prefix": [1]}}"#);
+}
+
 /// N60, N64.
 #[test]
 fn a_policy_is_a_json_object() {

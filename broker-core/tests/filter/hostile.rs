@@ -113,6 +113,22 @@ fn dots_and_repeated_names_are_no_maze() {
     assert!(!policy.matches_body(body.as_bytes()));
 }
 
+/// T7: as many alternatives as a policy has, and as many keys, in a body that has none of them to the end.
+#[test]
+fn many_alternatives_are_no_maze() {
+    let alternatives: Vec<String> =
+        (0..37).map(|n| format!(r#"{{"a": {{"b": [1], "c{n}": [{{"exists": true}}]}}}}"#)).collect();
+    let policy = for_body(&format!(r#"{{"$or": [{}]}}"#, alternatives.join(",")));
+    let body = |last: &str| format!(r#"{{"a":[{}{{"b":1,"{last}":2}}]}}"#, full(r#"{"b":1,"d":2},"#));
+    assert!(!policy.matches_body(body("c").as_bytes()));
+    assert!(policy.matches_body(body("c36").as_bytes()));
+    let keys: Vec<String> = (0..255).map(|n| format!(r#""k{n}": [{{"exists": false}}]"#)).collect();
+    let policy = for_body(&format!(r#"{{"$or": [{{{}}}, {{"z": [1]}}]}}"#, keys.join(",")));
+    let body = |last: &str| format!(r#"{{{}"{last}":2}}"#, full(r#""kk":1,"#));
+    assert!(policy.matches_body(body("k").as_bytes()));
+    assert!(!policy.matches_body(body("k254").as_bytes()));
+}
+
 /// T7: a list as long as a policy may be, and a body as long as a body may be.
 #[test]
 fn long_lists_are_looked_up() {

@@ -169,12 +169,12 @@ fn choose(keys: &[(&String, &Vec<Pattern>)], leaves: &[Leaf], chosen: &BTreeMap<
     })
 }
 
-/// The combinations of a policy, as SNS counts them.
+/// The combinations of a policy, as SNS counts them, up to a number beyond all limits.
 pub(crate) fn combinations(policy: &Policy, depth: u64) -> u64 {
     let of = |(_, rule): &(String, Rule)| match rule {
         Rule::Values(patterns) => patterns.len() as u64 * depth,
         Rule::Nested(nested) => combinations(nested, depth + 1),
         Rule::Or(branches) => branches.iter().map(|branch| combinations(branch, depth)).sum(),
     };
-    policy.0.iter().map(of).product()
+    policy.0.iter().map(of).fold(1, |product, factor| (product * factor).min(1_000_000))
 }

@@ -1,4 +1,4 @@
-//! Every rule of standard and of FIFO queues has a row in `docs/CONFORMANCE.md`, which names tests that exist, or says
+//! Every rule of queues and of filter policies has a row in `docs/CONFORMANCE.md`, which names tests that exist, or says
 //! why there are none.
 
 use std::{collections::HashSet, fs, ops::RangeInclusive};
@@ -9,9 +9,10 @@ use crate::{
 };
 
 /// The letters of the rules and their numbers, which have gaps.
-const RULES: [(char, &[RangeInclusive<u32>]); 2] = [
+const RULES: [(char, &[RangeInclusive<u32>]); 3] = [
     ('Q', &[1..=11, 20..=27, 30..=36, 40..=46, 50..=61, 70..=78, 80..=90, 100..=105]),
     ('F', &[1..=3, 10..=15, 20..=26, 30..=44, 50..=54]),
+    ('N', &[60..=73]),
 ];
 
 /// A row without a test explains itself in at least so many characters.
@@ -89,9 +90,15 @@ fn rows_and_tests_are_found_in_a_table() {
 #[test]
 fn rules_of_both_kinds_are_looked_for() {
     let rules: HashSet<String> = rules().collect();
-    for (rule, exists) in
-        [("Q1", true), ("Q105", true), ("F1", true), ("F39", true), ("F54", true), ("F4", false)]
-    {
+    for (rule, exists) in [
+        ("Q1", true),
+        ("Q105", true),
+        ("F1", true),
+        ("F39", true),
+        ("F54", true),
+        ("F4", false),
+        ("N60", true),
+    ] {
         assert_eq!(rules.contains(rule), exists, "{rule}");
     }
 }

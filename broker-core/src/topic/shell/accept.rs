@@ -3,7 +3,7 @@
 use super::{
     TopicCell, TopicInner,
     fan_out::LookedUpAll,
-    forms::{Form, Forms},
+    forms::{Form, Forms, Stamp},
 };
 use crate::{
     clock::Timestamp,
@@ -16,7 +16,6 @@ use crate::{
     },
     topic::{
         message::{PublishMessage, Published},
-        notification::Notification,
         settings::{Fifo, FifoThroughputScope},
     },
 };
@@ -94,7 +93,7 @@ impl TopicCell {
 
     /// Gives the new messages their places in the topic. They are taken when the state accepts them, in this order.
     pub(super) fn stamp<'d>(
-        &self,
+        &'d self,
         inner: &TopicInner,
         drafts: &'d [Draft],
         verdicts: &[Verdict],
@@ -112,20 +111,14 @@ impl TopicCell {
                 Verdict::New(_) => {
                     let accepted = answer(next, false);
                     next += 1;
-                    let notification = Notification {
+                    let stamp = Stamp {
                         id: accepted.id,
-                        topic: self.name.clone(),
+                        topic: &self.name,
                         sequence_number: accepted.sequence_number,
-                        subject: message.subject.clone(),
-                        body: bytes::Bytes::copy_from_slice(message.body.as_bytes()),
-                        attributes: message.attributes.clone(),
-                        group_id: message.group_id.clone(),
-                        deduplication_id: message.deduplication_id.clone(),
                         published_at: Timestamp::from_millis(now),
                         replayed: false,
-                        attempt: 1,
                     };
-                    (accepted, Some(Forms::new(notification, message)))
+                    (accepted, Some(Forms::new(stamp, message)))
                 }
                 Verdict::Duplicate(original) => (answer(original.seq, true), None),
                 Verdict::Twin(at) => (Published { duplicate: true, ..published[*at] }, None),

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     Subscription, TopicCell,
-    forms::{Form, Forms, IN_ORDER, queue_message},
+    forms::{Form, Forms, IN_ORDER, dead_row},
     plan::Plan,
 };
 use crate::{
@@ -16,12 +16,14 @@ use crate::{
     error::Result,
     queue::{
         redrive::{DeadLetter, Origin},
-        row::{ORIGIN_BYTES_MAX, UnstampedRow},
+        row::ORIGIN_BYTES_MAX,
         settings::DeduplicationScope,
         shell::{LookedUp, Operation, QueueCell, ToLookUp},
         state::ScopedId,
     },
-    topic::{envelope::Envelope, notification::Notification, subscription::Endpoint},
+    topic::{
+        envelope::Envelope, message::PublishMessage, notification::Notification, subscription::Endpoint,
+    },
 };
 
 /// What was looked up for each queue and for the topic, by their ids.
@@ -64,10 +66,10 @@ impl HandedOver {
 }
 
 /// The scope of a deduplication id in this FIFO queue.
-fn id_in(cell: &QueueCell, notification: &Notification) -> Option<ScopedId> {
+fn id_in(cell: &QueueCell, message: &PublishMessage) -> Option<ScopedId> {
     let scope = cell.fifo?;
-    let group = notification.group_id.as_deref().filter(|_| scope == DeduplicationScope::MessageGroup);
-    Some(ScopedId::new(group, notification.deduplication_id.as_deref()?))
+    let group = message.group_id.as_deref().filter(|_| scope == DeduplicationScope::MessageGroup);
+    Some(ScopedId::new(group, message.deduplication_id.as_deref()?))
 }
 
 /// Which ids must be looked up in which queues before the messages can be handed over.
@@ -82,7 +84,7 @@ pub(super) fn missing(
         let to_it = plan.routes.iter().filter(|route| route.target == Some(at));
         let ids: Vec<_> = to_it
             .filter_map(|route| forms[route.message].as_ref())
-            .filter_map(|forms| id_in(cell, &forms.notification))
+            .filter_map(|forms| id_in(cell, forms.message))
             .collect();
         let known = looked_up.get(&cell.id).unwrap_or(&nothing);
         known.missing(cell, ids.iter(), &ops[at]).map(|missing| (cell.id, missing))
@@ -124,7 +126,7 @@ impl TopicCell {
             None => format!("the queue {:?} does not exist", subscription.definition.endpoint.address()),
         };
         let Some(at) = way.dead else { return Ok(HandedOver::Dropped) };
-        let (notification, body) = (&forms.notification, forms.body_for_queues());
+        let (notification, body) = (forms.notification(), forms.body_for_queues());
         let burial = Burial { attempts: 0, since: None, reason: failure };
         self.bury(subscription, &way.cells[at], &mut ops[at], (notification, body), burial);
         Ok(HandedOver::DeadLettered)
@@ -146,15 +148,15 @@ impl TopicCell {
             other => Form::Parts { protocol: other.protocol().to_owned(), in_order: cell.is_fifo() },
         };
         let raw_to_queue = matches!(form, Form::Raw { .. });
-        let attributes = forms.notification.attributes.len();
+        let attributes = forms.message.attributes.len();
         if raw_to_queue && attributes > RAW_ATTRIBUTES_MAX {
             let reason = format!("{attributes} attributes, raw delivery takes at most {RAW_ATTRIBUTES_MAX}");
             return Ok(Some(reason));
         }
-        let mut id = id_in(cell, &forms.notification).filter(|_| known.is_some());
+        let mut id = id_in(cell, forms.message).filter(|_| known.is_some());
         let group = match form {
-            Form::Parts { in_order, .. } => in_order.then(|| IN_ORDER.to_owned()),
-            _ => forms.notification.group_id.clone().filter(|_| cell.is_fifo() == self.fifo),
+            Form::Parts { in_order, .. } => in_order.then_some(IN_ORDER),
+            _ => forms.message.group_id.as_deref().filter(|_| cell.is_fifo() == self.fifo),
         };
         let row = forms.row(&form, envelope);
         let store_max = self.engine.pipeline.profile().value_bytes_max;
@@ -168,7 +170,7 @@ impl TopicCell {
             return Ok(None);
         }
         let delay_ms = op.state.settings.delay_ms;
-        let seq = op.state.append(op.now, delay_ms, group.as_deref(), |head| row.stamp(head), op.batch);
+        let seq = op.state.append(op.now, delay_ms, group, |head| row.stamp(head), op.batch);
         if let Some(id) = id {
             op.state.remember_id(id, seq, op.now, op.batch);
         }
@@ -187,7 +189,7 @@ impl TopicCell {
     ) {
         let envelope = &*self.engine.envelope;
         let form = self.form(subscription, cell.is_fifo(), envelope);
-        let message = queue_message(notification, body, &form, envelope);
+
         let now = Timestamp::from_millis(op.now);
         let why = DeadLetter {
             source: self.name.clone(),
@@ -198,8 +200,9 @@ impl TopicCell {
             reason: Some(reason),
         };
         let origin = Origin { id: notification.id, of_topic: true, why: Box::new(why) };
-        let row = UnstampedRow::new(&message, Some(&origin));
-        op.state.append(op.now, 0, message.group_id.as_deref(), |head| row.stamp(head), op.batch);
+        let row = dead_row(notification, body, &form, envelope, &origin);
+        let group = notification.group_id.as_deref().filter(|_| cell.is_fifo() == self.fifo);
+        op.state.append(op.now, 0, group, |head| row.stamp(head), op.batch);
     }
 }
 

@@ -2,12 +2,17 @@
 //! is made once for all queues that get it, and its row is one and the same for all of them: a store in memory keeps the
 //! body once.
 
+use std::cell::OnceCell;
+
 use bytes::Bytes;
 
 use crate::{
+    clock::Timestamp,
+    ids::{MessageId, SequenceNumber},
     queue::{
-        message::SendMessage,
-        row::{RowHead, UnstampedRow},
+        attributes::MessageAttributes,
+        redrive::Origin,
+        row::{RowHead, RowParts, UnstampedRow},
     },
     topic::{
         envelope::{Envelope, wrap},
@@ -69,16 +74,51 @@ pub(super) const IN_ORDER: &str = "in order";
 /// Forms that are kept to be used again; beyond these, every queue has one of its own.
 const KEPT: usize = 8;
 
+/// What a message is besides what was published.
+#[derive(Debug, Clone)]
+pub(super) struct Stamp<'t> {
+    pub(super) id: MessageId,
+    pub(super) topic: &'t str,
+    pub(super) sequence_number: Option<SequenceNumber>,
+    pub(super) published_at: Timestamp,
+    pub(super) replayed: bool,
+}
+
 /// The forms of one message.
 pub(super) struct Forms<'m> {
-    pub(super) notification: Notification,
-    message: &'m PublishMessage,
+    stamp: Stamp<'m>,
+    pub(super) message: &'m PublishMessage,
+    /// Made when it is needed: most messages go to queues, raw.
+    notification: OnceCell<Notification>,
     made: Vec<(Form, SharedRow)>,
 }
 
+/// An envelope has no attributes outside.
+static NO_ATTRIBUTES: MessageAttributes = MessageAttributes::new();
+
 impl<'m> Forms<'m> {
-    pub(super) fn new(notification: Notification, message: &'m PublishMessage) -> Self {
-        Self { notification, message, made: Vec::new() }
+    pub(super) fn new(stamp: Stamp<'m>, message: &'m PublishMessage) -> Self {
+        Self { stamp, message, notification: OnceCell::new(), made: Vec::new() }
+    }
+
+    /// What subscribers are told.
+    pub(super) fn notification(&self) -> &Notification {
+        self.notification.get_or_init(|| {
+            let (stamp, message) = (&self.stamp, self.message);
+            Notification {
+                id: stamp.id,
+                topic: stamp.topic.to_owned(),
+                sequence_number: stamp.sequence_number,
+                subject: message.subject.clone(),
+                body: Bytes::copy_from_slice(message.body.as_bytes()),
+                attributes: message.attributes.clone(),
+                group_id: message.group_id.clone(),
+                deduplication_id: message.deduplication_id.clone(),
+                published_at: stamp.published_at,
+                replayed: stamp.replayed,
+                attempt: 1,
+            }
+        })
     }
 
     /// The row in a form.
@@ -93,12 +133,16 @@ impl<'m> Forms<'m> {
             Form::Parts { protocol, in_order } => {
                 let body = Bytes::copy_from_slice(self.message.body_of(protocol).as_bytes());
                 let size_bytes = body.len();
-                let notification = Notification { body, ..self.notification.clone() };
+                let notification = Notification { body, ..self.notification().clone() };
                 SharedRow::new(size_bytes, notification.to_row(in_order.then_some(IN_ORDER)))
             }
-            Form::Raw { .. } | Form::Wrapped { .. } => {
-                let message = self.queue_message(form, envelope);
-                SharedRow::new(message.size_bytes(), UnstampedRow::new(&message, None))
+            Form::Raw { fifo } => {
+                let body = self.body_for_queues().as_bytes();
+                self.queue_row(*fifo, &self.message.attributes, body)
+            }
+            Form::Wrapped { fifo, unsubscribe_url } => {
+                let body = wrap(envelope, self.notification(), self.body_for_queues(), unsubscribe_url);
+                self.queue_row(*fifo, &NO_ATTRIBUTES, &body)
             }
         };
         self.made.push((form.clone(), row));
@@ -111,31 +155,43 @@ impl<'m> Forms<'m> {
     }
 
     /// What a queue gets (rules N24, N40, N41, N44).
-    fn queue_message(&self, form: &Form, envelope: &dyn Envelope) -> SendMessage {
-        queue_message(&self.notification, self.body_for_queues(), form, envelope)
+    fn queue_row(&self, fifo: bool, attributes: &MessageAttributes, body: &[u8]) -> SharedRow {
+        let of_fifo_topic = self.stamp.sequence_number.is_some();
+        let parts = RowParts {
+            // A FIFO topic tells standard queues neither group nor id.
+            group_id: self.message.group_id.as_deref().filter(|_| fifo == of_fifo_topic),
+            trace_header: None,
+            deduplication_id: self.message.deduplication_id.as_deref().filter(|_| fifo),
+            attributes,
+            origin: None,
+            body,
+        };
+        SharedRow::new(parts.size_bytes(), UnstampedRow::of(&parts))
     }
 }
 
-/// The message that a queue gets in this form.
-pub(super) fn queue_message(
+/// The row of a message that could not be delivered: what a queue would have got in this form, and why.
+pub(super) fn dead_row(
     notification: &Notification,
     body: &str,
     form: &Form,
     envelope: &dyn Envelope,
-) -> SendMessage {
-    let fifo = matches!(form, Form::Raw { fifo: true } | Form::Wrapped { fifo: true, .. });
-    let of_fifo_topic = notification.sequence_number.is_some();
-    let mut message = match form {
-        Form::Wrapped { unsubscribe_url, .. } => {
-            SendMessage::new(wrap(envelope, notification, body, unsubscribe_url))
+    origin: &Origin,
+) -> UnstampedRow {
+    let (fifo, wrapped) = match form {
+        Form::Wrapped { fifo, unsubscribe_url } => {
+            (*fifo, Some(wrap(envelope, notification, body, unsubscribe_url)))
         }
-        Form::Raw { .. } | Form::Parts { .. } => {
-            let attributes = notification.attributes.clone();
-            SendMessage { attributes, ..SendMessage::new(Bytes::copy_from_slice(body.as_bytes())) }
-        }
+        Form::Raw { fifo } => (*fifo, None),
+        Form::Parts { .. } => (false, None),
     };
-    // A FIFO topic tells standard queues neither group nor id.
-    message.group_id = notification.group_id.clone().filter(|_| fifo == of_fifo_topic);
-    message.deduplication_id = notification.deduplication_id.clone().filter(|_| fifo);
-    message
+    let of_fifo_topic = notification.sequence_number.is_some();
+    UnstampedRow::of(&RowParts {
+        group_id: notification.group_id.as_deref().filter(|_| fifo == of_fifo_topic),
+        trace_header: None,
+        deduplication_id: notification.deduplication_id.as_deref().filter(|_| fifo),
+        attributes: if wrapped.is_some() { &NO_ATTRIBUTES } else { &notification.attributes },
+        origin: Some(origin),
+        body: wrapped.as_deref().unwrap_or(body.as_bytes()),
+    })
 }

@@ -3,10 +3,14 @@
 //! While a replay runs, what is published goes past its subscription, but not past the archive: it waits there. So the
 //! replay goes on until it has caught up, and from the very commit in which it has, the subscription gets what is published.
 
-use std::{ops::Range, sync::Arc};
+use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use super::{
-    LocalTopic, Subscription, TopicCell, TopicInner, archive::first_since, fan_out::Way, forms::Forms, plan,
+    LocalTopic, Subscription, TopicCell, TopicInner,
+    archive::first_since,
+    fan_out::Way,
+    forms::{Forms, Stamp},
+    plan,
 };
 use crate::{
     broker::{Broker, WeakBroker},
@@ -91,6 +95,18 @@ impl LocalTopic {
     }
 }
 
+/// The message as it was published.
+fn again(notification: &Notification) -> PublishMessage {
+    PublishMessage {
+        body: notification.text().to_owned(),
+        body_for: BTreeMap::new(),
+        subject: notification.subject.clone(),
+        attributes: notification.attributes.clone(),
+        group_id: notification.group_id.clone(),
+        deduplication_id: notification.deduplication_id.clone(),
+    }
+}
+
 /// A replay under way.
 struct Replayer {
     broker: WeakBroker,
@@ -161,7 +177,7 @@ impl Replayer {
         for (seq, row) in &rows {
             let notification = Notification::from_row(&cell.name, row);
             let notification = notification.map_err(|what| damaged_row(partition, *seq, what))?;
-            messages.push((*seq, Notification { replayed: true, ..notification }));
+            messages.push(notification);
         }
         let position = rows.last().map_or(look.archive.end.max(start), |(seq, _)| seq + 1);
         loop {
@@ -191,7 +207,7 @@ impl Replayer {
         broker: &Broker,
         cell: &TopicCell,
         look: &Look,
-        messages: &[(u64, Notification)],
+        messages: &[Notification],
         position: u64,
     ) -> Result<bool> {
         let queues = plan::queues_of(&look.there, broker);
@@ -214,7 +230,7 @@ impl Replayer {
         let step = |ops: &mut [Operation<'_>], (now, batch): (u64, &mut Batch)| {
             let mut replay = look.replay.clone();
             let mut ended = false;
-            for (_, notification) in messages {
+            for notification in messages {
                 let at = notification.published_at.as_millis();
                 ended = replay.until.is_some_and(|until| at >= until);
                 if ended {
@@ -224,13 +240,21 @@ impl Replayer {
                     continue;
                 }
                 replay.replayed += 1;
-                let message = PublishMessage::new(notification.text());
+
                 let wanted = look.there.definition.filter_policy.as_ref().is_none_or(|policy| {
                     policy.matches_attributes(&notification.attributes)
                         || policy.matches_body(&notification.body)
                 });
                 if wanted {
-                    let mut forms = Forms::new(notification.clone(), &message);
+                    let message = again(notification);
+                    let stamp = Stamp {
+                        id: notification.id,
+                        topic: &cell.name,
+                        sequence_number: notification.sequence_number,
+                        published_at: notification.published_at,
+                        replayed: true,
+                    };
+                    let mut forms = Forms::new(stamp, &message);
                     let became = cell.hand_over(&look.there, &way, &mut forms, None, ops)?;
                     became.count(&look.there);
                 }

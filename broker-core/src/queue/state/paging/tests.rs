@@ -22,9 +22,9 @@ fn what_is_put_into_the_time_index_while_it_is_read_is_not_forgotten() {
     let mut state = QueueState::new(1, settings, bounds, &record);
     let mut batch = Batch::new();
     let row = || UnstampedRow::new(&SendMessage::from("m"), None);
-    state.append(0, 10, None, row(), &mut batch);
+    state.append(0, 10, None, |head| row().stamp(head), &mut batch);
     let need = state.ask(10, Want::Nothing).expect("the message is due");
-    state.append(10, 5, None, row(), &mut batch);
+    state.append(10, 5, None, |head| row().stamp(head), &mut batch);
     assert!(state.need(10, Want::First).is_some(), "another call waits for its turn to read");
     let lease = Lease::untouched(RowHead::sent(0, 10));
     let due = vec![Due { time: 10, seq: 0, lease, group: None }];
