@@ -18,11 +18,13 @@ mod topic_support;
 
 mod archive;
 mod batches;
+mod cancel;
 mod confirm;
 mod create;
 mod dead_letters;
 mod envelope;
 mod fifo;
+mod filters;
 mod in_order;
 mod message_attributes;
 mod publish;
