@@ -1,7 +1,8 @@
 //! The archive itself: how long it keeps what, what that costs, and what goes with it (N84, IG7).
 
 use broker_core::{
-    ArchivePolicy, Broker, Endpoint, Error, LocalTopic, Replay, ReplayStatus, Timestamp, TokioClock, TopicSettings,
+    ArchivePolicy, Broker, Endpoint, Error, LocalTopic, Replay, ReplayStatus, Timestamp, TokioClock,
+    TopicSettings,
     storage::{Batch, Durability, Storage},
 };
 use broker_mem::MemStorage;

@@ -1,6 +1,8 @@
 //! Publishing several messages in one call (N25).
 
-use broker_core::{AttributeValue, Entries, EntryId, Error, LocalTopic, Outcomes, PublishMessage, Published, Result};
+use broker_core::{
+    AttributeValue, Entries, EntryId, Error, LocalTopic, Outcomes, PublishMessage, Published, Result,
+};
 
 use crate::{
     support::{World, assert_invalid, counts},
@@ -60,7 +62,8 @@ async fn entry_ids_are_1_to_80_letters_digits_hyphens_and_underscores_and_distin
 async fn the_entries_of_a_batch_are_together_as_large_as_one_message_may_be(world: World) {
     let broker = world.broker().await;
     let topic = broker.topic("news").max_message_size(2_000).await.unwrap();
-    let of = |sizes: [usize; 3]| sizes.into_iter().map(|size| PublishMessage::new("x".repeat(size))).collect();
+    let of =
+        |sizes: [usize; 3]| sizes.into_iter().map(|size| PublishMessage::new("x".repeat(size))).collect();
     topic.publish_batch(of([1_000, 999, 1])).await.unwrap().all().unwrap();
     let error = refused_whole(&topic, of([1_000, 1_000, 1])).await;
     assert!(matches!(error, Error::BatchTooLong { bytes: 2_001, max: 2_000 }), "{error:?}");

@@ -169,7 +169,9 @@ async fn a_recreated_topic_has_none_of_the_old_subscriptions(world: World) {
     let new = create(&broker).await;
     assert!(new.subscriptions().await.unwrap().is_empty());
     let error = refused(new.subscription(id)).await;
-    assert!(matches!(&error, Error::SubscriptionDoesNotExist { topic, id: of } if topic == "a.fifo" && *of == id));
+    assert!(
+        matches!(&error, Error::SubscriptionDoesNotExist { topic, id: of } if topic == "a.fifo" && *of == id)
+    );
     new.unsubscribe(id).await.unwrap();
     let again = new.publish(fifo("g1")).await.unwrap();
     assert!(!again.duplicate, "the new topic remembers no ids of the old one");

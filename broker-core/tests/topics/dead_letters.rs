@@ -1,8 +1,6 @@
 //! What cannot be delivered, and where it goes then (N54 to N56, IT5).
 
-use broker_core::{
-    AttributeValue, DeliveryOutcome, DeliveryPolicy, Endpoint, LocalQueue, PublishMessage, RetryPolicy,
-};
+use broker_core::{AttributeValue, DeliveryOutcome, DeliveryPolicy, Endpoint, PublishMessage};
 
 use crate::{
     support::{World, assert_invalid, counts, later, secs, settle_down, take},
@@ -18,7 +16,8 @@ async fn a_client_error_is_not_retried(world: World) {
     let without = topic.subscribe(Endpoint::handler("without")).await.unwrap().id;
     let log = Log::new();
     let refuses = || log.answering(|_| DeliveryOutcome::ClientError("410 gone".into()));
-    let _attached = [topic.attach(with, refuses()).await.unwrap(), topic.attach(without, refuses()).await.unwrap()];
+    let _attached =
+        [topic.attach(with, refuses()).await.unwrap(), topic.attach(without, refuses()).await.unwrap()];
     topic.publish("m").await.unwrap();
     tokio::time::sleep(secs(1_000)).await;
     assert_eq!(log.times(), [0, 0], "one attempt each");
@@ -70,12 +69,18 @@ async fn what_a_queue_cannot_take_is_moved_in_the_commit_of_the_publish(world: W
     let published = topic.publish("x".repeat(1_024)).await.unwrap();
     assert_eq!(counts(&small).await, [1, 0, 0]);
     let lost = take(&dead).await;
-    assert_eq!((lost.id, envelope(&lost)["MessageId"].as_str().unwrap().to_owned()), (published.id, published.id.to_string()));
+    assert_eq!(
+        (lost.id, envelope(&lost)["MessageId"].as_str().unwrap().to_owned()),
+        (published.id, published.id.to_string())
+    );
     let why = lost.dead_letter.unwrap();
     assert_eq!((why.source.as_str(), why.receive_count), ("news", 0));
     assert_eq!(why.reason.as_deref(), Some("the queue \"gone\" does not exist"));
     topic.unsubscribe(gone).await.unwrap();
-    topic.publish(PublishMessage::new("x".repeat(1_015)).attribute("abc", AttributeValue::number(1))).await.unwrap();
+    topic
+        .publish(PublishMessage::new("x".repeat(1_015)).attribute("abc", AttributeValue::number(1)))
+        .await
+        .unwrap();
     let lost = take(&dead).await;
     assert_eq!((lost.body.len(), lost.attributes.len()), (1_015, 1));
     assert_eq!(lost.dead_letter.unwrap().reason.as_deref(), Some("1025 bytes, the queue takes at most 1024"));
@@ -93,7 +98,8 @@ async fn a_dead_letter_queue_need_not_exist_and_is_found_by_its_name(world: Worl
     let (broker, topic) = world.news().await;
     let subscribing = topic.subscribe(Endpoint::queue("gone")).dead_letter("dead").raw_delivery(true);
     let queue = subscribing.await.unwrap().id;
-    let handler = topic.subscribe(Endpoint::handler("h")).dead_letter("dead").raw_delivery(true).await.unwrap().id;
+    let handler =
+        topic.subscribe(Endpoint::handler("h")).dead_letter("dead").raw_delivery(true).await.unwrap().id;
     let log = Log::new();
     let refuses = log.answering(|_| DeliveryOutcome::ClientError("no".into()));
     let _attached = topic.attach(handler, refuses).await.unwrap();
@@ -151,14 +157,20 @@ async fn the_dead_letter_queue_is_of_the_type_of_the_subscription(world: World) 
     }
     let id = ordered.subscriptions().await.unwrap()[0].id;
     let change = broker_core::SubscriptionSettings::new().dead_letter("dead");
-    assert_invalid(&refused(ordered.set_subscription(id, &change)).await, "dead_letter", "dead", "FIFO queue");
+    assert_invalid(
+        &refused(ordered.set_subscription(id, &change)).await,
+        "dead_letter",
+        "dead",
+        "FIFO queue",
+    );
     assert_eq!(ordered.subscription(id).await.unwrap().dead_letter.as_deref(), Some("dead.fifo"));
 }
 
 /// N56: exactly what would have been delivered.
 async fn a_dead_letter_is_what_would_have_been_delivered(world: World) {
     let (broker, topic) = world.news().await;
-    let message = PublishMessage::structured(r#"{"default": "all", "sqs": "queues", "lambda": "lambda"}"#).unwrap();
+    let message =
+        PublishMessage::structured(r#"{"default": "all", "sqs": "queues", "lambda": "lambda"}"#).unwrap();
     let message = message.subject("s").attribute("a", AttributeValue::binary(vec![0])).group_id("g");
     for (endpoint, body) in [
         (Endpoint::queue("gone"), "queues"),
@@ -169,7 +181,8 @@ async fn a_dead_letter_is_what_would_have_been_delivered(world: World) {
             let name = format!("{}-{raw}", endpoint.protocol());
             let dead = broker.queue(&name).await.unwrap();
             let reference = broker.queue("reference").await.unwrap();
-            let subscribed = topic.subscribe(endpoint.clone()).raw_delivery(raw).dead_letter(&name).await.unwrap();
+            let subscribed =
+                topic.subscribe(endpoint.clone()).raw_delivery(raw).dead_letter(&name).await.unwrap();
             let alive = topic.subscribe(&reference).raw_delivery(raw).await.unwrap().id;
             if endpoint.protocol() != "sqs" {
                 let refuses = Log::new().answering(|_| DeliveryOutcome::ClientError("no".into()));
@@ -249,7 +262,8 @@ async fn a_subscriber_that_cannot_take_a_message_takes_it_from_nobody(world: Wor
     for queue in &good {
         assert_eq!(take(queue).await.body.len(), 2_000);
     }
-    let dropped: Vec<_> = topic.subscriptions().await.unwrap().iter().map(|one| one.counters.dropped).collect();
+    let dropped: Vec<_> =
+        topic.subscriptions().await.unwrap().iter().map(|one| one.counters.dropped).collect();
     assert_eq!(dropped, [0, 1, 1, 1, 0]);
 }
 

@@ -1,8 +1,8 @@
 //! The JSON envelope in which queues get messages unless they ask for them raw (N40).
 
 use broker_core::{
-    AttributeValue, Broker, Clock, Envelope, Message, Notification, PublishMessage, Signature, SubscriptionId,
-    TokioClock,
+    AttributeValue, Broker, Clock, Envelope, Message, Notification, PublishMessage, Signature,
+    SubscriptionId, TokioClock,
 };
 use broker_mem::MemStorage;
 
@@ -63,7 +63,9 @@ async fn an_envelope_without_subject_and_attributes_has_no_keys_for_them(world: 
     topic.subscribe(&queue).await.unwrap();
     topic.publish("m").await.unwrap();
     let found = keys(&take(&queue).await);
-    assert!(!found.iter().any(|key| ["Subject", "MessageAttributes", "SequenceNumber"].contains(&key.as_str())));
+    assert!(
+        !found.iter().any(|key| ["Subject", "MessageAttributes", "SequenceNumber"].contains(&key.as_str()))
+    );
     assert_eq!(found.len(), 9);
 }
 
@@ -71,7 +73,8 @@ async fn an_envelope_without_subject_and_attributes_has_no_keys_for_them(world: 
 async fn an_envelope_of_a_fifo_topic_has_the_number_and_no_signature(world: World) {
     let broker = world.broker().await;
     let topic = broker.topic("a.fifo").fifo().await.unwrap();
-    let (ordered, standard) = (broker.queue("q.fifo").fifo().await.unwrap(), broker.queue("q").await.unwrap());
+    let (ordered, standard) =
+        (broker.queue("q.fifo").fifo().await.unwrap(), broker.queue("q").await.unwrap());
     topic.subscribe(&ordered).await.unwrap();
     topic.subscribe(&standard).await.unwrap();
     let published = topic.publish(fifo("a1").subject("s")).await.unwrap();
@@ -157,7 +160,10 @@ async fn names_signatures_and_links_are_given_by_the_protocol() {
         topic.publish("m").await.unwrap();
         let json = envelope(&take(&queue).await);
         assert_eq!(json["TopicArn"], "arn:of:news");
-        assert_eq!((json["SignatureVersion"].as_str(), json["Signature"].as_str()), (Some("2"), Some("signed m")));
+        assert_eq!(
+            (json["SignatureVersion"].as_str(), json["Signature"].as_str()),
+            (Some("2"), Some("signed m"))
+        );
         assert_eq!(json["SigningCertURL"], "https://cert");
         assert_eq!(json["UnsubscribeURL"], format!("https://news/{id}"));
     }
@@ -184,7 +190,10 @@ async fn a_push_subscriber_can_make_the_envelope_of_its_message() {
     let notification = hear.await.unwrap();
     assert_eq!((notification.id, notification.topic.as_str()), (published.id, "news"));
     assert_eq!((notification.subject.as_deref(), notification.text()), (Some("s"), "m"));
-    assert_eq!((notification.attributes.clone(), notification.published_at), (message.attributes, clock.now()));
+    assert_eq!(
+        (notification.attributes.clone(), notification.published_at),
+        (message.attributes, clock.now())
+    );
     assert_eq!((notification.sequence_number, notification.replayed, notification.attempt), (None, false, 1));
     assert_eq!(topic.in_envelope(&notification, id), take(&queue).await.text().unwrap());
 }

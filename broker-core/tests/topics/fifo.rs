@@ -20,9 +20,13 @@ async fn trades(world: &World) -> (broker_core::Broker, LocalTopic, LocalQueue) 
     (broker, topic, queue)
 }
 
-async fn trades_again(world: &World, broker: broker_core::Broker) -> (broker_core::Broker, LocalTopic, LocalQueue) {
+async fn trades_again(
+    world: &World,
+    broker: broker_core::Broker,
+) -> (broker_core::Broker, LocalTopic, LocalQueue) {
     let broker = world.open_again(broker).await;
-    let (topic, queue) = (broker.open_topic("a.fifo").await.unwrap(), broker.open_queue("q.fifo").await.unwrap());
+    let (topic, queue) =
+        (broker.open_topic("a.fifo").await.unwrap(), broker.open_queue("q.fifo").await.unwrap());
     (broker, topic, queue)
 }
 
@@ -35,9 +39,11 @@ async fn a_message_needs_a_group_and_an_id_or_content_to_compute_it_from(world: 
     assert_invalid(&error, "deduplication_id", "missing", "content-based deduplication");
     for bad in ["", "with space", "ü", &"x".repeat(129)] {
         let shown = if bad.len() > 100 { format!("{}…", &bad[..100]) } else { bad.to_owned() };
-        let error = refused(topic.publish(PublishMessage::new("x").group_id(bad).deduplication_id("id"))).await;
+        let error =
+            refused(topic.publish(PublishMessage::new("x").group_id(bad).deduplication_id("id"))).await;
         assert_invalid(&error, "group_id", &shown, "1 to 128");
-        let error = refused(topic.publish(PublishMessage::new("x").group_id("g").deduplication_id(bad))).await;
+        let error =
+            refused(topic.publish(PublishMessage::new("x").group_id("g").deduplication_id(bad))).await;
         assert_invalid(&error, "deduplication_id", &shown, "1 to 128");
     }
     assert_eq!(counts(&queue).await, [0, 0, 0]);
@@ -61,8 +67,15 @@ async fn a_duplicate_gets_the_answer_of_the_original_and_is_delivered_to_nobody(
     topic.subscribe(&late).await.unwrap();
     assert_eq!(topic.publish(fifo("a1")).await.unwrap(), Published { duplicate: true, ..first });
     assert_eq!(counts(&late).await, [0, 0, 0], "also not to who came later");
-    assert_eq!((bodies(&queue).await, bodies(&standard).await), (vec!["a1".to_owned()], vec!["a1".to_owned()]));
-    assert_eq!(topic.publish(fifo("a1")).await.unwrap(), Published { duplicate: true, ..first }, "deleted or not");
+    assert_eq!(
+        (bodies(&queue).await, bodies(&standard).await),
+        (vec!["a1".to_owned()], vec!["a1".to_owned()])
+    );
+    assert_eq!(
+        topic.publish(fifo("a1")).await.unwrap(),
+        Published { duplicate: true, ..first },
+        "deleted or not"
+    );
 }
 
 /// N81: to the millisecond, across restarts, and not prolonged by duplicates.
@@ -100,13 +113,15 @@ async fn content_is_the_body_and_nothing_else(world: World) {
 
 /// N81, N83: the scope is the topic, or the group.
 async fn an_id_counts_in_the_topic_or_in_its_group_as_the_topic_says(world: World) {
-    for (scope, duplicate) in [(FifoThroughputScope::Topic, true), (FifoThroughputScope::MessageGroup, false)] {
+    for (scope, duplicate) in [(FifoThroughputScope::Topic, true), (FifoThroughputScope::MessageGroup, false)]
+    {
         let broker = world.broker().await;
         let topic = broker.topic("a.fifo").fifo().fifo_throughput_scope(scope).await.unwrap();
         let by_group = QueueSettings::new().fifo(true).deduplication_scope(DeduplicationScope::MessageGroup);
         let queue = broker.queue("q.fifo").settings(by_group).await.unwrap();
         topic.subscribe(&queue).raw_delivery(true).await.unwrap();
-        let of = |group: &str| PublishMessage::new(format!("of {group}")).group_id(group).deduplication_id("id");
+        let of =
+            |group: &str| PublishMessage::new(format!("of {group}")).group_id(group).deduplication_id("id");
         let first = topic.publish(of("a")).await.unwrap();
         let batch = topic.publish_batch([of("b"), of("a"), of("b")].into_iter().collect()).await.unwrap();
         let [b, a, b_again]: [Published; 3] = batch.all().unwrap().try_into().unwrap();
@@ -168,7 +183,8 @@ async fn order_of_a_group_is_the_same_in_every_fifo_queue(world: World) {
         let of_group = |bodies: &[String]| -> Vec<String> {
             bodies.iter().filter(|body| body.starts_with(group)).cloned().collect()
         };
-        let expected: Vec<_> = all.iter().map(|(body, _)| body.clone()).filter(|b| b.starts_with(group)).collect();
+        let expected: Vec<_> =
+            all.iter().map(|(body, _)| body.clone()).filter(|b| b.starts_with(group)).collect();
         assert_eq!(of_group(&first), expected);
         assert_eq!(of_group(&second), expected);
     }

@@ -12,7 +12,8 @@ use crate::{
 };
 
 fn colour(colour: &str) -> PublishMessage {
-    PublishMessage::new(format!(r#"{{"colour": "{colour}"}}"#)).attribute("colour", AttributeValue::string(colour))
+    PublishMessage::new(format!(r#"{{"colour": "{colour}"}}"#))
+        .attribute("colour", AttributeValue::string(colour))
 }
 
 const RED: &str = r#"{"colour": ["red"]}"#;
@@ -50,7 +51,10 @@ async fn every_entry_of_a_batch_is_filtered_for_itself(world: World) {
     let entries: Entries<_> = ["red", "blue", "", "red", "green"].map(colour).into_iter().collect();
     let mut entries = entries;
     let refused = topic.publish_batch(entries.clone()).await.unwrap_err();
-    assert!(matches!(refused, Error::InvalidParameter { field: "attribute value", .. }), "an empty attribute");
+    assert!(
+        matches!(refused, Error::InvalidParameter { field: "attribute value", .. }),
+        "an empty attribute"
+    );
     entries = ["red", "blue", "red", "green"].map(colour).into_iter().collect();
     entries.push(PublishMessage::new("").attribute("colour", AttributeValue::string("red")));
     let published = topic.publish_batch(entries).await.unwrap();
@@ -142,7 +146,10 @@ async fn a_scope_without_a_policy_is_that_of_the_next_policy(world: World) {
     let (_broker, topic) = world.news_again(broker).await;
     let policy = SubscriptionSettings { filter_policy: Some(RED.into()), ..Default::default() };
     topic.set_subscription(id, &policy).await.unwrap();
-    assert_eq!(topic.subscription(id).await.unwrap().filter_policy.unwrap().scope(), FilterScope::MessageBody);
+    assert_eq!(
+        topic.subscription(id).await.unwrap().filter_policy.unwrap().scope(),
+        FilterScope::MessageBody
+    );
 }
 
 /// N18: at once, for what is published then; what waits already has been decided.
@@ -169,7 +176,8 @@ async fn a_changed_policy_holds_from_the_next_publish_on(world: World) {
 async fn a_change_of_policy_is_atomic_to_each_publish(world: World) {
     let (broker, topic) = world.news().await;
     let queue = broker.queue("q").await.unwrap();
-    let (first, second) = (r#"{"colour": ["red"], "n": [{"exists": true}]}"#, r#"{"colour": ["red", "none"]}"#);
+    let (first, second) =
+        (r#"{"colour": ["red"], "n": [{"exists": true}]}"#, r#"{"colour": ["red", "none"]}"#);
     let id = topic.subscribe(&queue).raw_delivery(true).filter_attributes(first).await.unwrap().id;
     let change = async |topic: &LocalTopic| {
         for n in 0..60 {
@@ -217,7 +225,10 @@ async fn there_are_as_many_filter_policies_as_the_limits_say(world: World) {
     let none = SubscriptionSettings { filter_policy: Some(String::new()), ..Default::default() };
     topic.set_subscription(first, &none).await.unwrap();
     other.subscribe(queue(1)).filter_attributes(RED).await.unwrap();
-    assert_eq!((TopicLimits::aws().filter_policies_max, TopicLimits::aws().filter_policies_total_max), (200, 10_000));
+    assert_eq!(
+        (TopicLimits::aws().filter_policies_max, TopicLimits::aws().filter_policies_total_max),
+        (200, 10_000)
+    );
 }
 
 everywhere! {

@@ -25,6 +25,7 @@ mod dead_letters;
 mod envelope;
 mod fifo;
 mod filters;
+mod hostile;
 mod in_order;
 mod message_attributes;
 mod publish;

@@ -61,7 +61,9 @@ async fn text_of_every_script_comes_back_byte_for_byte(world: World) {
     let (raw, wrapped) = (broker.queue("raw").await.unwrap(), broker.queue("wrapped").await.unwrap());
     topic.subscribe(&raw).raw_delivery(true).await.unwrap();
     topic.subscribe(&wrapped).await.unwrap();
-    for text in ["\"quoted\" \\ and\n\r\t lines", "žluťoučký 🐎", "{\"json\": [1, null]}", "\u{7f}\u{fffd}\u{10ffff}"] {
+    for text in
+        ["\"quoted\" \\ and\n\r\t lines", "žluťoučký 🐎", "{\"json\": [1, null]}", "\u{7f}\u{fffd}\u{10ffff}"]
+    {
         topic.publish(text).await.unwrap();
         assert_eq!(take(&raw).await.text(), Ok(text));
         assert_eq!(envelope(&take(&wrapped).await)["Message"], text, "IT6");
@@ -118,7 +120,10 @@ async fn the_answer_has_an_id_and_on_fifo_topics_a_growing_number_of_20_digits(w
     for id in &ids {
         let text = id.to_string();
         assert_eq!(text.len(), 36);
-        assert!(text.bytes().enumerate().all(|(at, b)| (b == b'-') == [8, 13, 18, 23].contains(&at)), "{text}");
+        assert!(
+            text.bytes().enumerate().all(|(at, b)| (b == b'-') == [8, 13, 18, 23].contains(&at)),
+            "{text}"
+        );
     }
     ids.sort_unstable();
     ids.dedup();

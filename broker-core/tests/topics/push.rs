@@ -220,7 +220,8 @@ async fn who_delivers_says_how_long_that_may_take(world: World) {
         assert_eq!(told.lock().len(), attempts, "{name}");
         let delivered = counters(&topic, id).await.delivered;
         assert_eq!(delivered, u64::from(attempts == 1), "{name}");
-        let expected = Recipient { subscription: id, endpoint, raw_delivery: true, content_type: Some("a/b".into()) };
+        let expected =
+            Recipient { subscription: id, endpoint, raw_delivery: true, content_type: Some("a/b".into()) };
         assert_eq!(told.lock()[0], expected);
         drop(attached);
         topic.unsubscribe(id).await.unwrap();

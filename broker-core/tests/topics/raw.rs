@@ -48,19 +48,23 @@ async fn both_forms_carry_the_same_payload(world: World) {
 async fn a_fifo_queue_gets_the_group_and_the_id_of_the_topic(world: World) {
     let broker = world.broker().await;
     let topic = broker.topic("a.fifo").fifo().dedup_by_content().await.unwrap();
-    let (raw, wrapped) = (
-        broker.queue("raw.fifo").fifo().await.unwrap(),
-        broker.queue("wrapped.fifo").fifo().await.unwrap(),
-    );
+    let (raw, wrapped) =
+        (broker.queue("raw.fifo").fifo().await.unwrap(), broker.queue("wrapped.fifo").fifo().await.unwrap());
     topic.subscribe(&raw).raw_delivery(true).await.unwrap();
     topic.subscribe(&wrapped).await.unwrap();
-    topic.publish(PublishMessage::new("x").group_id("g").deduplication_id("my id!".replace(' ', "-"))).await.unwrap();
+    topic
+        .publish(PublishMessage::new("x").group_id("g").deduplication_id("my id!".replace(' ', "-")))
+        .await
+        .unwrap();
     topic.publish(PublishMessage::new("x").group_id("h")).await.unwrap();
     let sha256 = Sha256::digest(b"x").iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     for queue in [raw, wrapped] {
         for (group, id) in [("g", "my-id!"), ("h", sha256.as_str())] {
             let message = take(&queue).await;
-            assert_eq!((message.group_id.as_deref(), message.deduplication_id.as_deref()), (Some(group), Some(id)));
+            assert_eq!(
+                (message.group_id.as_deref(), message.deduplication_id.as_deref()),
+                (Some(group), Some(id))
+            );
             assert!(message.sequence_number.is_some(), "the queue's own");
         }
     }
@@ -93,7 +97,8 @@ async fn a_fifo_queue_knows_the_ids_that_came_through_the_topic(world: World) {
     let published = topic.publish(fifo("a2")).await.unwrap();
     assert!(!published.duplicate, "the topic has not seen it");
     let broker = world.open_again(broker).await;
-    let (topic, queue) = (broker.open_topic("a.fifo").await.unwrap(), broker.open_queue("q.fifo").await.unwrap());
+    let (topic, queue) =
+        (broker.open_topic("a.fifo").await.unwrap(), broker.open_queue("q.fifo").await.unwrap());
     assert!(queue.send(send("a1")).await.unwrap().duplicate);
     assert!(topic.publish(fifo("a2")).await.unwrap().duplicate);
     queue.send(send("a3")).await.unwrap();

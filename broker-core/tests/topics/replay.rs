@@ -140,7 +140,8 @@ async fn after_a_replay_with_an_end_nothing_is_delivered_until_it_is_given_up(wo
     ended(&topic, id).await;
     publish_all(&topic, numbered("a", 3..6)).await;
     let broker = world.open_again(broker).await;
-    let (topic, queue) = (broker.open_topic("a.fifo").await.unwrap(), broker.open_queue("q.fifo").await.unwrap());
+    let (topic, queue) =
+        (broker.open_topic("a.fifo").await.unwrap(), broker.open_queue("q.fifo").await.unwrap());
     publish_all(&topic, numbered("a", 6..9)).await;
     assert_eq!(bodies(&queue).await, numbered("a", 0..3));
     topic.stop_replay(id).await.unwrap();

@@ -48,13 +48,28 @@ async fn policies_beyond_the_limits_are_refused(world: World) {
     let (_broker, topic) = world.news().await;
     let http = RetryPolicy::http;
     let cases = [
-        (RetryPolicy { min_delay: ms(999), ..http() }, "min_delay, max_delay", "999ms to 20s", "1s and 3600s"),
+        (
+            RetryPolicy { min_delay: ms(999), ..http() },
+            "min_delay, max_delay",
+            "999ms to 20s",
+            "1s and 3600s",
+        ),
         (RetryPolicy { max_delay: secs(3_601), ..http() }, "min_delay, max_delay", "20s to 3601s", "3600s"),
-        (RetryPolicy { min_delay: secs(21), ..http() }, "min_delay, max_delay", "21s to 20s", "shorter first"),
+        (
+            RetryPolicy { min_delay: secs(21), ..http() },
+            "min_delay, max_delay",
+            "21s to 20s",
+            "shorter first",
+        ),
         (RetryPolicy { retries: 101, ..http() }, "retries", "101", "0 and 100"),
         (RetryPolicy { no_delay_retries: 4, ..http() }, "retries", "3", "three phases"),
         (RetryPolicy { jitter_percent: 101, ..http() }, "jitter_percent", "101", "0 and 100"),
-        (RetryPolicy { min_delay: secs(40), max_delay: secs(40), retries: 100, ..http() }, "retry policy", "4000s", "3600s"),
+        (
+            RetryPolicy { min_delay: secs(40), max_delay: secs(40), retries: 100, ..http() },
+            "retry policy",
+            "4000s",
+            "3600s",
+        ),
     ];
     let id = topic.subscribe(Endpoint::handler("h")).await.unwrap().id;
     for (retry, field, value, reason) in cases {
@@ -110,13 +125,21 @@ async fn the_policy_of_a_subscription_overrides_that_of_the_topic_unless_that_sa
     set_topic(&topic, None, Some(true)).await;
     let (broker, topic) = world.news_again(broker).await;
     assert_eq!(effective(&topic, lambda).await, every(5, 5));
-    assert_eq!(topic.subscription(lambda).await.unwrap().delivery_policy, Some(every(7, 7)), "kept, but not used");
+    assert_eq!(
+        topic.subscription(lambda).await.unwrap().delivery_policy,
+        Some(every(7, 7)),
+        "kept, but not used"
+    );
     assert_eq!(topic.attributes().await.unwrap().effective_delivery_policy, every(5, 5));
     set_topic(&topic, None, Some(false)).await;
     let (_broker, topic) = world.news_again(broker).await;
     assert_eq!(effective(&topic, lambda).await, every(7, 7));
     let queue = topic.subscribe(Endpoint::queue("q")).await.unwrap().id;
-    assert_eq!(topic.subscription(queue).await.unwrap().effective_delivery_policy, None, "it is no push subscriber");
+    assert_eq!(
+        topic.subscription(queue).await.unwrap().effective_delivery_policy,
+        None,
+        "it is no push subscriber"
+    );
 }
 
 /// N52: the policy that holds is the one that is used, from the next attempt on.
@@ -179,7 +202,9 @@ async fn no_more_is_delivered_in_a_second_than_the_policy_says(world: World) {
 }
 
 /// IT5: in order, what fails holds up what is behind it, and nobody else.
-async fn a_subscriber_that_fails_for_an_hour_delays_nobody_and_gets_everything_in_order_afterwards(world: World) {
+async fn a_subscriber_that_fails_for_an_hour_delays_nobody_and_gets_everything_in_order_afterwards(
+    world: World,
+) {
     let (broker, topic) = world.news().await;
     let queue = broker.queue("q").await.unwrap();
     topic.subscribe(&queue).raw_delivery(true).await.unwrap();
@@ -199,7 +224,10 @@ async fn a_subscriber_that_fails_for_an_hour_delays_nobody_and_gets_everything_i
         let next_minute = 60_000 * (n as u64 + 1) + 500;
         tokio::time::sleep(ms(next_minute - works_log.times()[n])).await;
     }
-    assert!(fails_log.texts()[..180].iter().all(|text| text == "m0"), "20 seconds between two attempts, at most");
+    assert!(
+        fails_log.texts()[..180].iter().all(|text| text == "m0"),
+        "20 seconds between two attempts, at most"
+    );
     tokio::time::sleep(secs(25)).await;
     let mut texts = fails_log.texts();
     let last = texts.split_off(texts.len() - 60);

@@ -89,11 +89,16 @@ async fn the_type_of_a_topic_cannot_be_changed(world: World) {
     for (topic, now) in [(standard, false), (fifo, true)] {
         let same = TopicSettings { fifo: Some(now), ..TopicSettings::new() };
         topic.set_attributes(same).await.unwrap();
-        let other = TopicSettings { fifo: Some(!now), display_name: Some("x".into()), ..TopicSettings::new() };
+        let other =
+            TopicSettings { fifo: Some(!now), display_name: Some("x".into()), ..TopicSettings::new() };
         let error = refused(topic.set_attributes(other)).await;
         assert_invalid(&error, "fifo", &(!now).to_string(), "cannot be changed");
         let attributes = topic.attributes().await.unwrap();
-        assert_eq!((attributes.fifo, attributes.display_name.as_str()), (now, ""), "changed as a whole or not");
+        assert_eq!(
+            (attributes.fifo, attributes.display_name.as_str()),
+            (now, ""),
+            "changed as a whole or not"
+        );
     }
 }
 
@@ -179,7 +184,9 @@ async fn a_topic_has_as_many_subscriptions_as_the_limits_say(world: World) {
             topic.subscribe(endpoint(n)).await.unwrap();
         }
         let error = refused(topic.subscribe(endpoint(max))).await;
-        let Error::TooMany { what: "subscriptions of the topic", max: said } = error else { panic!("{error}") };
+        let Error::TooMany { what: "subscriptions of the topic", max: said } = error else {
+            panic!("{error}")
+        };
         assert_eq!(said, max);
         let first = topic.subscriptions().await.unwrap()[0].id;
         topic.unsubscribe(first).await.unwrap();

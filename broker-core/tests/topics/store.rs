@@ -81,7 +81,9 @@ async fn a_deleted_topic_leaves_nothing_in_the_store() {
         fill(&topic, &broker).await;
         // Some of it has been delivered, some is being tried again.
         let log = Log::new();
-        for one in topic.subscriptions().await.unwrap().iter().filter(|one| one.endpoint.protocol() == "handler") {
+        for one in
+            topic.subscriptions().await.unwrap().iter().filter(|one| one.endpoint.protocol() == "handler")
+        {
             let fails = log.answering(|message| if message.text() == "3" { Err("no") } else { Ok(()) });
             let attached = topic.attach(one.id, fails).await.unwrap();
             settle_down().await;

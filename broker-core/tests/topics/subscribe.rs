@@ -156,7 +156,9 @@ async fn unsubscribing_again_is_no_error(world: World) {
     topic.unsubscribe(id).await.unwrap();
     topic.unsubscribe(id).await.unwrap();
     let error = refused(topic.subscription(id)).await;
-    assert!(matches!(error, Error::SubscriptionDoesNotExist { topic, id: of } if topic == "news" && of == id));
+    assert!(
+        matches!(error, Error::SubscriptionDoesNotExist { topic, id: of } if topic == "news" && of == id)
+    );
     let error = refused(topic.set_subscription(id, &SubscriptionSettings::new())).await;
     assert!(matches!(error, Error::SubscriptionDoesNotExist { .. }));
     let (_broker, topic) = world.news_again(broker).await;
@@ -192,13 +194,17 @@ async fn a_subscription_says_what_it_was_told(world: World) {
     assert_eq!((fresh.replay, fresh.counters), (None, Default::default()));
 
     let policy = DeliveryPolicy::new(RetryPolicy { retries: 9, ..RetryPolicy::http() });
-    let change = SubscriptionSettings::new().raw_delivery(true).dead_letter("dead").delivery_policy(policy.clone());
+    let change =
+        SubscriptionSettings::new().raw_delivery(true).dead_letter("dead").delivery_policy(policy.clone());
     let change = change.filter_body(r#"{"a": ["b"]}"#);
     topic.set_subscription(id, &change).await.unwrap();
     let (broker, topic) = world.news_again(broker).await;
     let changed = topic.subscription(id).await.unwrap();
     assert!(changed.raw_delivery);
-    assert_eq!((changed.dead_letter.as_deref(), changed.delivery_policy.as_ref()), (Some("dead"), Some(&policy)));
+    assert_eq!(
+        (changed.dead_letter.as_deref(), changed.delivery_policy.as_ref()),
+        (Some("dead"), Some(&policy))
+    );
     let filter = changed.filter_policy.unwrap();
     assert_eq!((filter.as_str(), filter.scope()), (r#"{"a": ["b"]}"#, FilterScope::MessageBody));
 

@@ -96,9 +96,10 @@ impl Worker {
         // Not before the message is there: it may have been long in coming.
         let (subscription, policy) = self.policy()?;
         let place = self.backlog.open_receipt(message.receipt)?;
-        let guard = GiveBack { worker: self, place: Some(place) };
         let receive_count = message.receive_count;
+        // Without the guard below: what cannot be read must not come back at once, for ever.
         let Some(notification) = self.notification(&message) else { return Ok(()) };
+        let guard = GiveBack { worker: self, place: Some(place) };
         let outcome = if receive_count > policy.retry.retries.saturating_add(1) {
             // The process ended during the last attempt.
             DeliveryOutcome::ClientError("the last attempt was not finished".into())
@@ -193,20 +194,22 @@ impl Worker {
                 return Ok(());
             };
             let step = |op: &mut Operation<'_>, other: &mut Operation<'_>| {
-                if op.state.give_up(place, op.now, op.batch).is_some() {
-                    let (attempts, since) = (message.receive_count, Some(message.first_received_at));
-                    let burial = Burial { attempts, since, reason: reason.clone() };
-                    cell.bury(subscription, &dead, other, (&notification, notification.text()), burial);
+                if op.state.give_up(place, op.now, op.batch).is_none() {
+                    return Ok(true);
                 }
-                Ok(())
+                let (attempts, since) = (message.receive_count, Some(message.first_received_at));
+                let burial = Burial { attempts, since, reason: reason.clone() };
+                Ok(cell.bury(subscription, &dead, other, (&notification, notification.text()), burial))
             };
             let durability = self.backlog.cell.durability_of_move(&dead);
             match self.backlog.cell.operate_both(&dead, durability, step) {
                 Err(Error::QueueDoesNotExist { name }) if name == dead.name => {}
                 Err(error) => return Err(error),
-                Ok(((), ticket)) => {
+                Ok((buried, ticket)) => {
                     ticket.wait().await?;
-                    subscription.counters.dead_lettered.fetch_add(1, Ordering::Relaxed);
+                    let counters = &subscription.counters;
+                    let counter = if buried { &counters.dead_lettered } else { &counters.dropped };
+                    counter.fetch_add(1, Ordering::Relaxed);
                     return Ok(());
                 }
             }
