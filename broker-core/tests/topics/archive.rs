@@ -72,7 +72,7 @@ async fn a_replay_gives_nothing_that_is_older_than_the_archive_keeps(world: Worl
     publish_all(&topic, numbered("a", 0..2)).await;
     advance(secs(10)).await;
     publish_all(&topic, numbered("a", 2..4)).await;
-    advance(secs(2 * DAY - 10) - ms(1)).await;
+    advance(ms(1_000 * (2 * DAY - 10) - 1)).await;
     let replayed = async |name: &str| {
         let (queue, id) = subscriber(&broker, &topic, name).await;
         topic.start_replay(id, all()).await.unwrap();

@@ -12,7 +12,9 @@ use crate::{
 /// N25: `ids` each with a message of its own.
 fn named(ids: &[&str]) -> Entries<PublishMessage> {
     let mut entries = Entries::new();
-    ids.iter().for_each(|id| entries.push_named(*id, format!("body of {id}").into()));
+    for id in ids {
+        entries.push_named(*id, format!("body of {id}").into());
+    }
     entries
 }
 

@@ -1,6 +1,6 @@
 //! Who must say yes before anything is delivered, and for how long that is possible (N11, N12).
 
-use broker_core::{Endpoint, Error};
+use broker_core::{Endpoint, Error, SubscriptionCounters};
 
 use crate::{
     support::{World, advance, ms, secs, settle_down},
@@ -39,7 +39,7 @@ async fn nothing_is_delivered_until_a_subscription_is_confirmed(world: World) {
     let (broker, topic) = world.news().await;
     let subscribed = topic.subscribe(Endpoint::push("http", "there")).await.unwrap();
     topic.publish("before").await.unwrap();
-    assert_eq!(counters(&topic, subscribed.id).await, Default::default());
+    assert_eq!(counters(&topic, subscribed.id).await, SubscriptionCounters::default());
     let (_broker, topic) = world.news_again(broker).await;
     let token = subscribed.token.unwrap();
     assert_eq!(topic.confirm_subscription(&token).await.unwrap(), subscribed.id);

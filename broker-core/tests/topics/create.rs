@@ -2,7 +2,7 @@
 
 use broker_core::{
     Broker, DeliveryPolicy, Endpoint, Entries, Error, FifoThroughputScope, LocalTopic, Notification, Replay,
-    RetryPolicy, Timestamp, TopicBuilder, TopicSettings, storage::Durability,
+    RetryPolicy, SubscriptionSettings, Timestamp, TopicBuilder, TopicSettings, storage::Durability,
 };
 
 use crate::{
@@ -145,7 +145,7 @@ async fn every_call_on_a_deleted_topic_says_that_it_does_not_exist(world: World)
         refused(topic.subscribe(Endpoint::queue("q"))).await,
         refused(topic.subscriptions()).await,
         refused(topic.subscription(id)).await,
-        refused(topic.set_subscription(id, &Default::default())).await,
+        refused(topic.set_subscription(id, &SubscriptionSettings::default())).await,
         refused(topic.unsubscribe(id)).await,
         refused(topic.confirm_subscription("token")).await,
         refused(topic.attach(id, handler)).await,

@@ -23,6 +23,7 @@ mod confirm;
 mod create;
 mod dead_letters;
 mod envelope;
+mod failing;
 mod fifo;
 mod filters;
 mod hostile;

@@ -106,6 +106,27 @@ async fn each_protocol_gets_its_own_text(world: World) {
     assert_eq!(log.texts(), ["for lambda", "all"]);
 }
 
+/// N22.
+#[test]
+fn what_is_no_structure_of_texts_is_refused() {
+    let structured = |json: &str| PublishMessage::structured(json);
+    let only = structured(r#"{"http": 5, "sqs": null, "default": "d"}"#).unwrap();
+    assert_eq!(only, PublishMessage::new("d"), "what is no text counts as not there");
+    for (json, reason) in [
+        ("", "failed to parse"),
+        ("text", "failed to parse"),
+        (r#"["default"]"#, "failed to parse"),
+        (r#"{"default": "a""#, "failed to parse"),
+        (r#"{"default": "a", "default": "b"}"#, "failed to parse"),
+        (r#"{"default": "a", "sqs": 1, "sqs": "b"}"#, "failed to parse"),
+        ("{}", "No default entry in JSON message body"),
+        (r#"{"sqs": "a"}"#, "No default entry in JSON message body"),
+        (r#"{"default": {"a": "b"}}"#, "No default entry in JSON message body"),
+    ] {
+        assert_invalid(&structured(json).unwrap_err(), "message_structure", json, reason);
+    }
+}
+
 /// N23.
 async fn the_answer_has_an_id_and_on_fifo_topics_a_growing_number_of_20_digits(world: World) {
     let (broker, standard) = world.news().await;

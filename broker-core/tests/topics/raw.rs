@@ -57,7 +57,7 @@ async fn a_fifo_queue_gets_the_group_and_the_id_of_the_topic(world: World) {
         .await
         .unwrap();
     topic.publish(PublishMessage::new("x").group_id("h")).await.unwrap();
-    let sha256 = Sha256::digest(b"x").iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let sha256 = format!("{:x}", Sha256::digest(b"x"));
     for queue in [raw, wrapped] {
         for (group, id) in [("g", "my-id!"), ("h", sha256.as_str())] {
             let message = take(&queue).await;

@@ -106,8 +106,8 @@ async fn a_replay_is_from_a_time_and_to_a_time(world: World) {
         topic.publish(fifo(body)).await.unwrap();
         advance(secs(10)).await;
     }
-    let at = |n: u64, millis: i64| {
-        Timestamp::from_millis(begin.as_millis().checked_add_signed(10_000 * n as i64 + millis).unwrap())
+    let at = |n: i64, millis: i64| {
+        Timestamp::from_millis(begin.as_millis().checked_add_signed(10_000 * n + millis).unwrap())
     };
     let cases = [
         (Replay::from(at(3, 0)), 3..10),

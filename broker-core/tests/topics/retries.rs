@@ -1,19 +1,18 @@
-//! When failed deliveries are tried again, on virtual time (N50 to N52, IT5).
+//! When failed deliveries are tried again, on virtual time (N50 to N52).
 
 use broker_core::{
-    BackoffFunction::Exponential, Broker, DeliveryOrder, DeliveryPolicy, Endpoint, RetryPolicy,
-    SubscriptionSettings, TopicSettings,
+    BackoffFunction::{Arithmetic, Exponential, Geometric, Linear},
+    Broker, DeliveryOrder, DeliveryPolicy, Endpoint, RetryPolicy, SubscriptionSettings, TopicSettings,
 };
 use broker_mem::MemStorage;
-use tokio::time::Instant;
 
 use crate::{
     support::{World, assert_invalid, ms, secs, settle_down},
-    topic_support::{Log, bodies, counters, numbered, refused},
+    topic_support::{Log, counters, numbered, refused},
 };
 
 /// Retries after so many seconds each.
-fn every(seconds: u64, retries: u32) -> DeliveryPolicy {
+pub(crate) fn every(seconds: u64, retries: u32) -> DeliveryPolicy {
     let (min_delay, max_delay) = (secs(seconds), secs(seconds));
     DeliveryPolicy::new(RetryPolicy { min_delay, max_delay, retries, ..RetryPolicy::http() })
 }
@@ -41,6 +40,25 @@ async fn the_four_phases_come_in_their_order_and_to_the_millisecond(world: World
     assert_eq!(numbers, (1..=10).collect::<Vec<_>>());
     let seen = counters(&topic, id).await;
     assert_eq!((seen.dropped, seen.delivered, seen.waiting), (1, 0, 0));
+}
+
+/// N51.
+#[test]
+fn the_four_curves_meet_at_their_ends_and_keep_their_order_between() {
+    let curve = |backoff| {
+        let (min_delay, max_delay) = (secs(1), secs(60));
+        let policy = RetryPolicy { min_delay, max_delay, retries: 10, backoff, ..RetryPolicy::http() };
+        (1..=10).map(|retry| policy.delay(retry).unwrap()).collect::<Vec<_>>()
+    };
+    let curves = [Linear, Arithmetic, Geometric, Exponential].map(curve);
+    for curve in &curves {
+        assert_eq!((curve[0], curve[9]), (secs(1), secs(60)));
+        assert!(curve.is_sorted());
+    }
+    for retry in 1..9 {
+        assert!(curves.windows(2).all(|pair| pair[0][retry] > pair[1][retry]), "retry {retry}");
+    }
+    assert_eq!((curves[0][3], curves[3][3]), (ms(20_666), ms(3_914)), "1 + 59 * 3/9, and 60^(3/9)");
 }
 
 /// N50: a policy that is refused changes nothing.
@@ -201,91 +219,6 @@ async fn no_more_is_delivered_in_a_second_than_the_policy_says(world: World) {
     }
 }
 
-/// IT5: in order, what fails holds up what is behind it, and nobody else.
-async fn a_subscriber_that_fails_for_an_hour_delays_nobody_and_gets_everything_in_order_afterwards(
-    world: World,
-) {
-    let (broker, topic) = world.news().await;
-    let queue = broker.queue("q").await.unwrap();
-    topic.subscribe(&queue).raw_delivery(true).await.unwrap();
-    let works = topic.subscribe(Endpoint::handler("works")).await.unwrap().id;
-    let fails = topic.subscribe(Endpoint::handler("fails")).await.unwrap().id;
-    let (works_log, fails_log) = (Log::new(), Log::new());
-    let _a = topic.attach(works, works_log.taking()).await.unwrap();
-    let begin = Instant::now();
-    let answer = move |_: &_| if begin.elapsed() < secs(3_600) { Err("away") } else { Ok(()) };
-    let _b = topic.attach(fails, fails_log.answering(answer)).await.unwrap();
-    for (n, body) in numbered("m", 0..60).into_iter().enumerate() {
-        topic.publish(body.clone()).await.unwrap();
-        assert_eq!(bodies(&queue).await, [body]);
-        works_log.until(n + 1).await;
-        let delay = works_log.times()[n] - 60_000 * n as u64;
-        assert!(delay < 1_000, "delivered at once, not {delay} ms later");
-        let next_minute = 60_000 * (n as u64 + 1) + 500;
-        tokio::time::sleep(ms(next_minute - works_log.times()[n])).await;
-    }
-    assert!(
-        fails_log.texts()[..180].iter().all(|text| text == "m0"),
-        "20 seconds between two attempts, at most"
-    );
-    tokio::time::sleep(secs(25)).await;
-    let mut texts = fails_log.texts();
-    let last = texts.split_off(texts.len() - 60);
-    assert!(texts.iter().all(|text| text == "m0"));
-    assert_eq!(last, numbered("m", 0..60), "each once, in order");
-    let seen = counters(&topic, fails).await;
-    assert_eq!((seen.delivered, seen.waiting, seen.dropped), (60, 0, 0));
-}
-
-/// IT5: independent, what fails comes later, and holds up nothing.
-async fn an_independent_message_that_fails_is_passed_by_the_others(world: World) {
-    let (_broker, topic) = world.news().await;
-    let subscribing = topic.subscribe(Endpoint::handler("h")).delivery_policy(every(10, 3));
-    let id = subscribing.order(DeliveryOrder::Independent(1)).await.unwrap().id;
-    let log = Log::new();
-    let handler = log.answering(|message| match (message.text(), message.attempt) {
-        ("m0" | "m2", ..3) => Err("no"),
-        _ => Ok(()),
-    });
-    let _attached = topic.attach(id, handler).await.unwrap();
-    for body in numbered("m", 0..5) {
-        topic.publish(body).await.unwrap();
-    }
-    tokio::time::sleep(secs(100)).await;
-    assert_eq!(log.texts(), ["m0", "m1", "m2", "m3", "m4", "m0", "m2", "m0", "m2"]);
-    let rounds: Vec<_> = log.times().iter().map(|at| at / 10_000).collect();
-    assert_eq!(rounds, [0, 0, 0, 0, 0, 1, 1, 2, 2]);
-    assert_eq!(counters(&topic, id).await.delivered, 5);
-}
-
-/// IT5: in order means of all messages, whatever their groups, and although nearly all of them wait in storage.
-async fn in_order_holds_across_a_restart_whatever_the_groups(world: World) {
-    let world = world.with_little_memory();
-    let (broker, topic) = world.news().await;
-    let id = topic.subscribe(Endpoint::handler("h")).delivery_policy(every(10, 30)).await.unwrap().id;
-    let message = |n: usize| {
-        let message = broker_core::PublishMessage::new(format!("m{n}"));
-        if n % 3 == 0 { message } else { message.group_id(format!("g{n}")) }
-    };
-    for n in 0..40 {
-        topic.publish(message(n)).await.unwrap();
-    }
-    let (_broker, topic) = world.news_again(broker).await;
-    for n in 40..60 {
-        topic.publish(message(n)).await.unwrap();
-    }
-    let log = Log::new();
-    let handler = log.answering(|message| match (message.text(), message.attempt) {
-        ("m0" | "m7" | "m45", ..4) => Err("no"),
-        _ => Ok(()),
-    });
-    let _attached = topic.attach(id, handler).await.unwrap();
-    log.until(69).await;
-    let mut texts = log.texts();
-    texts.dedup();
-    assert_eq!(texts, numbered("m", 0..60));
-}
-
 everywhere! {
     the_four_phases_come_in_their_order_and_to_the_millisecond,
     policies_beyond_the_limits_are_refused,
@@ -293,9 +226,6 @@ everywhere! {
     a_policy_that_is_changed_while_retrying_holds_from_the_next_attempt_on,
     a_policy_that_is_changed_while_nothing_waits_holds_for_the_next_message,
     no_more_is_delivered_in_a_second_than_the_policy_says,
-    a_subscriber_that_fails_for_an_hour_delays_nobody_and_gets_everything_in_order_afterwards,
-    an_independent_message_that_fails_is_passed_by_the_others,
-    in_order_holds_across_a_restart_whatever_the_groups,
 }
 
 /// The times of all attempts of two messages that always fail, on a store with this seed.

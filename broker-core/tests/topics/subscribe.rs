@@ -1,8 +1,8 @@
 //! Subscribing and unsubscribing, once and again, and what a subscription says of itself (N10, N13 to N16, N18).
 
 use broker_core::{
-    DeliveryOrder, DeliveryPolicy, Endpoint, Error, FilterScope, RetryPolicy, SubscriptionId,
-    SubscriptionSettings,
+    DeliveryOrder, DeliveryPolicy, Endpoint, Error, FilterScope, RetryPolicy, SubscriptionCounters,
+    SubscriptionId, SubscriptionSettings,
 };
 
 use crate::{
@@ -191,7 +191,7 @@ async fn a_subscription_says_what_it_was_told(world: World) {
     assert_eq!((fresh.created_at, fresh.order), (world.now(), Some(DeliveryOrder::InOrder)));
     assert_eq!((&fresh.filter_policy, &fresh.dead_letter, &fresh.delivery_policy), (&None, &None, &None));
     assert_eq!(fresh.effective_delivery_policy, Some(DeliveryPolicy::new(RetryPolicy::aws_managed())));
-    assert_eq!((fresh.replay, fresh.counters), (None, Default::default()));
+    assert_eq!((fresh.replay, fresh.counters), (None, SubscriptionCounters::default()));
 
     let policy = DeliveryPolicy::new(RetryPolicy { retries: 9, ..RetryPolicy::http() });
     let change =

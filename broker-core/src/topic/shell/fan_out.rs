@@ -190,7 +190,8 @@ impl TopicCell {
         let envelope = &*self.engine.envelope;
         let form = self.form(subscription, cell.is_fifo(), envelope);
         // It may be anything: an answer of a server, the text of a panic.
-        reason.truncate(reason.floor_char_boundary(REASON_BYTES_MAX));
+        let end = (0..=REASON_BYTES_MAX.min(reason.len())).rev().find(|end| reason.is_char_boundary(*end));
+        reason.truncate(end.unwrap_or(0));
         let now = Timestamp::from_millis(op.now);
         let why = DeadLetter {
             source: self.name.clone(),
