@@ -14,6 +14,26 @@ mod everywhere;
 #[path = "../rules/support.rs"]
 #[allow(dead_code, reason = "shared with the rules of queues, which use the rest")]
 mod support;
+mod topic_support;
 
-mod first;
+mod archive;
+mod batches;
+mod cancel;
+mod confirm;
+mod create;
+mod dead_letters;
+mod envelope;
+mod failing;
+mod fifo;
+mod filters;
+mod hostile;
 mod in_order;
+mod message_attributes;
+mod publish;
+mod push;
+mod raw;
+mod replay;
+mod retries;
+mod settings;
+mod store;
+mod subscribe;

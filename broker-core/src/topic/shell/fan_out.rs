@@ -15,7 +15,7 @@ use crate::{
     clock::Timestamp,
     error::Result,
     queue::{
-        redrive::{DeadLetter, Origin},
+        redrive::{DeadLetter, Origin, REASON_BYTES_MAX},
         row::ORIGIN_BYTES_MAX,
         settings::DeduplicationScope,
         shell::{LookedUp, Operation, QueueCell, ToLookUp},
@@ -128,8 +128,8 @@ impl TopicCell {
         let Some(at) = way.dead else { return Ok(HandedOver::Dropped) };
         let (notification, body) = (forms.notification(), forms.body_for_queues());
         let burial = Burial { attempts: 0, since: None, reason: failure };
-        self.bury(subscription, &way.cells[at], &mut ops[at], (notification, body), burial);
-        Ok(HandedOver::DeadLettered)
+        let buried = self.bury(subscription, &way.cells[at], &mut ops[at], (notification, body), burial);
+        Ok(if buried { HandedOver::DeadLettered } else { HandedOver::Dropped })
     }
 
     /// Stores a message in the queue of its subscription, or says why that cannot be (rules N33, N54).
@@ -178,18 +178,20 @@ impl TopicCell {
     }
 
     /// Stores a message that could not be delivered in the dead-letter queue of its subscription, exactly as it would have
-    /// been delivered (rule N56), and with it why.
+    /// been delivered (rule N56), and with it why. Returns whether it did: not if the row were larger than the store takes.
     pub(super) fn bury(
         &self,
         subscription: &Subscription,
         cell: &QueueCell,
         op: &mut Operation<'_>,
         (notification, body): (&Notification, &str),
-        Burial { attempts, since, reason }: Burial,
-    ) {
+        Burial { attempts, since, mut reason }: Burial,
+    ) -> bool {
         let envelope = &*self.engine.envelope;
         let form = self.form(subscription, cell.is_fifo(), envelope);
-
+        // It may be anything: an answer of a server, the text of a panic.
+        let end = (0..=REASON_BYTES_MAX.min(reason.len())).rev().find(|end| reason.is_char_boundary(*end));
+        reason.truncate(end.unwrap_or(0));
         let now = Timestamp::from_millis(op.now);
         let why = DeadLetter {
             source: self.name.clone(),
@@ -201,8 +203,13 @@ impl TopicCell {
         };
         let origin = Origin { id: notification.id, of_topic: true, why: Box::new(why) };
         let row = dead_row(notification, body, &form, envelope, &origin);
+        let store_max = self.engine.pipeline.profile().value_bytes_max;
+        if row.len().saturating_add(ORIGIN_BYTES_MAX) > store_max {
+            return false;
+        }
         let group = notification.group_id.as_deref().filter(|_| cell.is_fifo() == self.fifo);
         op.state.append(op.now, 0, group, |head| row.stamp(head), op.batch);
+        true
     }
 }
 

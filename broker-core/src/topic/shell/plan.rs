@@ -30,8 +30,8 @@ pub(super) struct Plan {
     pub(super) routes: Vec<Route>,
     /// In the order of their ids.
     pub(super) cells: Vec<Arc<QueueCell>>,
-    /// How many messages each subscription did not want.
-    pub(super) filtered_out: Vec<(usize, u64)>,
+    /// Which subscriptions did not want which messages.
+    filtered_out: Vec<(usize, usize)>,
 }
 
 impl Plan {
@@ -55,25 +55,27 @@ impl Plan {
             filtered_out: Vec::new(),
         };
         for (at, subscription) in subscriptions.iter().enumerate().filter(|(_, one)| one.is_live()) {
-            let before = plan.routes.len();
+            let protocol = subscription.definition.endpoint.protocol();
             for (message, published) in messages.iter().enumerate() {
                 let wanted = match &subscription.definition.filter_policy {
                     None => true,
                     Some(policy) if policy.scope() == FilterScope::MessageAttributes => {
                         policy.matches_attributes(&published.attributes)
                     }
-                    Some(policy) => documents
-                        .get(message)
-                        .and_then(Option::as_ref)
-                        .is_some_and(|document| policy.matches_document(document)),
+                    // It looks at what its subscriber is told.
+                    Some(policy) => match published.body_for.get(protocol) {
+                        Some(body) => policy.matches_body(body.as_bytes()),
+                        None => documents
+                            .get(message)
+                            .and_then(Option::as_ref)
+                            .is_some_and(|document| policy.matches_document(document)),
+                    },
                 };
                 if wanted {
                     plan.routes.push(Route { subscription: at, message, target: None, dead: None });
+                } else {
+                    plan.filtered_out.push((at, message));
                 }
-            }
-            let unwanted = messages.len() - (plan.routes.len() - before);
-            if unwanted > 0 {
-                plan.filtered_out.push((at, unwanted as u64));
             }
         }
         plan.find_queues(broker);
@@ -114,13 +116,13 @@ impl Plan {
         self.cells.iter().map(|cell| cell.durability()).max().map_or(topic, |most| most.max(topic))
     }
 
-    /// Counts what became of all messages.
-    pub(super) fn count(&self, handed_over: &[(usize, HandedOver)]) {
+    /// Counts what became of all messages, duplicates left out.
+    pub(super) fn count(&self, handed_over: &[(usize, HandedOver)], is_new: impl Fn(usize) -> bool) {
         for (at, became) in handed_over {
             became.count(&self.subscriptions[*at]);
         }
-        for (at, unwanted) in &self.filtered_out {
-            self.subscriptions[*at].counters.filtered_out.fetch_add(*unwanted, Ordering::Relaxed);
+        for (at, _) in self.filtered_out.iter().filter(|(_, message)| is_new(*message)) {
+            self.subscriptions[*at].counters.filtered_out.fetch_add(1, Ordering::Relaxed);
         }
     }
 

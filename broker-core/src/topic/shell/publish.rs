@@ -191,7 +191,7 @@ impl TopicCell {
             Ok((Err(missing), _)) => Ok(Tried::LookUp(missing)),
             Ok((Ok(handed_over), ticket)) => {
                 inner.state.submitted(ticket.number());
-                plan.count(&handed_over);
+                plan.count(&handed_over, |message| forms[message].is_some());
                 if let Some((partition, below)) = inner.state.take_forgotten_ids(now) {
                     reclaim::start_ids(engine, partition, below);
                 }

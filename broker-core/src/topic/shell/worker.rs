@@ -52,8 +52,7 @@ impl Worker {
         let mut attempts = JoinSet::new();
         let mut throttle = Throttle { next_us: 0 };
         while !*stopping.borrow() {
-            let (_, policy) = self.policy()?;
-            let rate = policy.max_receives_per_second;
+            let rate = self.policy()?.1.max_receives_per_second;
             let free = at_once - attempts.len();
             let next = async {
                 timeline.sleep_until(throttle.next_us.div_ceil(1_000)).await;
@@ -69,8 +68,8 @@ impl Worker {
                 received = next, if free > 0 => match received {
                     Ok(messages) => for message in messages {
                         throttle.note(rate, timeline.now());
-                        let (worker, policy) = (self.clone(), policy.clone());
-                        attempts.spawn(async move { worker.attempt(message, &policy).await });
+                        let worker = self.clone();
+                        attempts.spawn(async move { worker.attempt(message).await });
                     },
                     // It stays invisible for a while; the next receive gets what is behind it.
                     Err(Error::Storage(_)) => timeline.sleep_until(timeline.now() + AFTER_DAMAGE_MS).await,
@@ -93,17 +92,19 @@ impl Worker {
     }
 
     /// One attempt to deliver a message, and what follows from it.
-    async fn attempt(&self, message: Message, policy: &DeliveryPolicy) -> Result<()> {
-        let (subscription, _) = self.policy()?;
+    async fn attempt(&self, message: Message) -> Result<()> {
+        // Not before the message is there: it may have been long in coming.
+        let (subscription, policy) = self.policy()?;
         let place = self.backlog.open_receipt(message.receipt)?;
-        let guard = GiveBack { worker: self, place: Some(place) };
         let receive_count = message.receive_count;
+        // Without the guard below: what cannot be read must not come back at once, for ever.
         let Some(notification) = self.notification(&message) else { return Ok(()) };
+        let guard = GiveBack { worker: self, place: Some(place) };
         let outcome = if receive_count > policy.retry.retries.saturating_add(1) {
             // The process ended during the last attempt.
             DeliveryOutcome::ClientError("the last attempt was not finished".into())
         } else {
-            self.deliver(notification.clone(), &subscription, policy).await
+            self.deliver(notification.clone(), &subscription, &policy).await
         };
         guard.settled();
         let seed = self.topic.cell.engine.seed;
@@ -193,20 +194,22 @@ impl Worker {
                 return Ok(());
             };
             let step = |op: &mut Operation<'_>, other: &mut Operation<'_>| {
-                if op.state.give_up(place, op.now, op.batch).is_some() {
-                    let (attempts, since) = (message.receive_count, Some(message.first_received_at));
-                    let burial = Burial { attempts, since, reason: reason.clone() };
-                    cell.bury(subscription, &dead, other, (&notification, notification.text()), burial);
+                if op.state.give_up(place, op.now, op.batch).is_none() {
+                    return Ok(true);
                 }
-                Ok(())
+                let (attempts, since) = (message.receive_count, Some(message.first_received_at));
+                let burial = Burial { attempts, since, reason: reason.clone() };
+                Ok(cell.bury(subscription, &dead, other, (&notification, notification.text()), burial))
             };
             let durability = self.backlog.cell.durability_of_move(&dead);
             match self.backlog.cell.operate_both(&dead, durability, step) {
                 Err(Error::QueueDoesNotExist { name }) if name == dead.name => {}
                 Err(error) => return Err(error),
-                Ok(((), ticket)) => {
+                Ok((buried, ticket)) => {
                     ticket.wait().await?;
-                    subscription.counters.dead_lettered.fetch_add(1, Ordering::Relaxed);
+                    let counters = &subscription.counters;
+                    let counter = if buried { &counters.dead_lettered } else { &counters.dropped };
+                    counter.fetch_add(1, Ordering::Relaxed);
                     return Ok(());
                 }
             }
