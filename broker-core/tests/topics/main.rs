@@ -21,6 +21,7 @@ mod batches;
 mod cancel;
 mod confirm;
 mod create;
+mod damage;
 mod dead_letters;
 mod envelope;
 mod fifo;
