@@ -32,6 +32,7 @@ mod publish;
 mod push;
 mod raw;
 mod replay;
+mod replay_faults;
 mod retries;
 mod settings;
 mod store;
