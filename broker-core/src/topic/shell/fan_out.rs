@@ -78,18 +78,24 @@ pub(super) fn missing(
     forms: &[Option<Forms<'_>>],
     looked_up: &LookedUpAll,
     ops: &[Operation<'_>],
-) -> Vec<(u64, ToLookUp)> {
+) -> Result<Vec<(u64, ToLookUp)>> {
     let nothing = LookedUp::default();
-    let of_queue = |(at, cell): (usize, &Arc<QueueCell>)| {
+    let mut all = Vec::new();
+    for (at, cell) in plan.cells.iter().enumerate().filter(|(_, cell)| cell.is_fifo()) {
         let to_it = plan.routes.iter().filter(|route| route.target == Some(at));
-        let ids: Vec<_> = to_it
+        let mut ids: Vec<_> = to_it
             .filter_map(|route| forms[route.message].as_ref())
             .filter_map(|forms| id_in(cell, forms.message))
             .collect();
         let known = looked_up.get(&cell.id).unwrap_or(&nothing);
-        known.missing(cell, ids.iter(), &ops[at]).map(|missing| (cell.id, missing))
-    };
-    plan.cells.iter().enumerate().filter(|(_, cell)| cell.is_fifo()).filter_map(of_queue).collect()
+        all.extend(known.missing(cell, ids.iter(), &ops[at]).map(|missing| (cell.id, missing)));
+        // A store that cannot block is asked when the message is handed over, and once before: if it fails then, other
+        // queues have the message already.
+        if !cell.engine.pipeline.profile().can_block {
+            ids.iter_mut().try_for_each(|id| known.original(cell, id, &ops[at]).map(drop))?;
+        }
+    }
+    Ok(all)
 }
 
 impl TopicCell {
