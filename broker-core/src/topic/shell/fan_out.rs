@@ -15,7 +15,7 @@ use crate::{
     clock::Timestamp,
     error::Result,
     queue::{
-        redrive::{DeadLetter, Origin},
+        redrive::{DeadLetter, Origin, REASON_BYTES_MAX},
         row::ORIGIN_BYTES_MAX,
         settings::DeduplicationScope,
         shell::{LookedUp, Operation, QueueCell, ToLookUp},
@@ -134,8 +134,7 @@ impl TopicCell {
         let Some(at) = way.dead else { return Ok(HandedOver::Dropped) };
         let (notification, body) = (forms.notification(), forms.body_for_queues());
         let burial = Burial { attempts: 0, since: None, reason: failure };
-        self.bury(subscription, &way.cells[at], &mut ops[at], (notification, body), burial);
-        Ok(HandedOver::DeadLettered)
+        Ok(self.bury(subscription, &way.cells[at], &mut ops[at], (notification, body), burial))
     }
 
     /// Stores a message in the queue of its subscription, or says why that cannot be (rules N33, N54).
@@ -184,7 +183,7 @@ impl TopicCell {
     }
 
     /// Stores a message that could not be delivered in the dead-letter queue of its subscription, exactly as it would have
-    /// been delivered (rule N56), and with it why.
+    /// been delivered (rule N56), and with it why. If the store does not take it like that, it is dropped.
     pub(super) fn bury(
         &self,
         subscription: &Subscription,
@@ -192,7 +191,7 @@ impl TopicCell {
         op: &mut Operation<'_>,
         (notification, body): (&Notification, &str),
         Burial { attempts, since, reason }: Burial,
-    ) {
+    ) -> HandedOver {
         let envelope = &*self.engine.envelope;
         let form = self.form(subscription, cell.is_fifo(), envelope);
 
@@ -203,13 +202,25 @@ impl TopicCell {
             first_received_at: since.unwrap_or(now),
             last_received_at: now,
             moved_at: now,
-            reason: Some(reason),
+            reason: Some(cut(reason, REASON_BYTES_MAX)),
         };
         let origin = Origin { id: notification.id, of_topic: true, why: Box::new(why) };
         let row = dead_row(notification, body, &form, envelope, &origin);
+        if row.len() > self.engine.pipeline.profile().value_bytes_max {
+            return HandedOver::Dropped;
+        }
         let group = notification.group_id.as_deref().filter(|_| cell.is_fifo() == self.fifo);
         op.state.append(op.now, 0, group, |head| row.stamp(head), op.batch);
+        HandedOver::DeadLettered
     }
+}
+
+/// At most so many of the first bytes of a text, in whole characters.
+fn cut(mut text: String, bytes: usize) -> String {
+    let bytes = bytes.min(text.len());
+    let end = (0..=bytes).rev().find(|end| text.is_char_boundary(*end));
+    text.truncate(end.unwrap_or(0));
+    text
 }
 
 /// What is noted with a message that could not be delivered.
