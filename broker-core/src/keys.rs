@@ -149,10 +149,11 @@ pub(crate) fn subscription(topic: u64, number: u64, part: u64) -> [u8; 25] {
     three(SUBSCRIPTION, topic, number, part)
 }
 
-/// The number of the subscription whose part has this key.
-pub(crate) fn subscription_number_of(key: &[u8]) -> Option<u64> {
-    let (number, _part) = key.get(9..)?.split_first_chunk()?;
-    Some(u64::from_be_bytes(*number))
+/// The number of the subscription whose part has this key, and which part it is.
+pub(crate) fn subscription_number_and_part_of(key: &[u8]) -> Option<(u64, u64)> {
+    let number = u64::from_be_bytes(key.get(9..17)?.try_into().ok()?);
+    let part = u64::from_be_bytes(key.get(17..)?.try_into().ok()?);
+    Some((number, part))
 }
 
 pub(crate) fn stream(name: &str) -> Vec<u8> {
@@ -238,8 +239,8 @@ mod tests {
         assert_eq!(time_and_seq_of(&delayed(1, 5, 6)), Some((5, 6)));
         assert_eq!(number_of(&record(7)), Some(7));
         assert_eq!(queue_and_number_of(&move_task(8, 9)), Some((8, 9)));
-        assert_eq!(subscription_number_of(&subscription(8, 9, 1)), Some(9));
-        assert_eq!(subscription_number_of(b"short"), None);
+        assert_eq!(subscription_number_and_part_of(&subscription(8, 9, 1)), Some((9, 1)));
+        assert_eq!(subscription_number_and_part_of(b"short"), None);
         assert_eq!(name_of(&definition("orders")), Some("orders"));
         assert_eq!(seq_of(b"short"), None);
         assert_eq!(time_and_seq_of(b"short"), None);

@@ -170,7 +170,8 @@ impl RetryPolicy {
     pub(crate) fn jittered_delay(&self, retry: u32, seed: Seed, queue: u64, seq: u64) -> Option<Duration> {
         let delay = self.delay(retry)?;
         let share = f64::from(seed.check(queue, seq, u64::from(retry))) / f64::from(u32::MAX);
-        Some(delay.mul_f64(1.0 - share * f64::from(self.jitter_percent.min(100)) / 100.0))
+        let share = 1.0 - share * f64::from(self.jitter_percent.min(100)) / 100.0;
+        Some(Duration::try_from_secs_f64(delay.as_secs_f64() * share).unwrap_or(delay))
     }
 
     /// How many retries the growing delays have.
@@ -193,7 +194,8 @@ impl RetryPolicy {
         };
         // In whole milliseconds, which is what the broker's time has.
         Duration::from_millis(millis(Duration::try_from_secs_f64(delay).unwrap_or(self.max_delay)))
-            .clamp(self.min_delay, self.max_delay)
+            .max(self.min_delay)
+            .min(self.max_delay)
     }
 
     /// All delays together.

@@ -93,12 +93,13 @@ pub(crate) fn subscriptions(
     let (mut from, to) = (keys::subscription(topic, 0, 0).to_vec(), keys::subscription(topic, u64::MAX, 0));
     let mut found = Vec::new();
     let mut parts: Option<(u64, Vec<u8>)> = None;
+    let mut next_part = 0;
     loop {
         let page = store.meta_range(&from, &to, PAGE)?;
         let Some((last, _)) = page.last() else { break };
         from = [last, [0].as_slice()].concat();
         for (key, value) in &page {
-            let number = keys::subscription_number_of(key).ok_or_else(|| {
+            let (number, part) = keys::subscription_number_and_part_of(key).ok_or_else(|| {
                 StorageError::corrupt(format!("meta key {key:?}"), "the key has the wrong length")
             })?;
             match &mut parts {
@@ -106,8 +107,14 @@ pub(crate) fn subscriptions(
                 _ => {
                     let before = parts.replace((number, value.to_vec()));
                     found.extend(before.map(decode).transpose()?);
+                    next_part = 0;
                 }
             }
+            // Without a part in the middle it could still be JSON, and another filter policy.
+            if part != next_part {
+                return Err(StorageError::corrupt(place(number), format!("its part {next_part} is missing")));
+            }
+            next_part += 1;
         }
     }
     found.extend(parts.map(decode).transpose()?);

@@ -78,18 +78,24 @@ pub(super) fn missing(
     forms: &[Option<Forms<'_>>],
     looked_up: &LookedUpAll,
     ops: &[Operation<'_>],
-) -> Vec<(u64, ToLookUp)> {
+) -> Result<Vec<(u64, ToLookUp)>> {
     let nothing = LookedUp::default();
-    let of_queue = |(at, cell): (usize, &Arc<QueueCell>)| {
+    let mut all = Vec::new();
+    for (at, cell) in plan.cells.iter().enumerate().filter(|(_, cell)| cell.is_fifo()) {
         let to_it = plan.routes.iter().filter(|route| route.target == Some(at));
-        let ids: Vec<_> = to_it
+        let mut ids: Vec<_> = to_it
             .filter_map(|route| forms[route.message].as_ref())
             .filter_map(|forms| id_in(cell, forms.message))
             .collect();
         let known = looked_up.get(&cell.id).unwrap_or(&nothing);
-        known.missing(cell, ids.iter(), &ops[at]).map(|missing| (cell.id, missing))
-    };
-    plan.cells.iter().enumerate().filter(|(_, cell)| cell.is_fifo()).filter_map(of_queue).collect()
+        all.extend(known.missing(cell, ids.iter(), &ops[at]).map(|missing| (cell.id, missing)));
+        // A store that cannot block is asked when the message is handed over, and once before: if it fails then, other
+        // queues have the message already.
+        if !cell.engine.pipeline.profile().can_block {
+            ids.iter_mut().try_for_each(|id| known.original(cell, id, &ops[at]).map(drop))?;
+        }
+    }
+    Ok(all)
 }
 
 impl TopicCell {
@@ -128,8 +134,7 @@ impl TopicCell {
         let Some(at) = way.dead else { return Ok(HandedOver::Dropped) };
         let (notification, body) = (forms.notification(), forms.body_for_queues());
         let burial = Burial { attempts: 0, since: None, reason: failure };
-        let buried = self.bury(subscription, &way.cells[at], &mut ops[at], (notification, body), burial);
-        Ok(if buried { HandedOver::DeadLettered } else { HandedOver::Dropped })
+        Ok(self.bury(subscription, &way.cells[at], &mut ops[at], (notification, body), burial))
     }
 
     /// Stores a message in the queue of its subscription, or says why that cannot be (rules N33, N54).
@@ -178,20 +183,17 @@ impl TopicCell {
     }
 
     /// Stores a message that could not be delivered in the dead-letter queue of its subscription, exactly as it would have
-    /// been delivered (rule N56), and with it why. Returns whether it did: not if the row were larger than the store takes.
+    /// been delivered (rule N56), and with it why. If the store does not take it like that, it is dropped.
     pub(super) fn bury(
         &self,
         subscription: &Subscription,
         cell: &QueueCell,
         op: &mut Operation<'_>,
         (notification, body): (&Notification, &str),
-        Burial { attempts, since, mut reason }: Burial,
-    ) -> bool {
+        Burial { attempts, since, reason }: Burial,
+    ) -> HandedOver {
         let envelope = &*self.engine.envelope;
         let form = self.form(subscription, cell.is_fifo(), envelope);
-        // It may be anything: an answer of a server, the text of a panic.
-        let end = (0..=REASON_BYTES_MAX.min(reason.len())).rev().find(|end| reason.is_char_boundary(*end));
-        reason.truncate(end.unwrap_or(0));
         let now = Timestamp::from_millis(op.now);
         let why = DeadLetter {
             source: self.name.clone(),
@@ -199,18 +201,26 @@ impl TopicCell {
             first_received_at: since.unwrap_or(now),
             last_received_at: now,
             moved_at: now,
-            reason: Some(reason),
+            // It may be anything: an answer of a server, the text of a panic.
+            reason: Some(cut(reason, REASON_BYTES_MAX)),
         };
         let origin = Origin { id: notification.id, of_topic: true, why: Box::new(why) };
         let row = dead_row(notification, body, &form, envelope, &origin);
-        let store_max = self.engine.pipeline.profile().value_bytes_max;
-        if row.len().saturating_add(ORIGIN_BYTES_MAX) > store_max {
-            return false;
+        if row.len() > self.engine.pipeline.profile().value_bytes_max {
+            return HandedOver::Dropped;
         }
         let group = notification.group_id.as_deref().filter(|_| cell.is_fifo() == self.fifo);
         op.state.append(op.now, 0, group, |head| row.stamp(head), op.batch);
-        true
+        HandedOver::DeadLettered
     }
+}
+
+/// At most so many of the first bytes of a text, in whole characters.
+fn cut(mut text: String, bytes: usize) -> String {
+    let bytes = bytes.min(text.len());
+    let end = (0..=bytes).rev().find(|end| text.is_char_boundary(*end));
+    text.truncate(end.unwrap_or(0));
+    text
 }
 
 /// What is noted with a message that could not be delivered.

@@ -160,7 +160,7 @@ impl TopicCell {
         self.check_archived(inner, &mut forms)?;
         let durability = plan.durability(inner.state.settings.durability.into());
         let step = |ops: &mut [Operation<'_>], (_, batch): (u64, &mut Batch)| {
-            let missing = fan_out::missing(plan, &forms, looked_up, ops);
+            let missing = fan_out::missing(plan, &forms, looked_up, ops)?;
             if !missing.is_empty() {
                 return Ok(Err(missing));
             }

@@ -71,7 +71,7 @@ pub struct Recipient {
 /// get a message more than once. A panic is an error of the server.
 #[async_trait]
 pub trait Deliver: Send + Sync + 'static {
-    /// Delivers a message, or says why not. Dropped when its time is up, and when the broker goes.
+    /// Delivers a message, or says why not. Dropped when its time is up, and with what [`LocalTopic::attach`] returned.
     async fn deliver(&self, notification: Notification, to: &Recipient) -> DeliveryOutcome;
 
     /// How long an attempt may take, by default 15 seconds (rule N53). Then it is dropped, and counts as an error of the
@@ -162,7 +162,9 @@ impl LocalTopic {
         let detach = Detach(there.attached.clone());
         let runtime = cell.engine.pipeline.runtime();
         let task = runtime.spawn(async move {
-            let _running = (running, detach);
+            // Dropped in this order, the other way round: whoever has seen it stop can attach again.
+            let _running = running;
+            let _detach = detach;
             // An error means that the broker has stopped or the subscription is gone: both are known elsewhere.
             let _ = worker.run(order, stopping).await;
         });

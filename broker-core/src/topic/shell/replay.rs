@@ -60,12 +60,12 @@ impl LocalTopic {
                 status: ReplayStatus::Pending,
                 position: inner.state.head(),
                 replayed: 0,
-                number: before.map_or(0, |before| before.number + 1),
+                number: before.map_or(0, |before| before.number.wrapping_add(1)),
             }))
         });
         // The work begins also if this call is dropped before its commit is done: it waits for that itself.
-        let (number, ticket) = started?;
-        start(&self.broker, cell, number);
+        let (there, ticket) = started?;
+        start(&self.broker, cell, &there);
         ticket.wait().await
     }
 
@@ -80,7 +80,7 @@ impl LocalTopic {
         &self,
         id: SubscriptionId,
         set: impl FnOnce(&TopicInner, Option<&StoredReplay>) -> Result<Option<StoredReplay>>,
-    ) -> Result<(u64, Ticket)> {
+    ) -> Result<(Arc<Subscription>, Ticket)> {
         let cell = &*self.cell;
         let number = cell.number_of(id)?;
         cell.operate(|inner, _, batch| {
@@ -88,8 +88,9 @@ impl LocalTopic {
             let mut definition = there.definition.clone();
             definition.replay = set(inner, definition.replay.as_ref())?;
             definition.save(cell.id, number, batch);
-            inner.put(there.redefined(definition));
-            Ok(number)
+            let there = there.redefined(definition);
+            inner.put(there.clone());
+            Ok(there)
         })
     }
 }
@@ -112,21 +113,28 @@ struct Replayer {
     topic: String,
     topic_id: u64,
     subscription: u64,
+    /// Its own number: a later one has a replayer of its own.
+    number: u64,
 }
 
-fn start(broker: &Broker, cell: &TopicCell, subscription: u64) {
-    let replayer =
-        Replayer { broker: broker.downgrade(), topic: cell.name.clone(), topic_id: cell.id, subscription };
+/// Begins with the replay of a subscription, if it is to do something.
+fn start(broker: &Broker, cell: &TopicCell, there: &Subscription) {
+    let Some(replay) = there.definition.replay.as_ref().filter(|replay| replay.is_running()) else { return };
+    let replayer = Replayer {
+        broker: broker.downgrade(),
+        topic: cell.name.clone(),
+        topic_id: cell.id,
+        subscription: there.number,
+        number: replay.number,
+    };
     cell.engine.pipeline.runtime().spawn(async move { replayer.run().await });
 }
 
 /// Goes on with the replays that ran when the store was last open.
 pub(crate) fn resume(broker: &Broker, cell: &TopicCell) {
     let subscriptions = cell.inner.lock().state.subscriptions.clone();
-    let runs =
-        |one: &&Arc<Subscription>| one.definition.replay.as_ref().is_some_and(StoredReplay::is_running);
-    for one in subscriptions.iter().filter(runs) {
-        start(broker, cell, one.number);
+    for one in subscriptions.iter() {
+        start(broker, cell, one);
     }
 }
 
@@ -190,7 +198,8 @@ impl Replayer {
 
     fn look(&self, inner: &TopicInner) -> Option<Look> {
         let there = inner.subscription(self.subscription)?.clone();
-        let replay = there.definition.replay.clone().filter(StoredReplay::is_running)?;
+        let own = |replay: &StoredReplay| replay.is_running() && replay.number == self.number;
+        let replay = there.definition.replay.clone().filter(own)?;
         Some(Look {
             there,
             replay,
@@ -238,7 +247,7 @@ impl Replayer {
                 if at.saturating_add(look.kept_ms) <= now || at < replay.from {
                     continue;
                 }
-                replay.replayed += 1;
+                replay.replayed = replay.replayed.saturating_add(1);
 
                 let wanted = look.there.definition.filter_policy.as_ref().is_none_or(|policy| {
                     policy.matches_attributes(&notification.attributes)

@@ -18,7 +18,6 @@ use super::{
 use crate::{
     clock::millis,
     error::{Error, Result},
-    pipeline::Ticket,
     queue::{LocalQueue, message::Message, options::ReceiveOptions, shell::Operation, state::Place},
     storage::Durability,
     topic::{
@@ -43,17 +42,30 @@ const MARGIN: Duration = Duration::from_secs(60);
 const AFTER_DAMAGE_MS: u64 = 1_000;
 
 impl Worker {
-    pub(super) async fn run(self, order: DeliveryOrder, mut stopping: watch::Receiver<bool>) -> Result<()> {
+    /// Works until it is told to stop, the subscription ends, or the broker stops; and until the attempts under way have
+    /// ended.
+    pub(super) async fn run(self, order: DeliveryOrder, stopping: watch::Receiver<bool>) -> Result<()> {
         let at_once = match order {
             DeliveryOrder::InOrder => 1,
             DeliveryOrder::Independent(at_once) => at_once as usize,
         };
-        let timeline = &self.topic.cell.engine.timeline;
         let mut attempts = JoinSet::new();
+        let worked = self.work(at_once, &mut attempts, stopping).await;
+        while attempts.join_next().await.is_some() {}
+        worked
+    }
+
+    async fn work(
+        &self,
+        at_once: usize,
+        attempts: &mut JoinSet<Result<()>>,
+        mut stopping: watch::Receiver<bool>,
+    ) -> Result<()> {
+        let timeline = &self.topic.cell.engine.timeline;
         let mut throttle = Throttle { next_us: 0 };
         while !*stopping.borrow() {
             let rate = self.policy()?.1.max_receives_per_second;
-            let free = at_once - attempts.len();
+            let free = at_once.saturating_sub(attempts.len());
             let next = async {
                 timeline.sleep_until(throttle.next_us.div_ceil(1_000)).await;
                 let max = if rate.is_some() { 1 } else { free.min(10) };
@@ -64,20 +76,25 @@ impl Worker {
             tokio::select! {
                 biased;
                 _ = stopping.changed() => break,
-                Some(done) = attempts.join_next() => if let Ok(Err(error)) = done { return Err(error) },
+                Some(done) = attempts.join_next() => match done {
+                    // Only its own message is the worse for it: that is visible again when its time is up.
+                    Ok(Ok(()) | Err(Error::Storage(_))) | Err(_) => {}
+                    Ok(Err(error)) => return Err(error),
+                },
                 received = next, if free > 0 => match received {
                     Ok(messages) => for message in messages {
                         throttle.note(rate, timeline.now());
-                        let worker = self.clone();
-                        attempts.spawn(async move { worker.attempt(message).await });
+                        let place = self.backlog.open_receipt(message.receipt)?;
+                        // Made here, since a task that is dropped may never have begun.
+                        let guard = GiveBack { worker: self.clone(), place: Some(place), counts: false };
+                        attempts.spawn(async move { guard.attempt(message, place).await });
                     },
                     // It stays invisible for a while; the next receive gets what is behind it.
-                    Err(Error::Storage(_)) => timeline.sleep_until(timeline.now() + AFTER_DAMAGE_MS).await,
+                    Err(Error::Storage(_)) => throttle.pause(timeline.now(), AFTER_DAMAGE_MS),
                     Err(error) => return Err(error),
                 },
             }
         }
-        while attempts.join_next().await.is_some() {}
         Ok(())
     }
 
@@ -91,42 +108,7 @@ impl Worker {
         Ok((there, policy))
     }
 
-    /// One attempt to deliver a message, and what follows from it.
-    async fn attempt(&self, message: Message) -> Result<()> {
-        // Not before the message is there: it may have been long in coming.
-        let (subscription, policy) = self.policy()?;
-        let place = self.backlog.open_receipt(message.receipt)?;
-        let receive_count = message.receive_count;
-        // Without the guard below: what cannot be read must not come back at once, for ever.
-        let Some(notification) = self.notification(&message) else { return Ok(()) };
-        let guard = GiveBack { worker: self, place: Some(place) };
-        let outcome = if receive_count > policy.retry.retries.saturating_add(1) {
-            // The process ended during the last attempt.
-            DeliveryOutcome::ClientError("the last attempt was not finished".into())
-        } else {
-            self.deliver(notification.clone(), &subscription, &policy).await
-        };
-        guard.settled();
-        let seed = self.topic.cell.engine.seed;
-        let retry =
-            |_: &String| policy.retry.jittered_delay(receive_count, seed, self.backlog.cell.id, place.seq);
-        match outcome {
-            DeliveryOutcome::Delivered => {
-                self.backlog.delete(message.receipt).await?;
-                subscription.counters.delivered.fetch_add(1, Ordering::Relaxed);
-            }
-            DeliveryOutcome::ServerError(reason) => match retry(&reason) {
-                Some(delay) => self.put_back(place, delay)?.wait().await?,
-                None => self.give_up(&message, place, notification, &subscription, reason).await?,
-            },
-            DeliveryOutcome::ClientError(reason) => {
-                self.give_up(&message, place, notification, &subscription, reason).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// What the message says. One that makes no sense stays where it is: it can only be damaged.
+    /// What the message says, if it makes sense.
     fn notification(&self, message: &Message) -> Option<Notification> {
         let stored = Stored {
             deduplication_id: None,
@@ -167,12 +149,28 @@ impl Worker {
         }
     }
 
+    /// Deletes a message that was delivered.
+    async fn delete(&self, message: &Message, place: Place) -> Result<()> {
+        match self.backlog.delete(message.receipt).await {
+            // The attempt took longer than the message was its own, but nobody else delivers.
+            Err(Error::ReceiptHandleExpired { .. }) => {
+                let delete = |op: &mut Operation<'_>| Ok(op.state.give_up(place, op.now, op.batch));
+                self.backlog.cell.operate(None, None, delete)?.1.wait().await
+            }
+            deleted => deleted.map(drop),
+        }
+    }
+
     /// Makes the message visible again after a while.
-    fn put_back(&self, place: Place, delay: Duration) -> Result<Ticket> {
+    async fn put_back(&self, place: Place, delay: Duration) -> Result<()> {
         let put_back = |op: &mut Operation<'_>| {
             op.state.change_visibility(place, millis(delay), op.now, u64::MAX, op.batch)
         };
-        Ok(self.backlog.cell.operate(Durability::Buffered, None, put_back)?.1)
+        match self.backlog.cell.operate(Durability::Buffered, None, put_back) {
+            // It is visible already.
+            Err(Error::ReceiptHandleExpired { .. }) => Ok(()),
+            put_back => put_back?.1.wait().await,
+        }
     }
 
     /// Moves the message to the dead-letter queue of its subscription, or drops it if there is none, in one commit.
@@ -189,27 +187,28 @@ impl Worker {
             let name = subscription.definition.dead_letter.as_ref();
             let dead = name.and_then(|name| self.topic.broker.cell(name));
             let Some(dead) = dead else {
-                self.backlog.delete(message.receipt).await?;
+                self.delete(message, place).await?;
                 subscription.counters.dropped.fetch_add(1, Ordering::Relaxed);
                 return Ok(());
             };
             let step = |op: &mut Operation<'_>, other: &mut Operation<'_>| {
                 if op.state.give_up(place, op.now, op.batch).is_none() {
-                    return Ok(true);
+                    return Ok(None);
                 }
                 let (attempts, since) = (message.receive_count, Some(message.first_received_at));
                 let burial = Burial { attempts, since, reason: reason.clone() };
-                Ok(cell.bury(subscription, &dead, other, (&notification, notification.text()), burial))
+                let content = (&notification, notification.text());
+                Ok(Some(cell.bury(subscription, &dead, other, content, burial)))
             };
             let durability = self.backlog.cell.durability_of_move(&dead);
             match self.backlog.cell.operate_both(&dead, durability, step) {
                 Err(Error::QueueDoesNotExist { name }) if name == dead.name => {}
                 Err(error) => return Err(error),
-                Ok((buried, ticket)) => {
+                Ok((became, ticket)) => {
                     ticket.wait().await?;
-                    let counters = &subscription.counters;
-                    let counter = if buried { &counters.dead_lettered } else { &counters.dropped };
-                    counter.fetch_add(1, Ordering::Relaxed);
+                    if let Some(became) = became {
+                        became.count(subscription);
+                    }
                     return Ok(());
                 }
             }
@@ -217,23 +216,66 @@ impl Worker {
     }
 }
 
-/// Makes a message visible again whose attempt was dropped.
-struct GiveBack<'w> {
-    worker: &'w Worker,
+/// Gives a message back whose attempt was dropped: it is visible again. An attempt that has begun counts, but for the last
+/// one: that is made again, or the message would be lost.
+struct GiveBack {
+    worker: Worker,
     place: Option<Place>,
+    counts: bool,
 }
 
-impl GiveBack<'_> {
-    fn settled(mut self) {
+impl GiveBack {
+    /// One attempt to deliver a message, and what follows from it.
+    async fn attempt(mut self, message: Message, place: Place) -> Result<()> {
+        let worker = self.worker.clone();
+        // Not before the message is there: it may have been long in coming.
+        let (subscription, policy) = worker.policy()?;
+        let receive_count = message.receive_count;
+        let Some(notification) = worker.notification(&message) else {
+            // It can only be damaged, and stays where it is: invisible for a while.
+            self.place = None;
+            return Ok(());
+        };
+        let outcome = if receive_count > policy.retry.retries.saturating_add(1) {
+            // The process ended during the last attempt.
+            DeliveryOutcome::ClientError("the last attempt was not finished".into())
+        } else {
+            self.counts = receive_count <= policy.retry.retries;
+            worker.deliver(notification.clone(), &subscription, &policy).await
+        };
         self.place = None;
+        let (seed, backlog) = (worker.topic.cell.engine.seed, worker.backlog.cell.id);
+        let retry = || policy.retry.jittered_delay(receive_count, seed, backlog, place.seq);
+        match outcome {
+            DeliveryOutcome::Delivered => {
+                worker.delete(&message, place).await?;
+                subscription.counters.delivered.fetch_add(1, Ordering::Relaxed);
+            }
+            DeliveryOutcome::ServerError(reason) => match retry() {
+                Some(delay) => worker.put_back(place, delay).await?,
+                None => worker.give_up(&message, place, notification, &subscription, reason).await?,
+            },
+            DeliveryOutcome::ClientError(reason) => {
+                worker.give_up(&message, place, notification, &subscription, reason).await?;
+            }
+        }
+        Ok(())
     }
 }
 
-impl Drop for GiveBack<'_> {
+impl Drop for GiveBack {
     fn drop(&mut self) {
         if let Some(place) = self.place {
+            let give_back = |op: &mut Operation<'_>| {
+                if self.counts {
+                    op.state.change_visibility(place, 0, op.now, u64::MAX, op.batch)?;
+                } else {
+                    op.state.take_back(place.seq, place.delivery, op.now, op.batch);
+                }
+                Ok(())
+            };
             // Nobody waits for it. If the broker has stopped, the next one makes it visible.
-            drop(self.worker.put_back(place, Duration::ZERO));
+            drop(self.worker.backlog.cell.operate(Durability::Buffered, None, give_back));
         }
     }
 }
@@ -246,8 +288,14 @@ struct Throttle {
 impl Throttle {
     fn note(&mut self, rate: Option<u32>, now: u64) {
         if let Some(rate) = rate {
-            self.next_us = self.next_us.max(now.saturating_mul(1_000)) + 1_000_000 / u64::from(rate);
+            let apart_us = 1_000_000 / u64::from(rate.max(1));
+            self.next_us = self.next_us.max(now.saturating_mul(1_000)).saturating_add(apart_us);
         }
+    }
+
+    /// No delivery before so long from now.
+    fn pause(&mut self, now: u64, ms: u64) {
+        self.next_us = self.next_us.max(now.saturating_add(ms).saturating_mul(1_000));
     }
 }
 

@@ -1,0 +1,106 @@
+//! Publishes that fail in the middle, and stores that take less than a message grows to: all queues or none. IT1, IG4, IG11.
+
+use std::{ops::Range, sync::Arc};
+
+use broker_core::{
+    Broker, Endpoint, PublishMessage, SendMessage,
+    storage::{
+        Batch, Durability, Op, Page, Profile, Storage, StorageError,
+        faults::{FailingStorage, Fault},
+    },
+};
+use broker_mem::MemStorage;
+use bytes::Bytes;
+
+use crate::support::{on_paused_time, poll, take};
+
+/// Publishes a message with an id that the second queue may know, and so must look up. Returns how many reads there were
+/// before, and whether the publish and the first queue have it.
+async fn publish_what_may_be_known(store: Arc<FailingStorage>) -> (usize, bool, usize, usize) {
+    let broker = Broker::builder_on(store.clone()).seed(7).open().await.unwrap();
+    let topic = broker.topic("trades.fifo").fifo().await.unwrap();
+    let mut queues = Vec::new();
+    for name in ["a.fifo", "b.fifo"] {
+        let queue = broker.queue(name).fifo().await.unwrap();
+        topic.subscribe(&queue).raw_delivery(true).await.unwrap();
+        queues.push(queue);
+    }
+    let known = SendMessage::new("own").group_id("own").deduplication_id("1");
+    queues[1].send(known).await.unwrap();
+    let before = store.reads();
+    let message = PublishMessage::new("m").group_id("g").deduplication_id("1");
+    let published = topic.publish(message).await.is_ok();
+    (before, published, poll(&queues[0], 10).await.len(), poll(&queues[1], 10).await.len())
+}
+
+#[test]
+fn it1_a_read_that_fails_in_the_middle_of_a_publish_leaves_nothing_in_any_queue() {
+    on_paused_time(Box::pin(async {
+        let store = || FailingStorage::new(Arc::new(MemStorage::new()));
+        let (reads, published, first, second) = publish_what_may_be_known(Arc::new(store())).await;
+        assert_eq!((published, first, second), (true, 1, 1), "the second queue has that id already");
+        let failing = store().fail_read(reads, Fault::Io);
+        let (_, published, first, second) = publish_what_may_be_known(Arc::new(failing)).await;
+        assert_eq!((published, first, second), (false, 0, 1), "the publish failed: nobody has it");
+    }));
+}
+
+/// A store that refuses rows of more than so many bytes, as its profile says.
+struct SmallStorage(MemStorage);
+
+const ROW_BYTES_MAX: usize = 128 * 1024;
+
+impl Storage for SmallStorage {
+    fn commit(&self, batch: &Batch, durability: Durability) -> Result<(), StorageError> {
+        for op in batch.ops() {
+            if let Op::PutRow { value, .. } = op
+                && value.len() > ROW_BYTES_MAX
+            {
+                return Err(StorageError::ValueTooLarge { bytes: value.len(), max: ROW_BYTES_MAX });
+            }
+        }
+        self.0.commit(batch, durability)
+    }
+
+    fn row(&self, partition: u64, seq: u64) -> Result<Option<Bytes>, StorageError> {
+        self.0.row(partition, seq)
+    }
+
+    fn rows(&self, partition: u64, range: Range<u64>, page: Page) -> Result<Vec<(u64, Bytes)>, StorageError> {
+        self.0.rows(partition, range, page)
+    }
+
+    fn meta(&self, key: &[u8]) -> Result<Option<Bytes>, StorageError> {
+        self.0.meta(key)
+    }
+
+    fn meta_range(&self, from: &[u8], to: &[u8], page: Page) -> Result<Vec<(Bytes, Bytes)>, StorageError> {
+        self.0.meta_range(from, to, page)
+    }
+
+    fn profile(&self) -> Profile {
+        Profile { value_bytes_max: ROW_BYTES_MAX, ..self.0.profile() }
+    }
+}
+
+/// In its envelope a message of control characters is six times as large: no queue takes that, nor a dead-letter queue.
+#[test]
+fn it5_what_is_too_large_for_the_store_in_its_envelope_is_dropped_and_harms_nobody() {
+    on_paused_time(Box::pin(async {
+        let broker = Broker::open(SmallStorage(MemStorage::new())).await.unwrap();
+        let topic = broker.topic("news").await.unwrap();
+        let (raw, dead) = (broker.queue("raw").await.unwrap(), broker.queue("dead").await.unwrap());
+        broker.queue("wrapped").await.unwrap();
+        topic.subscribe(&raw).raw_delivery(true).await.unwrap();
+        let wrapped = topic.subscribe(Endpoint::queue("wrapped")).dead_letter("dead").await.unwrap().id;
+        let gone = topic.subscribe(Endpoint::queue("gone")).dead_letter("dead").await.unwrap().id;
+        topic.publish("\u{1}".repeat(50_000)).await.unwrap();
+        assert_eq!(take(&raw).await.body.len(), 50_000);
+        assert!(poll(&dead, 1).await.is_empty());
+        for id in [wrapped, gone] {
+            assert_eq!(topic.subscription(id).await.unwrap().counters.dropped, 1);
+        }
+        topic.publish("small").await.unwrap();
+        assert_eq!(take(&dead).await.dead_letter.unwrap().source, "news");
+    }));
+}
