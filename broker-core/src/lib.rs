@@ -1,4 +1,4 @@
-//! Queues and topics with the semantics of Amazon SQS and SNS, inside your process, over a storage trait.
+//! Queues, topics and streams with the semantics of Amazon SQS, SNS and Kinesis, inside your process, over a storage trait.
 //!
 //! A [`Broker`] opens a store and keeps queues in it. A queue hands each message to one consumer at a time, keeps it
 //! invisible while that consumer works, and hands it out again unless the consumer deletes it in time. The semantics are
@@ -61,6 +61,8 @@
 //!   per entry. A [`Delivery`] is a message together with its queue.
 //! - [`LocalTopic`]: a handle of one topic, from [`Broker::topic`]. [`PublishMessage`] goes in; queues get it raw or in an
 //!   [`Envelope`], handlers get a [`Notification`].
+//! - [`LocalStream`]: a handle of one stream, from [`Broker::stream`]. [`PutRecord`] goes in, [`Record`] comes out, at its
+//!   [`RecordNumber`].
 //! - [`ReceiptHandle`]: proof of one delivery. It survives restarts, and an older one than the newest cannot delete the
 //!   message: that is an outcome ([`Deleted::Stale`]), not an error.
 //! - [`Durability`](storage::Durability): what a send or delete has survived when it returns. `Synced`, a power cut, is
@@ -117,6 +119,27 @@
 //! # Ok::<(), broker_core::Error>(()) }).unwrap();
 //! ```
 //!
+//! # Streams
+//!
+//! A [`LocalStream`] keeps its records until they expire, for any number of readers. Records of one partition key keep their order,
+//! also when [shards](ShardInfo) are split and merged. A [`ShardReader`] reads one shard; workers of a consumer group share all of
+//! them, and go on after a restart where they were ([`Consumer`], [`Processor`]). A [`StreamQueue`] makes a work queue of a stream.
+//!
+//! ```
+//! # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+//! use broker_core::{Broker, PutRecord, StartingPosition};
+//!
+//! # let broker = Broker::open(broker_mem::MemStorage::new()).await?;
+//! let clicks = broker.stream("clicks").shards(4).await?;
+//! let put = clicks.put(PutRecord::new("user-7", "buy")).await?;
+//!
+//! let mut billing = clicks.consumer("billing").start(StartingPosition::TrimHorizon).await?;
+//! let click = billing.next().await?;
+//! assert_eq!((click.shard(), click.number), (put.shard, put.number));
+//! click.checkpoint().await?;
+//! # Ok::<(), broker_core::Error>(()) }).unwrap();
+//! ```
+//!
 //! # Seeing inside
 //!
 //! A queue says what it is doing, in data that print as words. Nothing of this leases, counts or moves a message:
@@ -169,7 +192,7 @@
 //! - a server: there is no port and no protocol. One process has a store open at a time;
 //! - a cluster: nothing is replicated, so a lost disk is a loss;
 //! - exactly-once delivery: what a consumer does must bear being done twice;
-//! - all of AWS messaging: streams and the wire protocol are not there yet.
+//! - all of AWS messaging: the wire protocol is not there yet.
 //!
 //! # Features
 //!

@@ -195,7 +195,8 @@ async fn create(pipeline: &Arc<Pipeline>, seed: Option<Seed>) -> Result<Stored> 
 /// A topic in memory, from what was read of it.
 fn topic_cell(topic: LoadedTopic, engine: &Arc<Engine>) -> (String, Arc<TopicCell>) {
     let LoadedTopic { name, definition, record, subscriptions } = topic;
-    let state = TopicState::new(definition.id, definition.settings, &record, true);
+    let mut state = TopicState::new(definition.id, definition.settings, &record, true);
+    state.archived_from = definition.archived_from;
     let cell = TopicCell::new(name.clone(), engine.clone(), state, definition.tags, definition.created_at);
     for LoadedSubscription { number, definition, backlog } in subscriptions {
         let backlog = backlog.and_then(|(_, state)| state).map(|state| {

@@ -91,7 +91,7 @@ impl Broker {
         let (id, partition) = (ids.take(&mut batch), ids.take(&mut batch));
         let record = Record { partition, head: 0, tail: 0, stored: 0, cold: 0, delayed: 0, as_of: now };
         batch.put_meta(&keys::record(id), &record.encode());
-        let definition = TopicDefinition { id, settings, tags, created_at: now };
+        let definition = TopicDefinition { id, settings, tags, created_at: now, archived_from: 0 };
         definition.save(name, &mut batch);
         let ticket = self.engine.pipeline.submit(&mut batch, Durability::Synced, None)?;
         drop(ids);

@@ -33,6 +33,8 @@ pub(crate) struct TopicState {
     /// The first sequence that the archive may hold.
     head: u64,
     tail: u64,
+    /// Where the archive begins that is kept now: what is before it was given up.
+    pub(crate) archived_from: u64,
     deduplication: Deduplication,
 }
 
@@ -42,7 +44,17 @@ impl TopicState {
         let Record { partition, head, tail, as_of, .. } = *record;
         let deduplication = if reopened { Deduplication::reopened(as_of) } else { Deduplication::new(as_of) };
         let subscriptions = Subscriptions::default();
-        Self { id, settings, deleted: false, subscriptions, partition, head, tail, deduplication }
+        Self {
+            id,
+            settings,
+            deleted: false,
+            subscriptions,
+            partition,
+            head,
+            tail,
+            archived_from: 0,
+            deduplication,
+        }
     }
 
     /// The record that describes this state.
@@ -58,6 +70,11 @@ impl TopicState {
     /// The next sequence to be given out.
     pub(crate) fn tail(&self) -> u64 {
         self.tail
+    }
+
+    /// What the archive holds, as far as anybody may still see it.
+    pub(crate) fn archive(&self) -> std::ops::Range<u64> {
+        self.head.max(self.archived_from)..self.tail
     }
 
     pub(crate) fn head(&self) -> u64 {

@@ -24,6 +24,8 @@ pub(crate) struct TopicDefinition {
     pub(crate) settings: Settings,
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) created_at: u64,
+    /// The first sequence of the archive that is kept now.
+    pub(crate) archived_from: u64,
 }
 
 impl TopicDefinition {

@@ -64,7 +64,12 @@ impl LocalTopic {
         let value_bytes_max = engine.pipeline.profile().value_bytes_max.saturating_sub(ROW_OVERHEAD_MAX);
         change.check(&engine.limits, value_bytes_max)?;
         self.redefine(|inner| {
+            let archived = inner.archives();
             inner.state.settings = inner.state.settings.changed(&change)?;
+            if !archived && inner.archives() {
+                // What is left of an earlier archive was given up.
+                inner.state.archived_from = inner.state.tail();
+            }
             Ok(())
         })
         .await?;

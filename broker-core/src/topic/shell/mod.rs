@@ -18,7 +18,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
 };
 
@@ -88,8 +88,8 @@ pub(crate) struct Subscription {
     /// A push subscriber: where its messages wait.
     pub(crate) backlog: Option<Arc<QueueCell>>,
     pub(crate) counters: Arc<Counters>,
-    /// Whether somebody delivers.
-    pub(crate) attached: Arc<AtomicBool>,
+    /// Who delivers, by a number of its own; zero: nobody.
+    pub(crate) attached: Arc<AtomicU64>,
 }
 
 /// What became of a subscription's messages.
@@ -170,6 +170,7 @@ impl TopicInner {
             settings: self.state.settings.clone(),
             tags: self.tags.clone(),
             created_at: self.created_at,
+            archived_from: self.state.archived_from,
         }
     }
 }

@@ -6,7 +6,7 @@ use std::{
     future::Future,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -101,6 +101,7 @@ pub struct Attached {
     stop: watch::Sender<bool>,
     stopped: watch::Receiver<()>,
     worker: AbortHandle,
+    detach: Detach,
 }
 
 impl Attached {
@@ -115,6 +116,8 @@ impl Attached {
 impl Drop for Attached {
     fn drop(&mut self) {
         self.worker.abort();
+        // Somebody else can be attached at once: what the worker had is given back when it goes.
+        self.detach.now();
     }
 }
 
@@ -148,9 +151,8 @@ impl LocalTopic {
             let reason = "is a queue, which gets its messages without anybody's help";
             return Err(Error::invalid("subscription", id, reason));
         };
-        if there.attached.swap(true, Ordering::AcqRel) {
-            return Err(Error::invalid("subscription", id, "has somebody attached already"));
-        }
+        let detach = Detach::attach(&there.attached)
+            .ok_or_else(|| Error::invalid("subscription", id, "has somebody attached already"))?;
         let (stop, stopping) = watch::channel(false);
         let (running, stopped) = watch::channel(());
         let worker = Worker {
@@ -159,16 +161,17 @@ impl LocalTopic {
             number,
             deliver: Arc::new(deliver),
         };
-        let detach = Detach(there.attached.clone());
+
+        let ended = detach.clone();
         let runtime = cell.engine.pipeline.runtime();
         let task = runtime.spawn(async move {
             // Dropped in this order, the other way round: whoever has seen it stop can attach again.
             let _running = running;
-            let _detach = detach;
+            let _detach = ended;
             // An error means that the broker has stopped or the subscription is gone: both are known elsewhere.
             let _ = worker.run(order, stopping).await;
         });
-        Ok(Attached { stop, stopped, worker: task.abort_handle() })
+        Ok(Attached { stop, stopped, worker: task.abort_handle(), detach })
     }
 
     /// A message in the JSON envelope (rule N40) that this subscriber of a protocol is to get.
@@ -180,11 +183,30 @@ impl LocalTopic {
     }
 }
 
-/// Lets go of a subscription when the worker ends, however it ends.
-struct Detach(Arc<AtomicBool>);
+/// The hold of a worker on its subscription: let go when the worker ends, however it ends, or when it is to.
+#[derive(Debug, Clone)]
+struct Detach {
+    attached: Arc<AtomicU64>,
+    own: u64,
+}
+
+impl Detach {
+    /// Takes hold, if nobody else has.
+    fn attach(attached: &Arc<AtomicU64>) -> Option<Self> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let own = NEXT.fetch_add(1, Ordering::Relaxed);
+        let taken = attached.compare_exchange(0, own, Ordering::AcqRel, Ordering::Relaxed);
+        taken.ok().map(|_| Self { attached: attached.clone(), own })
+    }
+
+    fn now(&self) {
+        // Somebody else may have taken hold since.
+        let _ = self.attached.compare_exchange(self.own, 0, Ordering::AcqRel, Ordering::Relaxed);
+    }
+}
 
 impl Drop for Detach {
     fn drop(&mut self) {
-        self.0.store(false, Ordering::Release);
+        self.now();
     }
 }

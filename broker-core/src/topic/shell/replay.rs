@@ -58,7 +58,7 @@ impl LocalTopic {
                 from,
                 until: until.map(crate::Timestamp::as_millis),
                 status: ReplayStatus::Pending,
-                position: inner.state.head(),
+                position: inner.state.archive().start,
                 replayed: 0,
                 number: before.map_or(0, |before| before.number.wrapping_add(1)),
             }))
@@ -203,7 +203,7 @@ impl Replayer {
         Some(Look {
             there,
             replay,
-            archive: inner.state.head()..inner.state.tail(),
+            archive: inner.state.archive(),
             partition: inner.state.partition(),
             kept_ms: inner.state.settings.archive_ms().unwrap_or(0),
         })
