@@ -26,6 +26,7 @@ mod dead_letters;
 mod envelope;
 mod fifo;
 mod filters;
+mod histories;
 mod in_order;
 mod message_attributes;
 mod publish;
