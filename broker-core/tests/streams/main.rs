@@ -17,6 +17,5 @@ mod everywhere;
 mod support;
 
 mod chaos;
-mod first;
 mod groups;
 mod queues;
