@@ -33,7 +33,7 @@ async fn store() -> MemStorage {
 }
 
 /// The same in a store of its own.
-async fn copy(store: &MemStorage) -> MemStorage {
+fn copy(store: &MemStorage) -> MemStorage {
     let (copy, mut batch) = (MemStorage::new(), Batch::new());
     for (key, value) in entries(store) {
         batch.put_meta(&key, &value);
@@ -93,7 +93,7 @@ async fn ig10_no_damage_to_what_topics_store_makes_anything_panic() {
     let (mut opened, mut refused) = (0, 0);
     for (key, value) in entries(&store).into_iter().filter(|(key, _)| b"pqru".contains(&key[0])) {
         for value in damaged(&value).into_iter().map(Some).chain([None]) {
-            let copy = copy(&store).await;
+            let copy = copy(&store);
             let mut batch = Batch::new();
             match value {
                 Some(value) => batch.put_meta(&key, &value),
@@ -126,7 +126,7 @@ async fn ig3_a_part_of_a_subscription_that_is_missing_is_told() {
     let of_policy: Vec<_> = parts.iter().filter(|(key, _)| key[..17] == parts[0].0[..17]).collect();
     assert_eq!(of_policy.len(), 3, "the policy is in three parts");
     for (key, _) in of_policy {
-        let copy = copy(&store).await;
+        let copy = copy(&store);
         let mut batch = Batch::new();
         batch.delete_meta(key);
         copy.commit(&batch, Durability::Synced).unwrap();

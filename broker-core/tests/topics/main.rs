@@ -27,6 +27,7 @@ mod envelope;
 mod failing;
 mod fifo;
 mod filters;
+mod histories;
 mod hostile;
 mod in_order;
 mod message_attributes;

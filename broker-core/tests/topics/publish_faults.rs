@@ -3,7 +3,7 @@
 use std::{ops::Range, sync::Arc};
 
 use broker_core::{
-    Broker, Endpoint, PublishMessage, SendMessage,
+    Broker, Endpoint, MoveTask, MoveTaskStatus, PublishMessage, SendMessage,
     storage::{
         Batch, Durability, Op, Page, Profile, Storage, StorageError,
         faults::{FailingStorage, Fault},
@@ -12,7 +12,9 @@ use broker_core::{
 use broker_mem::MemStorage;
 use bytes::Bytes;
 
-use crate::support::{on_paused_time, poll, take};
+use crate::support::{World, on_paused_time, poll, settle_down, take};
+
+everywhere! { it5_a_dead_letter_of_a_topic_does_not_go_back_to_a_queue_of_that_name }
 
 /// Publishes a message with an id that the second queue may know, and so must look up. Returns how many reads there were
 /// before, and whether the publish and the first queue have it.
@@ -103,4 +105,25 @@ fn it5_what_is_too_large_for_the_store_in_its_envelope_is_dropped_and_harms_nobo
         topic.publish("small").await.unwrap();
         assert_eq!(take(&dead).await.dead_letter.unwrap().source, "news");
     }));
+}
+
+/// A queue and a topic may have the same name, and the same dead-letter queue.
+async fn it5_a_dead_letter_of_a_topic_does_not_go_back_to_a_queue_of_that_name(world: World) {
+    let broker = world.broker().await;
+    let dead = broker.queue("dead").await.unwrap();
+    let orders = broker.queue("orders").dead_letter("dead", 1).await.unwrap();
+    let topic = broker.topic("orders").await.unwrap();
+    topic.subscribe(Endpoint::queue("gone")).raw_delivery(true).dead_letter("dead").await.unwrap();
+    topic.publish("of the topic").await.unwrap();
+    let task = MoveTask::from("dead");
+    let plan = broker.plan_move(&task).await.unwrap();
+    assert_eq!((plan.matching, plan.stranded, plan.by_destination.len()), (1, 1, 0));
+    broker.start_move_task(task).await.unwrap();
+    for _ in 0..100 {
+        settle_down().await;
+    }
+    let ended = broker.list_move_tasks("dead", 1).await.unwrap().remove(0);
+    assert!(matches!(ended.status, MoveTaskStatus::Failed { .. }), "{ended:?}");
+    assert!(poll(&orders, 1).await.is_empty());
+    assert_eq!(take(&dead).await.text(), Ok("of the topic"));
 }

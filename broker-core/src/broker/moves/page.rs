@@ -16,7 +16,7 @@ use crate::{
 
 /// The failure of a task whose message has no queue to go to, in the words of SQS.
 pub(super) const NO_QUEUE: &str = "AWS.SimpleQueueService.NonExistentQueue";
-/// The failure of a task whose message was not moved to the dead-letter queue, and so came from nowhere.
+/// The failure of a task whose message was not moved to the dead-letter queue from another, and so came from nowhere.
 pub(super) const NO_SOURCE: &str = "CouldNotDetermineMessageSource";
 
 /// Reads what a task could move.
@@ -68,8 +68,9 @@ impl Reader<'_> {
         }
         let name = match (self.destination, &content.origin) {
             (Some(destination), _) => destination,
-            (None, Some(origin)) => &origin.why.source,
-            (None, None) => return Target::Nowhere(NO_SOURCE),
+            // A queue may have the name of the topic, but this did not come from it.
+            (None, Some(origin)) if !origin.of_topic => &origin.why.source,
+            (None, _) => return Target::Nowhere(NO_SOURCE),
         };
         let cell = self.broker.cell(name);
         match cell.filter(|cell| cell.is_fifo() == self.source.is_fifo() && cell.id != self.source.id) {

@@ -226,10 +226,10 @@ impl GroupState {
             }
             let token = self.next_token;
             self.next_token += 1;
-            let by_worker = Holder { worker, token, seen_at: now, waiting: false, asked_back: false };
+            let new = Holder { worker, token, seen_at: now, waiting: false, asked_back: false };
             if let Some(lease) = self.leases.get_mut(&number) {
                 mine += usize::from(lease.holder.is_none_or(|before| before.worker != worker));
-                lease.holder = Some(by_worker);
+                lease.holder = Some(new);
             }
         }
         // Somebody has been asked already: one after the other.

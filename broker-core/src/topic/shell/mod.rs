@@ -12,6 +12,7 @@ mod push;
 mod replay;
 mod subscribe;
 mod subscribe_builder;
+mod throttle;
 mod worker;
 
 use std::{

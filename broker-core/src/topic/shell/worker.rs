@@ -14,6 +14,7 @@ use super::{
     LocalTopic, Subscription,
     fan_out::Burial,
     push::{Deliver, DeliveryOutcome, Recipient},
+    throttle::Throttle,
 };
 use crate::{
     clock::millis,
@@ -62,12 +63,12 @@ impl Worker {
         mut stopping: watch::Receiver<bool>,
     ) -> Result<()> {
         let timeline = &self.topic.cell.engine.timeline;
-        let mut throttle = Throttle { next_us: 0 };
+        let mut throttle = Throttle::default();
         while !*stopping.borrow() {
             let rate = self.policy()?.1.max_receives_per_second;
             let free = at_once.saturating_sub(attempts.len());
             let next = async {
-                timeline.sleep_until(throttle.next_us.div_ceil(1_000)).await;
+                timeline.sleep_until(throttle.next()).await;
                 let max = if rate.is_some() { 1 } else { free.min(10) };
                 let visible_for = self.deliver.timeout().saturating_add(MARGIN);
                 let options = ReceiveOptions::up_to(max).visibility_timeout(visible_for);
@@ -277,25 +278,6 @@ impl Drop for GiveBack {
             // Nobody waits for it. If the broker has stopped, the next one makes it visible.
             drop(self.worker.backlog.cell.operate(Durability::Buffered, None, give_back));
         }
-    }
-}
-
-/// Spreads deliveries so that there are no more in a second than the policy says.
-struct Throttle {
-    next_us: u64,
-}
-
-impl Throttle {
-    fn note(&mut self, rate: Option<u32>, now: u64) {
-        if let Some(rate) = rate {
-            let apart_us = 1_000_000 / u64::from(rate.max(1));
-            self.next_us = self.next_us.max(now.saturating_mul(1_000)).saturating_add(apart_us);
-        }
-    }
-
-    /// No delivery before so long from now.
-    fn pause(&mut self, now: u64, ms: u64) {
-        self.next_us = self.next_us.max(now.saturating_add(ms).saturating_mul(1_000));
     }
 }
 
