@@ -1,22 +1,15 @@
 //! Every way in which a call can fail, what is certain afterwards, and what the caller should do.
 
+mod certainty;
+
 use std::{fmt, sync::Arc, time::Duration};
+
+pub use certainty::Certainty;
 
 use crate::{
     clock::Timestamp, filter::FilterPolicyError, storage::StorageError, stream::shard::ShardId,
     topic::subscription::SubscriptionId,
 };
-
-/// What is certain after an error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Certainty {
-    /// Nothing happened.
-    Rejected,
-    /// It may have happened or not; the broker has stopped, and reopening it settles which.
-    Indeterminate,
-    /// Stored bytes are not what was written; the message names the place.
-    Corrupt,
-}
 
 /// Why a call failed. [`certainty`](Error::certainty) says what is known of its effect.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -174,10 +167,10 @@ pub enum Error {
         /// The first setting that differs.
         attribute: &'static str,
     },
-    /// The topic is in a state in which this cannot be done, as the reason says. Change that; nothing happened.
-    #[error("the topic {name:?} does not allow it: {reason}")]
+    /// The topic or stream is in a state in which this cannot be done, as the reason says. Change that; nothing happened.
+    #[error("{name:?} does not allow it: {reason}")]
     InvalidState {
-        /// The topic's name.
+        /// The name of the topic or stream.
         name: String,
         /// What is in the way.
         reason: String,
@@ -274,15 +267,6 @@ pub enum Error {
 }
 
 impl Error {
-    /// What is certain after this error.
-    pub fn certainty(&self) -> Certainty {
-        match self {
-            Self::Storage(cause) if matches!(**cause, StorageError::Corrupt { .. }) => Certainty::Corrupt,
-            Self::Indeterminate(_) => Certainty::Indeterminate,
-            _ => Certainty::Rejected,
-        }
-    }
-
     /// An [`Error::InvalidParameter`], its value cut to a readable length.
     pub(crate) fn invalid(field: &'static str, value: impl fmt::Display, reason: impl Into<String>) -> Self {
         Self::InvalidParameter { field, value: shown(&value.to_string()), reason: reason.into() }

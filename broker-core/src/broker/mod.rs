@@ -1,5 +1,6 @@
 //! The broker: one open store with its queues, topics and streams.
 
+mod cells;
 mod moves;
 mod open;
 mod queue_builder;

@@ -113,6 +113,7 @@ impl Broker {
             created_at: now,
             epoch: 0,
             next_shard: 0,
+            lost_before: 0,
             updates: Vec::new(),
         };
         let tags = definition.tags.clone();

@@ -20,10 +20,16 @@ pub(crate) struct LoadedStream {
     pub(crate) queues: Vec<LoadedStreamQueue>,
 }
 
+/// Nobody makes so many shards, and counting on from here does not overflow.
+const MADE_MAX: u32 = u32::MAX / 2;
+
 /// Reads all streams.
 pub(crate) fn read(store: &dyn Storage) -> Result<Vec<LoadedStream>, StorageError> {
     let stream = |(name, definition): (String, StreamDefinition)| {
         let damaged = |what: &str| StorageError::corrupt(format!("the definition of stream {name:?}"), what);
+        if definition.epoch.max(definition.next_shard) > MADE_MAX {
+            return Err(damaged("counts more shards than there can be"));
+        }
         let with_record = |shard: ShardDefinition| {
             let record = recovery::read_record(store, shard.id)?;
             if record.partition != shard.partition || shard.range.start > shard.range.end {

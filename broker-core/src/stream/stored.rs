@@ -19,6 +19,9 @@ pub(crate) struct StreamDefinition {
     pub(crate) created_at: u64,
     pub(crate) epoch: u32,
     pub(crate) next_shard: u32,
+    /// What was put before this does not come back, whatever the retention.
+    #[serde(default)]
+    pub(crate) lost_before: u64,
     pub(crate) updates: Vec<u64>,
 }
 
@@ -71,10 +74,13 @@ pub(crate) fn shards(store: &dyn Storage, stream: u64) -> Result<Vec<ShardDefini
         let Some((last, _)) = page.last() else { return Ok(found) };
         from = [last, [0].as_slice()].concat();
         for (key, value) in &page {
-            let shard = serde_json::from_slice(value);
-            found.push(
-                shard.map_err(|what| StorageError::corrupt(format!("meta key {key:?}"), what.to_string()))?,
-            );
+            let damaged = |what: String| StorageError::corrupt(format!("meta key {key:?}"), what);
+            let shard: ShardDefinition =
+                serde_json::from_slice(value).map_err(|what| damaged(what.to_string()))?;
+            if key[..] != keys::shard(stream, u64::from(shard.number)) {
+                return Err(damaged("holds a shard of another number".into()));
+            }
+            found.push(shard);
         }
     }
 }

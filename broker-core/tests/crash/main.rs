@@ -11,6 +11,7 @@ mod killed;
 mod ledger;
 mod redrive;
 mod script;
+mod streams;
 mod sweep;
 mod topics;
 mod world;

@@ -43,7 +43,7 @@ async fn open(store: &Arc<CrashStorage>) -> Result<Broker> {
 async fn attach(topic: &LocalTopic, handled: &Arc<Mutex<BTreeSet<String>>>) -> Result<broker_core::Attached> {
     let id = topic.subscribe(Endpoint::handler("audit")).await?.id;
     let handled = handled.clone();
-    let handler = move |message: Notification| {
+    let subscriber = move |message: Notification| {
         let outcome = match (message.text(), message.attempt) {
             (REFUSED, _) => DeliveryOutcome::ClientError("no".into()),
             (_, 1) => DeliveryOutcome::ServerError("not yet".into()),
@@ -54,7 +54,7 @@ async fn attach(topic: &LocalTopic, handled: &Arc<Mutex<BTreeSet<String>>>) -> R
         };
         async move { outcome }
     };
-    topic.attach(id, handler).await
+    topic.attach(id, subscriber).await
 }
 
 async fn script(store: &Arc<CrashStorage>, promised: &mut Promised) -> Result<()> {

@@ -7,8 +7,10 @@
 //! | `cell` | the group of a stream, and what its workers do with it |
 //! | `consumer` | the simple loop: `next`, `checkpoint` |
 //! | `processor` | the five moments of a processor, a task per shard |
+//! | `consume` | that task |
 
 mod cell;
+mod consume;
 mod consumer;
 mod processor;
 pub(crate) mod state;

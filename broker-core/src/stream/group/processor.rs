@@ -12,6 +12,7 @@ use tokio::{sync::watch, task::JoinSet};
 
 use super::{
     cell::{LeaseKey, Member},
+    consume::consume,
     consumer::ConsumerBuilder,
 };
 use crate::{
@@ -71,9 +72,9 @@ impl<P: Processor, F: Fn(ShardId) -> P + Send + 'static> ProcessorFactory for F 
 
 /// Moves the checkpoint of a shard, for its processor.
 pub struct Checkpointer {
-    key: LeaseKey,
+    pub(super) key: LeaseKey,
     /// The sequence behind the last record that was delivered.
-    delivered: AtomicU64,
+    pub(super) delivered: AtomicU64,
 }
 
 impl Checkpointer {
@@ -100,7 +101,7 @@ impl Checkpointer {
 
 /// What a shard's task is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Command {
+pub(super) enum Command {
     GoOn,
     /// Give the lease back.
     HandOver,
@@ -110,10 +111,6 @@ enum Command {
 
 /// How long a processor may take to give a lease back that another worker is to have (rule K81).
 const HAND_OVER_MS: u64 = 30_000;
-/// How long after the end of a shard that was not checkpointed its processor is told again (rule K83).
-const AGAIN_MS: u64 = 10_000;
-/// Records given to a processor at once.
-const BATCH: usize = 1_000;
 
 /// A shard's task.
 struct Running {
@@ -252,72 +249,5 @@ impl<F: ProcessorFactory> Worker<F> {
             self.running.remove(&shard);
         }
         self.member.give_back(shard, token);
-    }
-}
-
-/// Consumes a shard to its end, or until the lease is to go.
-async fn consume(
-    mut processor: impl Processor,
-    checkpointer: Checkpointer,
-    mut commands: watch::Receiver<Command>,
-    mut position: u64,
-) -> Result<()> {
-    let LeaseKey { stream, shard, .. } = checkpointer.key.clone();
-    let cell = stream.cell.clone();
-    processor.initialize(shard, stream.number(shard, position)).await;
-    loop {
-        // Enabled before the look: what happens after it is not missed.
-        let mut news = pin!(cell.news().notified());
-        news.as_mut().enable();
-        let mut stopped = pin!(cell.engine.pipeline.stopped());
-        stopped.as_mut().enable();
-        let command = *commands.borrow_and_update();
-        match command {
-            Command::GoOn => {}
-            Command::HandOver => {
-                processor.shutdown_requested(&checkpointer).await;
-                return Ok(());
-            }
-            Command::Lost => {
-                processor.lease_lost().await;
-                return Ok(());
-            }
-        }
-        let (records, next) = stream.fetch(shard, position, BATCH).await?;
-        position = next;
-        checkpointer.delivered.fetch_max(next, Ordering::AcqRel);
-        if !records.is_empty() {
-            processor.process(records, &checkpointer).await;
-            continue;
-        }
-        let mut again = None;
-        if stream.is_at_end(shard, position) {
-            processor.shard_ended(&checkpointer).await;
-            if checkpointer.key.end().await? {
-                return Ok(());
-            }
-            again = Some(cell.engine.timeline.now().saturating_add(AGAIN_MS));
-        }
-        let again = async {
-            match again {
-                Some(at) => cell.engine.timeline.sleep_until(at).await,
-                None => std::future::pending().await,
-            }
-        };
-        let coming = cell.coming();
-        let committed = async {
-            match &coming {
-                Some(ticket) => ticket.wait().await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            biased;
-            changed = commands.changed() => if changed.is_err() { return Ok(()) },
-            committed = committed => committed?,
-            () = news => {}
-            () = stopped => {}
-            () = again => {}
-        }
     }
 }

@@ -10,9 +10,11 @@
 //! | `message` | what users say and see |
 //! | `stored` | what is stored |
 //! | `cell` | a queue in memory: positions, pulling, references and their records |
+//! | `manage` | making, finding and deleting the queues on a stream |
 //! | `shell` | the operations of [`StreamQueue`] |
 
 mod cell;
+mod manage;
 mod message;
 mod shell;
 pub(crate) mod stored;

@@ -63,8 +63,8 @@ impl LocalStream {
         let engine = &self.cell.engine;
         let value_bytes_max = engine.pipeline.profile().value_bytes_max.saturating_sub(ROW_OVERHEAD_MAX);
         change.check(&engine.limits.streams, value_bytes_max)?;
-        self.redefine(|inner| {
-            inner.state.settings = inner.state.settings.changed(&change);
+        self.redefine(|inner, now| {
+            inner.state.change(&change, now);
             Ok(())
         })
         .await?;
@@ -96,7 +96,7 @@ impl LocalStream {
         tags: impl IntoIterator<Item = (K, V)>,
     ) -> Result<()> {
         let added: Vec<_> = tags.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
-        self.redefine(|inner| {
+        self.redefine(|inner, _| {
             let mut tags = inner.tags.clone();
             tags.extend(added);
             check::tags(&tags, &self.cell.engine.limits)?;
@@ -108,7 +108,7 @@ impl LocalStream {
 
     /// Removes tags; a missing one is no error. Cancel safe as [`set_attributes`](Self::set_attributes) is.
     pub async fn untag<'k>(&self, keys: impl IntoIterator<Item = &'k str>) -> Result<()> {
-        self.redefine(|inner| {
+        self.redefine(|inner, _| {
             for key in keys {
                 inner.tags.remove(key);
             }
@@ -123,9 +123,9 @@ impl LocalStream {
         Ok(seen)
     }
 
-    async fn redefine(&self, change: impl FnOnce(&mut StreamInner) -> Result<()>) -> Result<()> {
-        let ((), ticket) = self.cell.operate(Durability::Synced, |inner, _| {
-            change(inner)?;
+    async fn redefine(&self, change: impl FnOnce(&mut StreamInner, u64) -> Result<()>) -> Result<()> {
+        let ((), ticket) = self.cell.operate(Durability::Synced, |inner, now| {
+            change(inner, now)?;
             inner.save(&self.cell.name);
             Ok(())
         })?;

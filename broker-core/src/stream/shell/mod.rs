@@ -1,6 +1,7 @@
 //! The asynchronous shell around a stream's state: locks it, lets it decide, submits what it wrote, and releases the answer
 //! when that is committed.
 
+mod look;
 mod manage;
 mod put;
 mod read;

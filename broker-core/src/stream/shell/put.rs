@@ -129,9 +129,9 @@ impl StreamCell {
                 Ok((shard, seq))
             });
             outcomes.push(outcome.map(|(shard, seq)| {
-                let number = inner.state.shards().find(|one| one.definition.number == shard);
-                let number = number.expect("it has just got a record").number(seq);
-                PutOutcome { shard: ShardId(shard), number }
+                let shard = ShardId(shard);
+                let number = inner.state.shard(shard).expect("it has just got a record").number(seq);
+                PutOutcome { shard, number }
             }));
         }
         if touched.is_empty() {

@@ -1,19 +1,13 @@
-//! Reading shards: the newest records from memory, older ones from storage in pages. Nobody sees what is not committed.
+//! Reading shards: from where, and what a read returns or waits for. Nobody sees what is not committed.
 
-use std::{pin::pin, time::Duration};
+use std::{ops::Range, pin::pin, time::Duration};
 
-use bytes::Bytes;
-
-use super::{LocalStream, StreamInner};
+use super::{LocalStream, StreamInner, look::Seen};
 use crate::{
     clock::{Timestamp, millis},
     error::{Error, Result},
-    pipeline::Ticket,
-    queue::{
-        fetch::{damaged_row, first_since},
-        row::{RowContent, RowHead},
-    },
-    storage::{Durability, Page},
+    queue::fetch::first_since,
+    storage::{Durability, Page, Storage, StorageError},
     stream::{
         number::ShardIterator,
         record::{Record, Records, StartingPosition},
@@ -22,21 +16,19 @@ use crate::{
     },
 };
 
-/// What a look at a shard finds.
-struct Seen {
-    look: Look,
-    /// The first sequence that can be there.
-    position: u64,
+/// Where the records begin that were put at this time or later. Most often that is with the first one: then the others
+/// are not looked at.
+fn begin_since(
+    store: &dyn Storage,
     partition: u64,
-    /// Records that were put before this are expired.
-    horizon: u64,
-    readable: u64,
-    newest_at: u64,
-    children: Vec<ShardId>,
-    number: crate::stream::number::RecordNumber,
-    /// Records that are on their way.
-    coming: Option<Ticket>,
-    now: u64,
+    range: Range<u64>,
+    time: u64,
+) -> Result<u64, StorageError> {
+    let first = store.rows(partition, range.clone(), Page { entries: 1, bytes: 1 })?;
+    let Some((first, _)) = first.first() else { return Ok(range.end) };
+    let until = first.saturating_add(1).min(range.end);
+    let begin = first_since(store, partition, *first..until, time)?;
+    if begin == *first { Ok(begin) } else { first_since(store, partition, begin..range.end, time) }
 }
 
 impl LocalStream {
@@ -46,6 +38,8 @@ impl LocalStream {
         let look = |inner: &mut StreamInner, now: u64| {
             let found = inner.state.shard(shard).ok_or_else(|| Self::no_shard(shard))?;
             let (head, tail) = (found.head, found.readable());
+            let horizon = inner.state.horizon(now);
+            let since = |time: u64| Err((found.definition.partition, head..tail, time.max(horizon)));
             let within = |number: crate::stream::number::RecordNumber| {
                 if number.shard != shard.0 || number.epoch != found.definition.epoch {
                     let reason = format!("is not of {shard}");
@@ -56,14 +50,13 @@ impl LocalStream {
             Ok(match from {
                 StartingPosition::At(number) => Ok(within(number)?),
                 StartingPosition::After(number) => Ok(within(number)?.saturating_add(1)),
-                StartingPosition::TrimHorizon => Ok(head),
+                // What has expired may not be trimmed yet.
+                StartingPosition::TrimHorizon => since(0),
                 StartingPosition::Latest => Ok(tail),
                 StartingPosition::AtTimestamp(time) if time.as_millis() > now => {
                     return Err(Error::invalid("timestamp", format!("{time}"), "must not lie in the future"));
                 }
-                StartingPosition::AtTimestamp(time) => {
-                    Err((found.definition.partition, head..tail, time.as_millis()))
-                }
+                StartingPosition::AtTimestamp(time) => since(time.as_millis()),
             })
         };
         let (found, ticket) = cell.operate(Durability::Memory, look)?;
@@ -71,7 +64,7 @@ impl LocalStream {
             Ok(position) => position,
             Err((partition, range, time)) => {
                 let pipeline = &cell.engine.pipeline;
-                pipeline.read(move |store| first_since(store, partition, range, time)).await?
+                pipeline.read(move |store| begin_since(store, partition, range, time)).await?
             }
         };
         ticket.wait().await?;
@@ -92,6 +85,57 @@ impl LocalStream {
     /// No polling: whoever waits sleeps until there is news. Cancel safe.
     pub async fn read_within(&self, iterator: &ShardIterator, max: usize, wait: Duration) -> Result<Records> {
         let cell = &*self.cell;
+        let now = self.check_read(iterator, max)?;
+        let deadline = now.saturating_add(millis(wait));
+        let (shard, mut position) = (ShardId(iterator.shard), iterator.position);
+        let mut throttled = true;
+        loop {
+            // Enabled before the look: what happens after it is not missed.
+            let mut news = pin!(cell.news.notified());
+            news.as_mut().enable();
+            let mut stopped = pin!(cell.engine.pipeline.stopped());
+            stopped.as_mut().enable();
+            let (seen, ticket) = self.look(shard, position, max, std::mem::take(&mut throttled))?;
+            match seen.look {
+                Look::End => {
+                    // A crash must not take back the split or merge that a reader was told of.
+                    ticket.wait().await?;
+                    return Ok(self.end(iterator, &seen));
+                }
+                Look::Nothing if cell.engine.timeline.now() >= deadline => {
+                    return Ok(self.found(iterator, &seen, Vec::new(), seen.position.max(position)));
+                }
+                Look::Nothing => {
+                    let coming = async {
+                        match &seen.coming {
+                            Some(ticket) => ticket.wait().await,
+                            None => std::future::pending().await,
+                        }
+                    };
+                    tokio::select! {
+                        biased;
+                        committed = coming => committed?,
+                        () = news => {}
+                        () = stopped => {}
+                        () = cell.engine.timeline.sleep_until(deadline) => {}
+                    }
+                }
+                Look::Recent(..) | Look::Stored(..) => {
+                    let Some(rows) = self.rows(shard, &seen, max).await? else { continue };
+                    let (records, next) = self.records(&seen, rows)?;
+                    if !records.is_empty() {
+                        return Ok(self.found(iterator, &seen, records, next));
+                    }
+                    // Only expired ones: go on behind them.
+                    position = next;
+                }
+            }
+        }
+    }
+
+    /// Refuses what cannot be a read. Returns the time.
+    fn check_read(&self, iterator: &ShardIterator, max: usize) -> Result<u64> {
+        let cell = &*self.cell;
         let limits = &cell.engine.limits.streams;
         if iterator.stream != cell.id || !iterator.is_genuine(cell.engine.seed) {
             return Err(Error::invalid("iterator", iterator, "is not one of this stream"));
@@ -107,54 +151,7 @@ impl LocalStream {
                 now: Timestamp::from_millis(now),
             });
         }
-        let deadline = now.saturating_add(millis(wait));
-        let mut position = iterator.position;
-        let mut throttled = true;
-        loop {
-            // Enabled before the look: what happens after it is not missed.
-            let mut news = pin!(cell.news.notified());
-            news.as_mut().enable();
-            let mut stopped = pin!(cell.engine.pipeline.stopped());
-            stopped.as_mut().enable();
-            let seen = self.look(ShardId(iterator.shard), position, max, std::mem::take(&mut throttled))?;
-            let rows = match &seen.look {
-                Look::Recent(from, rows) => (*from..).zip(rows.iter().cloned()).collect(),
-                Look::Stored(from, to) => {
-                    let page = Page { entries: max, bytes: limits.read_bytes_max };
-                    let (partition, range) = (seen.partition, *from..*to);
-                    cell.engine.pipeline.read(move |store| store.rows(partition, range, page)).await?
-                }
-                Look::End => return Ok(self.end(iterator, &seen)),
-                Look::Nothing => {
-                    if cell.engine.timeline.now() >= deadline {
-                        return Ok(self.found(iterator, &seen, Vec::new(), seen.position.max(position)));
-                    }
-                    let coming = async {
-                        match &seen.coming {
-                            Some(ticket) => ticket.wait().await,
-                            None => std::future::pending().await,
-                        }
-                    };
-                    tokio::select! {
-                        biased;
-                        committed = coming => committed?,
-                        () = news => {}
-                        () = stopped => {}
-                        () = cell.engine.timeline.sleep_until(deadline) => {}
-                    }
-                    continue;
-                }
-            };
-            let (records, next) = Self::records(&seen, rows, limits.read_bytes_max)?;
-            if records.is_empty() && next > position {
-                // Only expired ones: go on behind them.
-                position = next;
-                continue;
-            }
-            let missed =
-                records.first().map_or(0, |first| first.number.seq.saturating_sub(iterator.position));
-            return Ok(Records { missed, ..self.found(iterator, &seen, records, next) });
-        }
+        Ok(now)
     }
 
     /// The records of a shard from a position on, as far as they are committed, and the position behind them.
@@ -164,19 +161,19 @@ impl LocalStream {
         position: u64,
         max: usize,
     ) -> Result<(Vec<Record>, u64)> {
-        let bytes_max = self.cell.engine.limits.streams.read_bytes_max;
-        let seen = self.look(shard, position, max, false)?;
-        let rows = match &seen.look {
-            Look::Recent(from, rows) => (*from..).zip(rows.iter().cloned()).collect(),
-            Look::Stored(from, to) => {
-                let page = Page { entries: max, bytes: bytes_max };
-                let (partition, range) = (seen.partition, *from..*to);
-                self.cell.engine.pipeline.read(move |store| store.rows(partition, range, page)).await?
+        loop {
+            let (seen, ticket) = self.look(shard, position, max, false)?;
+            if let Look::End | Look::Nothing = seen.look {
+                if let Look::End = seen.look {
+                    ticket.wait().await?;
+                }
+                return Ok((Vec::new(), position.max(seen.position)));
             }
-            Look::End | Look::Nothing => return Ok((Vec::new(), position.max(seen.position))),
-        };
-        let (records, next) = Self::records(&seen, rows, bytes_max)?;
-        Ok((records, next.max(position)))
+            if let Some(rows) = self.rows(shard, &seen, max).await? {
+                let (records, next) = self.records(&seen, rows)?;
+                return Ok((records, next.max(position)));
+            }
+        }
     }
 
     /// Whether there is this shard, made in this epoch.
@@ -206,69 +203,7 @@ impl LocalStream {
         crate::stream::number::RecordNumber { epoch, shard: shard.0, seq }
     }
 
-    /// Looks at a shard.
-    fn look(&self, shard: ShardId, position: u64, max: usize, throttled: bool) -> Result<Seen> {
-        let cell = &*self.cell;
-        let limits = &cell.engine.limits.streams;
-        let look = |inner: &mut StreamInner, now: u64| {
-            if throttled && inner.state.settings.throttled {
-                let stream = || cell.name.clone();
-                let found = inner.state.shard_mut(shard).ok_or_else(|| Self::no_shard(shard))?;
-                if !found.traffic.may_read(limits, now) {
-                    return Err(Error::ProvisionedThroughputExceeded { stream: stream(), shard });
-                }
-            }
-            let horizon = now.saturating_sub(inner.state.settings.retention_ms);
-            let children = inner.state.children(shard.0);
-            let last_put = inner.last_put.clone();
-            let found = inner.state.shard(shard).ok_or_else(|| Self::no_shard(shard))?;
-            Ok(Seen {
-                look: found.look(position, max),
-                position: found.head,
-                partition: found.definition.partition,
-                horizon,
-                readable: found.readable(),
-                newest_at: found.newest_at(),
-                children,
-                number: found.number(0),
-                coming: (found.readable() < found.tail()).then_some(last_put),
-                now,
-            })
-        };
-        Ok(cell.operate(Durability::Memory, look)?.0)
-    }
-
-    fn no_shard(shard: ShardId) -> Error {
-        Error::invalid("shard", shard, "is not a shard of this stream")
-    }
-
-    /// The records of these rows, but for expired ones, and the sequence behind them.
-    fn records(seen: &Seen, rows: Vec<(u64, Bytes)>, bytes_max: usize) -> Result<(Vec<Record>, u64)> {
-        let mut records = Vec::with_capacity(rows.len());
-        let (mut bytes, mut next) = (0usize, seen.position);
-        for (seq, row) in rows {
-            let damaged = |what| damaged_row(seen.partition, seq, what);
-            let head = RowHead::read(&row).map_err(damaged)?;
-            if head.sent_at < seen.horizon {
-                next = seq + 1;
-                continue;
-            }
-            let content = RowContent::read(&row).map_err(damaged)?;
-            bytes = bytes.saturating_add(content.body.len());
-            if bytes > bytes_max && !records.is_empty() {
-                break;
-            }
-            next = seq + 1;
-            records.push(Record {
-                number: crate::stream::number::RecordNumber { seq, ..seen.number },
-                partition_key: content.group_id.unwrap_or_default(),
-                data: content.body,
-                arrived_at: Timestamp::from_millis(head.sent_at),
-            });
-        }
-        Ok((records, next))
-    }
-
+    /// What a read returns. What was passed over to get there had been trimmed.
     fn found(&self, iterator: &ShardIterator, seen: &Seen, records: Vec<Record>, next: u64) -> Records {
         let cell = &*self.cell;
         if let Some(shard) = cell.inner.lock().state.shard_mut(ShardId(iterator.shard)) {
@@ -280,12 +215,13 @@ impl LocalStream {
             _ => 0,
         };
         let now = cell.engine.timeline.now();
+        let first = records.first().map_or(next, |first| first.number.seq);
         Records {
+            missed: first.saturating_sub(iterator.position),
             records,
             next: Some(ShardIterator::new(cell.engine.seed, cell.id, iterator.shard, next, now)),
             millis_behind_latest: behind,
             child_shards: Vec::new(),
-            missed: 0,
         }
     }
 
@@ -294,7 +230,7 @@ impl LocalStream {
         Records {
             next: None,
             child_shards: seen.children.clone(),
-            ..self.found(iterator, seen, Vec::new(), 0)
+            ..self.found(iterator, seen, Vec::new(), seen.readable)
         }
     }
 }

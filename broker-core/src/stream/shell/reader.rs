@@ -26,6 +26,7 @@ pub struct ShardReader {
     next: Option<ShardIterator>,
     fetched: VecDeque<Record>,
     children: Vec<ShardId>,
+    missed: u64,
 }
 
 impl LocalStream {
@@ -45,7 +46,8 @@ impl LocalStream {
     /// ```
     pub async fn reader(&self, shard: ShardId, from: StartingPosition) -> Result<ShardReader> {
         let next = Some(self.iterator(shard, from).await?);
-        Ok(ShardReader { stream: self.clone(), next, fetched: VecDeque::new(), children: Vec::new() })
+        let stream = self.clone();
+        Ok(ShardReader { stream, next, fetched: VecDeque::new(), children: Vec::new(), missed: 0 })
     }
 }
 
@@ -65,12 +67,18 @@ impl ShardReader {
             self.fetched = found.records.into();
             self.next = found.next;
             self.children = found.child_shards;
+            self.missed = self.missed.saturating_add(found.missed);
         }
     }
 
     /// After the end: the shards that came from this one, to be read next.
     pub fn child_shards(&self) -> &[ShardId] {
         &self.children
+    }
+
+    /// How many records were trimmed before this reader came to them, since it began.
+    pub fn missed(&self) -> u64 {
+        self.missed
     }
 
     /// The records as a [`futures::Stream`](Stream), which ends with the shard or after an error.

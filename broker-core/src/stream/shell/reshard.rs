@@ -13,13 +13,18 @@ use crate::{
 
 impl LocalStream {
     /// Splits a shard: it is closed, and two others have its hash keys; the second begins at `new_starting_hash_key`. What is
-    /// in it stays there until it expires. Returns the two.
+    /// in it stays there until it expires. Returns the two. Fails with [`Error::TooMany`] if the stream has as many open shards
+    /// as the limits allow.
     ///
     /// Refused on a stream that decides on its shards itself. Cancel safe in this sense: a dropped call has split the shard or
     /// not, and later calls agree on which.
     pub async fn split_shard(&self, shard: ShardId, new_starting_hash_key: u128) -> Result<[ShardId; 2]> {
-        self.reshard(|state, now, ids, batch| state.split(shard, new_starting_hash_key, now, ids, batch))
-            .await
+        let limits = &self.cell.engine.limits.streams;
+        self.reshard(|state, now, ids, batch| {
+            state.check_room(limits)?;
+            state.split(shard, new_starting_hash_key, now, ids, batch)
+        })
+        .await
     }
 
     /// Merges two shards, of which the second begins where the first ends: they are closed, and another one has their hash
@@ -48,10 +53,8 @@ impl LocalStream {
                     let reason = "the stream decides on its shards itself".into();
                     return Err(Error::InvalidState { name: cell.name.clone(), reason });
                 }
-                let max = cell.engine.limits.streams.shards_max;
                 let mut new = |batch: &mut Batch| (ids.take(batch), ids.take(batch));
                 let done = step(&mut inner.state, now, &mut new, &mut inner.batch)?;
-                let _ = max;
                 inner.save(&cell.name);
                 Ok(done)
             })?

@@ -46,7 +46,7 @@ impl LocalStream {
     async fn trim_step(&self, from: u32) -> Result<Option<u32>> {
         let cell = &*self.cell;
         let look = |inner: &mut StreamInner, now: u64| {
-            let before = now.saturating_sub(inner.state.settings.retention_ms);
+            let before = inner.state.horizon(now);
             let shard = inner.state.shards().find(|shard| shard.definition.number >= from);
             Ok(shard.map(|shard| {
                 let ends = shard.definition.closed_at.is_some_and(|closed| closed < before);

@@ -16,7 +16,7 @@ pub(crate) use shard::{Look, Shard};
 use super::{
     hash::HashKeyRange,
     number::RecordNumber,
-    settings::Settings,
+    settings::{Settings, StreamSettings},
     shard::{ShardFilter, ShardId, ShardInfo},
     stored::{ShardDefinition, StreamDefinition},
 };
@@ -39,6 +39,8 @@ pub(crate) struct StreamState {
     /// How many times shards were made.
     pub(super) epoch: u32,
     pub(super) next_shard: u32,
+    /// What was put before this had expired under an earlier retention, and does not come back under a longer one.
+    lost_before: u64,
     /// When the number of shards was set in the last 24 hours.
     pub(super) updates: Vec<u64>,
     bounds: MemoryBounds,
@@ -50,19 +52,19 @@ pub(crate) type NewIds<'i> = &'i mut dyn FnMut(&mut Batch) -> (u64, u64);
 impl StreamState {
     /// A stream as its definition describes it, its shards to be added.
     pub(crate) fn new(definition: StreamDefinition, bounds: MemoryBounds) -> Self {
-        let StreamDefinition { id, settings, epoch, next_shard, updates, .. } = definition;
+        let StreamDefinition { id, settings, epoch, next_shard, updates, lost_before, .. } = definition;
         let (shards, open) = (BTreeMap::new(), Vec::new());
-        Self { id, settings, deleted: false, shards, open, epoch, next_shard, updates, bounds }
+        Self { id, settings, deleted: false, shards, open, epoch, next_shard, lost_before, updates, bounds }
     }
 
-    /// Adds a shard that was stored.
+    /// Adds a shard that was stored. After the last one, [`find_open`](Self::find_open).
     pub(crate) fn restore(&mut self, definition: ShardDefinition, record: &Record) {
         let shard = Shard::new(definition, record, self.bounds.staged_bytes);
         self.shards.insert(shard.definition.number, shard);
-        self.find_open();
     }
 
-    pub(super) fn find_open(&mut self) {
+    /// Puts the open shards in order.
+    pub(crate) fn find_open(&mut self) {
         let open = self.shards.values().filter(|shard| shard.is_open());
         let mut open: Vec<_> =
             open.map(|shard| (shard.definition.range.start, shard.definition.number)).collect();
@@ -103,6 +105,17 @@ impl StreamState {
     /// Forgets a shard whose records have all expired.
     pub(crate) fn remove(&mut self, number: u32) {
         self.shards.remove(&number);
+    }
+
+    /// What was put before this has expired.
+    pub(crate) fn horizon(&self, now: u64) -> u64 {
+        self.lost_before.max(now.saturating_sub(self.settings.retention_ms))
+    }
+
+    /// Changes settings. What has expired stays so.
+    pub(crate) fn change(&mut self, change: &StreamSettings, now: u64) {
+        self.lost_before = self.horizon(now);
+        self.settings = self.settings.changed(change);
     }
 
     /// Whether a record has got this number, now or long ago.
@@ -149,7 +162,7 @@ impl StreamState {
 
     /// The shards that a filter selects, in the order of their ids (rule K57).
     pub(crate) fn listed(&self, filter: ShardFilter, now: u64) -> Vec<ShardInfo> {
-        let horizon = now.saturating_sub(self.settings.retention_ms);
+        let horizon = self.horizon(now);
         let selected = |shard: &&Shard| {
             let ShardDefinition { created_at, closed_at, number, .. } = shard.definition;
             let open_at = |time: u64| created_at <= time && closed_at.is_none_or(|closed| closed >= time);
@@ -186,6 +199,7 @@ impl StreamState {
             created_at,
             epoch: self.epoch,
             next_shard: self.next_shard,
+            lost_before: self.lost_before,
             updates: self.updates.clone(),
         }
     }

@@ -10,6 +10,8 @@ use crate::{
 };
 
 const DAY_MS: u64 = 86_400_000;
+/// Beyond this many in 24 hours, new numbers of shards are not counted.
+const UPDATES_KEPT_MAX: usize = 1_000;
 
 impl StreamState {
     /// The shards of a new stream.
@@ -18,6 +20,15 @@ impl StreamState {
             self.add(range, [None, None], now, ids, batch);
         }
         self.find_open();
+    }
+
+    /// Refuses one more open shard if there are as many as may be (rule K32).
+    pub(crate) fn check_room(&self, limits: &StreamLimits) -> Result<()> {
+        let max = limits.shards_max;
+        if self.open.len() >= max {
+            return Err(Error::TooMany { what: "open shards of the stream", max });
+        }
+        Ok(())
     }
 
     /// Splits an open shard: the second one begins at this hash key (rule K30).
@@ -41,7 +52,8 @@ impl StreamState {
         let low =
             self.add(HashKeyRange { start: first, end: start - 1 }, [Some(id.0), None], now, ids, batch);
         let high = self.add(HashKeyRange { start, end }, [Some(id.0), None], now, ids, batch);
-        self.find_open();
+        let at = self.first_open_from(first);
+        self.open.splice(at..=at, [low.0, high.0]);
         Ok([low, high])
     }
 
@@ -64,7 +76,8 @@ impl StreamState {
         self.close(&[first, second], now, batch);
         let range = HashKeyRange { start: low.start, end: high.end };
         let merged = self.add(range, [Some(first.0), Some(second.0)], now, ids, batch);
-        self.find_open();
+        let at = self.first_open_from(low.start);
+        self.open.splice(at..=at + 1, [merged.0]);
         Ok(merged)
     }
 
@@ -92,7 +105,10 @@ impl StreamState {
                 max: limits.updates_a_day_max,
             });
         }
-        self.updates.push(now);
+        // So many are far beyond what is worth counting, and the definition must stay small.
+        if self.updates.len() < UPDATES_KEPT_MAX {
+            self.updates.push(now);
+        }
         let wanted = HashKeyRange::divided(target);
         for boundary in wanted.iter().map(|range| range.start).filter(|start| *start > 0) {
             let shard = self.shard_of(boundary);
@@ -117,8 +133,14 @@ impl StreamState {
             let own = self.shards[number].definition.range;
             range.contains(own.start) && range.contains(own.end)
         };
-        let pair = self.open.windows(2).find(|pair| pair.iter().all(lies_in))?;
-        Some((ShardId(pair[0]), ShardId(pair[1])))
+        // Those that lie in it are next to each other, and the first of them begins where it does or behind.
+        let pair = self.open[self.first_open_from(range.start)..].first_chunk::<2>()?;
+        pair.iter().all(lies_in).then(|| (ShardId(pair[0]), ShardId(pair[1])))
+    }
+
+    /// The place among the open shards of the first one that begins at this hash key or behind it.
+    fn first_open_from(&self, start: u128) -> usize {
+        self.open.partition_point(|number| self.shards[number].definition.range.start < start)
     }
 
     fn close(&mut self, shards: &[ShardId], now: u64, batch: &mut Batch) {

@@ -141,6 +141,9 @@ impl Shard {
             return;
         }
         self.head = below;
+        while !self.recent.is_empty() && self.tail - (self.recent.len() as u64) < below {
+            self.recent_bytes -= self.recent.pop_front().map_or(0, |row| row.len());
+        }
         batch.trim_rows(self.definition.partition, below);
         self.save(batch);
     }
