@@ -22,6 +22,7 @@ mod create;
 mod damage;
 mod damaged_rows;
 mod ground;
+mod group_edges;
 mod groups;
 mod histories;
 mod iterators;
