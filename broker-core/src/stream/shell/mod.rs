@@ -62,6 +62,8 @@ pub(crate) struct StreamInner {
     pub(crate) groups: BTreeMap<String, Arc<GroupCell>>,
     /// When it is next looked for records that have expired.
     trim_at: u64,
+    /// Held by those who give up what has expired.
+    trimming: Arc<()>,
 }
 
 impl StreamInner {
@@ -88,6 +90,7 @@ impl StreamCell {
             last_put: Ticket::default(),
             groups: BTreeMap::new(),
             trim_at: 0,
+            trimming: Arc::default(),
         };
         Arc::new(Self { name, id: inner.state.id, engine, inner: Mutex::new(inner), news: Notify::new() })
     }

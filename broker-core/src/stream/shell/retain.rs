@@ -1,5 +1,7 @@
 //! Giving up what has expired: in ranges, in the background, so that it costs nothing per record and no writer waits for it.
 
+use std::sync::Arc;
+
 use super::{LocalStream, StreamInner};
 use crate::{
     error::Result,
@@ -19,9 +21,10 @@ const TRIM_STEP_ALONE: u64 = 1_024;
 const COMMITS_BETWEEN: usize = 4;
 
 impl StreamInner {
-    /// Whether it is time to look for what has expired; asking sets the next time.
+    /// Whether it is time to look for what has expired; asking sets the next time. Not while that is under way, which may
+    /// take minutes: two of them would take the writers twice as much.
     pub(super) fn is_time_to_trim(&mut self, now: u64) -> bool {
-        let due = now >= self.trim_at;
+        let due = now >= self.trim_at && Arc::strong_count(&self.trimming) == 1;
         if due {
             self.trim_at = now.saturating_add(TRIM_EVERY_MS);
         }
@@ -33,7 +36,8 @@ impl LocalStream {
     /// Gives up what has expired, in the background.
     pub(super) fn trim(&self) {
         let (broker, name, id) = (self.broker.downgrade(), self.cell.name.clone(), self.cell.id);
-        self.cell.engine.pipeline.runtime().spawn(async move {
+        let trimming = self.cell.inner.lock().trimming.clone();
+        let all = async move {
             let (mut done_below, mut step) = (0, TRIM_STEP);
             while let Some(broker) = broker.upgrade() {
                 let Some(cell) = broker.stream_cell(&name).filter(|cell| cell.id == id) else { return };
@@ -48,6 +52,10 @@ impl LocalStream {
                     Ok(None) | Err(_) => return,
                 }
             }
+        };
+        self.cell.engine.pipeline.runtime().spawn(async move {
+            all.await;
+            drop(trimming);
         });
     }
 
