@@ -26,6 +26,8 @@ const STEP: u64 = 1_024;
 /// How long the writers are alone, before.
 const ALONE: Duration = Duration::from_secs(1);
 
+#[allow(clippy::cast_precision_loss, reason = "ratios need no more than a few digits")]
+#[allow(clippy::disallowed_methods, reason = "whoever watches writers lets them have the processors")]
 pub(crate) fn trim(runtime: &Runtime, name: &str, make: MakeStore) {
     let (store, _directory) = make();
     let clock = ManualClock::new(1_000_000);
