@@ -146,7 +146,7 @@ async fn send(departures: &LocalQueue, flights: &[Flight]) -> Result<()> {
 impl Totals {
     /// Adds a row, if this version of the program can.
     fn add(&mut self, version: Version, columns: &Columns, line: &str) -> Result<()> {
-        let [_, _, dep_time, delay] = columns.of(line)?;
+        let [_, _, dep_time, delay, _] = columns.of(line)?;
         if matches!(version, Version::Mended) && dep_time == "NA" {
             self.cancelled += 1;
             return Ok(());

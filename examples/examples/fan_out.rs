@@ -121,7 +121,7 @@ async fn publish(topic: &LocalTopic, columns: &Columns, flights: &[Flight], firs
 
 /// The delay of a departure in minutes, if it departed.
 fn delay(columns: &Columns, line: &str) -> Result<Option<i64>> {
-    let [_, _, _, delay] = columns.of(line)?;
+    let [_, _, _, delay, _] = columns.of(line)?;
     Ok(delay.parse().ok())
 }
 

@@ -1,9 +1,9 @@
 //! What the larger of the small examples share: the shipped departures as text, and a broker where the user wants it.
 
-use std::{io::Read as _, path::Path};
+use std::{io::Read as _, path::Path, time::UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, ensure};
-use broker_core::Broker;
+use broker_core::{Broker, BrokerBuilder};
 use broker_mem::MemStorage;
 use broker_sled::SledStorage;
 use flate2::bufread::MultiGzDecoder;
@@ -12,7 +12,7 @@ use flate2::bufread::MultiGzDecoder;
 pub(crate) static SHIPPED: &[u8] = include_bytes!("../data/flights-2013-01.csv.gz");
 
 /// The columns that the examples look at, by their names in the header line.
-const NAMES: [&str; 4] = ["carrier", "tailnum", "dep_time", "dep_delay"];
+const NAMES: [&str; 5] = ["carrier", "tailnum", "dep_time", "dep_delay", "time_hour"];
 
 /// One row of the shipped departures.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct Flight {
     pub tail: String,
     /// Whether it never departed.
     pub cancelled: bool,
+    /// The hour in which it was to depart, in milliseconds since 1970.
+    pub hour_ms: u64,
 }
 
 /// Where a row has what the examples look at.
@@ -42,7 +44,7 @@ impl Columns {
         Ok(Self(found))
     }
 
-    /// Carrier, tail number, departure time and delay of a row, as they stand there.
+    /// Carrier, tail number, departure time, delay and scheduled hour of a row, as they stand there.
     pub fn of<'r>(&self, line: &'r str) -> Result<[&'r str; NAMES.len()]> {
         let fields: Vec<&str> = line.split(',').collect();
         let Self(places) = self;
@@ -58,22 +60,29 @@ pub fn shipped() -> Result<(Columns, Vec<Flight>)> {
     let mut lines = text.lines();
     let columns = Columns::find(lines.next().unwrap_or_default())?;
     let flight = |line: &str| {
-        let [carrier, tail, dep_time, _] = columns.of(line)?.map(str::to_owned);
-        Ok(Flight { line: line.to_owned(), carrier, tail, cancelled: dep_time == "NA" })
+        let [carrier, tail, dep_time, _, hour] = columns.of(line)?.map(str::to_owned);
+        let hour = humantime::parse_rfc3339(&hour).with_context(|| format!("the hour of {line:?}"))?;
+        let hour_ms = u64::try_from(hour.duration_since(UNIX_EPOCH)?.as_millis())?;
+        Ok(Flight { line: line.to_owned(), carrier, tail, cancelled: dep_time == "NA", hour_ms })
     };
     let flights = lines.map(flight).collect::<Result<Vec<_>>>()?;
     Ok((columns, flights))
 }
 
 /// Opens a broker on sled in the directory, or in memory if none is given.
+pub async fn open(directory: Option<&Path>) -> Result<Broker> {
+    Ok(builder(directory)?.open().await?)
+}
+
+/// A broker about to be opened there.
 ///
 /// The workers of an earlier run died with it, so what they had is visible at once.
-pub async fn open(directory: Option<&Path>) -> Result<Broker> {
+pub fn builder(directory: Option<&Path>) -> Result<BrokerBuilder> {
     let builder = match directory {
         Some(directory) => Broker::builder(SledStorage::open(directory)?),
         None => Broker::builder(MemStorage::new()),
     };
-    Ok(builder.release_in_flight().open().await?)
+    Ok(builder.release_in_flight())
 }
 
 #[cfg(test)]
@@ -88,7 +97,10 @@ mod tests {
         let aircraft: HashSet<&str> = flights.iter().map(|flight| flight.tail.as_str()).collect();
         let cancelled = flights.iter().filter(|flight| flight.cancelled).count();
         assert_eq!((flights.len(), aircraft.len(), cancelled), (27_004, 3_149, 521));
-        assert_eq!(columns.of(&flights[0].line).unwrap(), ["UA", "N14228", "517", "2"]);
+        assert_eq!(
+            columns.of(&flights[0].line).unwrap(),
+            ["UA", "N14228", "517", "2", "2013-01-01T10:00:00Z"]
+        );
         assert!(columns.of("2013,1,1").is_err());
     }
 }

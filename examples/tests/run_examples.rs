@@ -134,3 +134,31 @@ fn fan_out_on_sled_and_again_in_the_same_directory() {
         assert_prints_given("fan_out", &["--dir", dir], 0, &FANNED_OUT);
     }
 }
+
+/// What `clickstream` says when every group got what it was to get.
+const STREAMED: [&str; 9] = [
+    "was the hottest",
+    "split into shardId-000000000004 and shardId-000000000005",
+    "the board begins an hour back",
+    "records came again, known by their numbers",
+    "logbooks: 3149 aircraft, each in the order of the file",
+    "of them went on in another shard",
+    "carriers: 27004 departures of 16 carriers",
+    "departures since its hour",
+    "verified: equal to the straight computation",
+];
+
+#[test]
+fn clickstream() {
+    assert_prints_given("clickstream", &["--help"], 0, &["--dir <DIR>"]);
+    assert_prints("clickstream", &STREAMED);
+}
+
+#[test]
+fn clickstream_on_sled_and_again_in_the_same_directory() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path().to_str().unwrap();
+    for _ in 0..2 {
+        assert_prints_given("clickstream", &["--dir", dir], 0, &STREAMED);
+    }
+}

@@ -33,6 +33,11 @@ impl Watermark {
         }
     }
 
+    /// Whether groups that were submitted are not committed yet.
+    pub(crate) fn waits(&self) -> bool {
+        !self.uncommitted.is_empty()
+    }
+
     /// Groups up to this one are committed.
     pub(crate) fn committed(&mut self, group: u64) {
         while let Some((first, tail)) = self.uncommitted.front().copied()

@@ -64,6 +64,8 @@ pub(crate) struct StreamInner {
     pub(crate) queues: BTreeMap<String, Arc<StreamQueueCell>>,
     /// When it is next looked for records that have expired.
     trim_at: u64,
+    /// Held by those who give up what has expired.
+    trimming: Arc<()>,
 }
 
 impl StreamInner {
@@ -91,6 +93,7 @@ impl StreamCell {
             groups: BTreeMap::new(),
             queues: BTreeMap::new(),
             trim_at: 0,
+            trimming: Arc::default(),
         };
         Arc::new(Self { name, id: inner.state.id, engine, inner: Mutex::new(inner), news: Notify::new() })
     }

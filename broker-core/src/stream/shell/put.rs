@@ -122,17 +122,13 @@ impl StreamCell {
                 self.check(inner, &record, now)?;
                 let Prepared { hash, size_bytes, row, .. } = record;
                 let stamp = |at| row.stamp(RowHead::sent(at, 0));
-                let (shard, seq) = inner.state.put(hash, size_bytes, now, stamp, &mut inner.batch);
-                if !touched.contains(&shard) {
-                    touched.push(shard);
+                let number = inner.state.put(hash, size_bytes, now, stamp, &mut inner.batch);
+                if !touched.contains(&number.shard) {
+                    touched.push(number.shard);
                 }
-                Ok((shard, seq))
+                Ok(PutOutcome { shard: ShardId(number.shard), number })
             });
-            outcomes.push(outcome.map(|(shard, seq)| {
-                let shard = ShardId(shard);
-                let number = inner.state.shard(shard).expect("it has just got a record").number(seq);
-                PutOutcome { shard, number }
-            }));
+            outcomes.push(outcome);
         }
         if touched.is_empty() {
             return Ok((outcomes, pipeline.barrier()?, false));

@@ -36,6 +36,8 @@ pub(crate) struct StreamState {
     pub(super) shards: BTreeMap<u32, Shard>,
     /// The open ones, in the order of their hash keys.
     pub(super) open: Vec<u32>,
+    /// Those with records that are on their way to storage: few, however many shards there are.
+    uncommitted: Vec<u32>,
     /// How many times shards were made.
     pub(super) epoch: u32,
     pub(super) next_shard: u32,
@@ -53,8 +55,20 @@ impl StreamState {
     /// A stream as its definition describes it, its shards to be added.
     pub(crate) fn new(definition: StreamDefinition, bounds: MemoryBounds) -> Self {
         let StreamDefinition { id, settings, epoch, next_shard, updates, lost_before, .. } = definition;
-        let (shards, open) = (BTreeMap::new(), Vec::new());
-        Self { id, settings, deleted: false, shards, open, epoch, next_shard, lost_before, updates, bounds }
+        let (shards, open, uncommitted) = (BTreeMap::new(), Vec::new(), Vec::new());
+        Self {
+            id,
+            settings,
+            deleted: false,
+            shards,
+            open,
+            uncommitted,
+            epoch,
+            next_shard,
+            lost_before,
+            updates,
+            bounds,
+        }
     }
 
     /// Adds a shard that was stored. After the last one, [`find_open`](Self::find_open).
@@ -138,26 +152,32 @@ impl StreamState {
         now: u64,
         row: impl FnOnce(u64) -> Bytes,
         batch: &mut Batch,
-    ) -> (u32, u64) {
+    ) -> RecordNumber {
         let shard = self.shard_of(hash);
         let seq = shard.append(size_bytes, now, row, batch);
-        (shard.definition.number, seq)
+        shard.number(seq)
     }
 
     /// Takes note of the group that records of these shards went into: zero if it is committed already.
     pub(crate) fn submitted(&mut self, shards: &[u32], group: u64) {
         for number in shards {
             if let Some(shard) = self.shards.get_mut(number) {
+                let waited = shard.is_uncommitted();
                 shard.submitted(group);
+                if shard.is_uncommitted() && !waited {
+                    self.uncommitted.push(*number);
+                }
             }
         }
     }
 
     /// Takes note of what is committed: groups up to this one.
     pub(crate) fn committed(&mut self, group: u64) {
-        for shard in self.shards.values_mut() {
+        self.uncommitted.retain(|number| {
+            let Some(shard) = self.shards.get_mut(number) else { return false };
             shard.committed(group);
-        }
+            shard.is_uncommitted()
+        });
     }
 
     /// The shards that a filter selects, in the order of their ids (rule K57).

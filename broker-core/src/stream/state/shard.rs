@@ -115,6 +115,11 @@ impl Shard {
         self.watermark.submitted(group, self.tail);
     }
 
+    /// Whether records are on their way to storage.
+    pub(super) fn is_uncommitted(&self) -> bool {
+        self.watermark.waits()
+    }
+
     pub(super) fn committed(&mut self, group: u64) {
         self.watermark.committed(group);
     }
