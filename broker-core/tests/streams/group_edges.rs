@@ -17,6 +17,7 @@ everywhere! {
     k82_a_checkpoint_does_not_go_back_nor_beyond_what_was_delivered,
     k82_a_new_group_begins_where_it_is_told_in_every_shard,
     k81_a_processor_that_does_not_give_back_loses_its_lease,
+    k81_a_lease_that_was_asked_for_goes_to_the_worker_that_asked,
     k83_the_end_of_a_shard_is_told_again_until_it_is_checkpointed,
     ic7_a_processor_that_panics_gives_its_shard_back,
     is8_a_group_is_deleted_when_it_has_no_workers,
@@ -115,6 +116,31 @@ async fn k81_a_processor_that_does_not_give_back_loses_its_lease(world: World) {
     assert!(tokio::time::timeout(secs(2), other.next()).await.unwrap().is_ok());
     assert_eq!(other.shards().count(), 1);
     hanging.abort();
+}
+
+/// Whoever had given it back took it again, and was asked again, without any time passing.
+async fn k81_a_lease_that_was_asked_for_goes_to_the_worker_that_asked(world: World) {
+    let broker = world.broker().await;
+    let clicks = broker.stream("clicks").shards(4).await.unwrap();
+    let mut workers = Vec::new();
+    for _ in 0..3 {
+        workers.push(clicks.consumer("g").start(StartingPosition::TrimHorizon).await.unwrap());
+    }
+    let [a, b, c] = &mut workers[..] else { unreachable!("three were started") };
+    // Two have two shards each; then the third comes.
+    let wait = secs(5);
+    let (first, second) =
+        tokio::join!(tokio::time::timeout(wait, a.next()), tokio::time::timeout(wait, b.next()));
+    assert!(first.is_err() && second.is_err());
+    let all = tokio::join!(
+        tokio::time::timeout(wait, a.next()),
+        tokio::time::timeout(wait, b.next()),
+        tokio::time::timeout(wait, c.next()),
+    );
+    assert!(all.0.is_err() && all.1.is_err() && all.2.is_err());
+    let mut shares: Vec<_> = workers.iter().map(|worker| worker.shards().count()).collect();
+    shares.sort_unstable();
+    assert_eq!(shares, [1, 1, 2]);
 }
 
 struct Forgetful(Arc<AtomicUsize>);

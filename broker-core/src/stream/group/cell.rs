@@ -203,6 +203,8 @@ impl Member {
                 let StreamInner { state: stream, batch, .. } = inner;
                 let mut state = group.state.lock();
                 state.follow(stream, batch);
+                // First of all it is there: what nobody has taken meanwhile it keeps.
+                state.hear(self.worker, false, now);
                 let tell = state.take_share(self.worker, stream, now);
                 Ok((state.hear(self.worker, false, now), tell))
             };
@@ -231,7 +233,8 @@ impl Member {
 
     /// Gives a lease back.
     pub(super) fn give_back(&self, shard: ShardId, token: u64) {
-        self.group.state.lock().give_back(shard, token);
+        let now = self.stream.cell.engine.timeline.now();
+        self.group.state.lock().give_back(shard, token, now);
         self.group.news.notify_waiters();
     }
 }

@@ -52,6 +52,8 @@ pub(super) async fn consume(
         }
         let mut again = None;
         if stream.is_at_end(shard, position) {
+            // A crash must not take the end back.
+            cell.engine.pipeline.barrier()?.wait().await?;
             processor.shard_ended(&checkpointer).await;
             if checkpointer.key.end().await? {
                 return Ok(());

@@ -46,8 +46,8 @@ pub(crate) struct Holder {
     seen_at: u64,
     /// It waits for records, or for its turn to give the lease back.
     waiting: bool,
-    /// Another worker is to have the lease.
-    pub(crate) asked_back: bool,
+    /// This other worker is to have the lease.
+    asked_back_for: Option<u64>,
 }
 
 /// A lease that a worker holds.
@@ -184,17 +184,24 @@ impl GroupState {
         for (number, lease) in &mut self.leases {
             if let Some(holder) = lease.holder.as_mut().filter(|holder| holder.worker == worker) {
                 (holder.seen_at, holder.waiting) = (now, waiting);
-                let Holder { token, asked_back, .. } = *holder;
+                let Holder { token, asked_back_for, .. } = *holder;
+                let asked_back = asked_back_for.is_some();
                 held.push(Held { shard: ShardId(*number), token, next: lease.progress.next, asked_back });
             }
         }
         held
     }
 
-    /// Gives a lease back, if this token is the latest.
-    pub(crate) fn give_back(&mut self, shard: ShardId, token: u64) {
-        if let Some(lease) = self.leases.get_mut(&shard.0) {
-            lease.holder = lease.holder.filter(|holder| holder.token != token);
+    /// Gives a lease back, if this token is the latest: to the worker that asked for it, or to whoever takes it. Were it free
+    /// in between, the one that gave it back could take it again, for ever.
+    pub(crate) fn give_back(&mut self, shard: ShardId, token: u64, now: u64) {
+        let Some(lease) = self.leases.get_mut(&shard.0) else { return };
+        let Some(before) = lease.holder.filter(|holder| holder.token == token) else { return };
+        lease.holder = None;
+        if let Some(worker) = before.asked_back_for.filter(|worker| self.workers.contains_key(worker)) {
+            let token = self.next_token;
+            self.next_token += 1;
+            lease.holder = Some(Holder { worker, token, seen_at: now, waiting: false, asked_back_for: None });
         }
     }
 
@@ -226,14 +233,15 @@ impl GroupState {
             }
             let token = self.next_token;
             self.next_token += 1;
-            let new = Holder { worker, token, seen_at: now, waiting: false, asked_back: false };
+            let new = Holder { worker, token, seen_at: now, waiting: false, asked_back_for: None };
             if let Some(lease) = self.leases.get_mut(&number) {
                 mine += usize::from(lease.holder.is_none_or(|before| before.worker != worker));
                 lease.holder = Some(new);
             }
         }
         // Somebody has been asked already: one after the other.
-        let asked = due.iter().any(|number| holder(self, *number).is_some_and(|one| one.asked_back));
+        let asked =
+            due.iter().any(|number| holder(self, *number).is_some_and(|one| one.asked_back_for.is_some()));
         if mine >= target || asked {
             return false;
         }
@@ -244,7 +252,7 @@ impl GroupState {
         if let Some(holder) =
             one.and_then(|one| self.leases.get_mut(one)).and_then(|lease| lease.holder.as_mut())
         {
-            holder.asked_back = true;
+            holder.asked_back_for = Some(worker);
             return true;
         }
         false
