@@ -4,6 +4,7 @@
 //! Then what it costs to store: the memory and the disk that large messages take in 100 queues.
 
 #![allow(clippy::disallowed_methods, reason = "a bench reads the clock")]
+#![allow(clippy::cast_precision_loss, reason = "ratios need no more than a few digits")]
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
 
 use std::{
@@ -52,7 +53,7 @@ struct World {
     broker: Broker,
     topic: LocalTopic,
     queues: Vec<LocalQueue>,
-    _directory: Option<TempDir>,
+    directory: Option<TempDir>,
 }
 
 async fn world((store, directory): (Arc<dyn Storage>, Option<TempDir>), queues: usize, way: Way) -> World {
@@ -69,7 +70,7 @@ async fn world((store, directory): (Arc<dyn Storage>, Option<TempDir>), queues: 
         };
         made.push(queue);
     }
-    World { broker, topic, queues: made, _directory: directory }
+    World { broker, topic, queues: made, directory }
 }
 
 const BODY: &str = "{\"order\": 4711, \"customer\": \"c-81\", \"lines\": [{\"sku\": \"a\", \"n\": 2}, {\"sku\": \"b\", \"n\": 1}]}";
@@ -147,7 +148,7 @@ fn stored(runtime: &Runtime) {
         let memory = resident_bytes().saturating_sub(before) as f64 / published;
         runtime.block_on(world.broker.close()).expect("close");
         let disk =
-            world._directory.as_ref().map_or(0, |directory| bytes_in(directory.path())) as f64 / published;
+            world.directory.as_ref().map_or(0, |directory| bytes_in(directory.path())) as f64 / published;
         println!(
             "stored  {name}: 64 KiB in 100 queues take {memory:.1} times their size in memory, {disk:.1} on disk"
         );

@@ -211,11 +211,8 @@ impl GroupState {
         let due: Vec<u32> =
             self.leases.keys().copied().filter(|number| self.is_due(*number, stream)).collect();
         let holder = |state: &Self, number: u32| state.leases[&number].holder;
-        let free: Vec<u32> = due
-            .iter()
-            .copied()
-            .filter(|number| holder(self, *number).is_none_or(|holder| self.has_expired(&holder, now)))
-            .collect();
+        let is_free = |number: &u32| holder(self, *number).is_none_or(|one| self.has_expired(&one, now));
+        let free: Vec<u32> = due.iter().copied().filter(is_free).collect();
         let stalled = |of: u64| {
             let its =
                 due.iter().filter_map(|number| holder(self, *number)).filter(move |one| one.worker == of);
