@@ -89,7 +89,9 @@ fn bare(make: MakeStore) -> Duration {
     let mut batch = Batch::new();
     let rows: Vec<u64> = (0..RECORDS as u64).collect();
     for some in rows.chunks(500) {
-        some.iter().for_each(|seq| batch.put_row(1, *seq, vec![b'x'; 140]));
+        for seq in some {
+            batch.put_row(1, *seq, vec![b'x'; 140]);
+        }
         store.commit(&batch, Durability::Buffered).expect("commit");
         batch.clear();
     }
