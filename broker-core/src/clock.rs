@@ -185,6 +185,14 @@ impl Timeline {
         self.clock.sleep_until(Timestamp(deadline.saturating_sub(self.ahead)))
     }
 
+    /// The same, or for ever if there is no deadline.
+    pub(crate) fn sleep_until_any(&self, deadline: Option<u64>) -> Sleep<'_> {
+        match deadline {
+            Some(deadline) => self.sleep_until(deadline),
+            None => Box::pin(std::future::pending()),
+        }
+    }
+
     /// The same for work in the background, which must not hold the broker while it sleeps.
     pub(crate) fn alarm(&self, deadline: u64) -> Sleep<'static> {
         let (clock, deadline) = (self.clock.clone(), Timestamp(deadline.saturating_sub(self.ahead)));

@@ -42,6 +42,14 @@ impl Ticket {
         self.0.as_ref().map_or(0, |group| group.number)
     }
 
+    /// Waits until the batch is committed, or for ever if there is none.
+    pub(crate) async fn wait_if_any(ticket: Option<&Self>) -> Result<()> {
+        match ticket {
+            Some(ticket) => ticket.wait().await,
+            None => std::future::pending().await,
+        }
+    }
+
     /// Waits until the batch is committed.
     pub(crate) async fn wait(&self) -> Result<()> {
         let Some(group) = &self.0 else { return Ok(()) };

@@ -9,7 +9,6 @@ use std::{future::Future, pin::pin};
 use tokio::sync::{Mutex, Notify, futures::Notified};
 
 use super::QueueCell;
-use crate::clock::Sleep;
 
 /// The waiting receives of a queue.
 #[derive(Default)]
@@ -90,10 +89,7 @@ impl QueueCell {
             let mut rearm = pin!(self.waiters.rearm.notified());
             rearm.as_mut().enable();
             let next = self.inner.lock().state.next_event();
-            let event: Sleep<'_> = match next {
-                Some(time) => self.engine.timeline.sleep_until(time),
-                None => Box::pin(std::future::pending()),
-            };
+            let event = self.engine.timeline.sleep_until_any(next);
             tokio::select! {
                 biased;
                 () = rearm => {}

@@ -71,7 +71,7 @@ impl QueueState {
             self.live.range(from..).take(page.entries + 1).map(|(seq, _)| *seq).collect();
         // All that is live in the stretch must be noted: a page of it, or the stretch ends earlier.
         let noted = if live.len() > page.entries { live.pop().unwrap_or(from) } else { u64::MAX };
-        let end = range.end.min(self.readable).min(noted);
+        let end = range.end.min(self.watermark.readable()).min(noted);
         let need = Need::Rows {
             partition: self.partition,
             range: range.start..end,

@@ -45,7 +45,7 @@ mod send;
 mod settle;
 mod stage;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use attempts::Attempts;
 pub(crate) use deduplication::{Deduplication, Known, Original, ScopedId};
@@ -63,7 +63,7 @@ pub(crate) use settle::{Place, Recalled};
 use stage::{Stage, Staged};
 
 use super::{lease::Lease, record::Record, settings::Settings};
-use crate::{keys, limits::MemoryBounds, storage::Batch};
+use crate::{keys, limits::MemoryBounds, pipeline::Watermark, storage::Batch};
 
 /// What a live message is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,10 +133,8 @@ pub(crate) struct QueueState {
     epoch: u64,
     /// Whether this operation wrote what later page reads must see.
     fence: bool,
-    /// Sequences below this are committed, and so can be read.
-    readable: u64,
-    /// Groups that are not committed yet, each with the tail that it brings. Never more than the pipeline has: two.
-    uncommitted: VecDeque<(u64, u64)>,
+    /// What is committed of the rows, and so can be read.
+    watermark: Watermark,
 }
 
 impl QueueState {
@@ -175,8 +173,7 @@ impl QueueState {
             indexed_since: None,
             epoch: 0,
             fence: false,
-            readable: record.tail,
-            uncommitted: VecDeque::new(),
+            watermark: Watermark::new(record.tail),
         }
     }
 
@@ -207,25 +204,13 @@ impl QueueState {
     /// Takes note of the group that the operation's batch went into: zero if it is committed already.
     pub(crate) fn submitted(&mut self, group: u64) {
         self.deduplication.submitted(group);
-        if group == 0 {
-            self.readable = self.tail;
-            return;
-        }
-        match self.uncommitted.back_mut() {
-            Some((last, tail)) if *last == group => *tail = self.tail,
-            _ => self.uncommitted.push_back((group, self.tail)),
-        }
+        self.watermark.submitted(group, self.tail);
     }
 
     /// Takes note of what is committed: groups up to this one.
     pub(crate) fn committed(&mut self, group: u64) {
         self.deduplication.committed(group);
-        while let Some((first, tail)) = self.uncommitted.front().copied()
-            && first <= group
-        {
-            self.readable = tail;
-            self.uncommitted.pop_front();
-        }
+        self.watermark.committed(group);
     }
 
     /// Whether the operation wrote something that page reads must wait for; asking resets the answer.

@@ -116,13 +116,13 @@ impl QueueState {
             }
         };
         self.skip_live();
-        if self.cursor >= self.readable || self.delayed_until.is_some() {
+        if self.cursor >= self.watermark.readable() || self.delayed_until.is_some() {
             return None;
         }
         let live = self.live.range(self.cursor..).next().map_or(u64::MAX, |(seq, _)| *seq);
         Some(Need::Rows {
             partition: self.partition,
-            range: self.cursor..self.readable.min(live),
+            range: self.cursor..self.watermark.readable().min(live),
             page: Page { entries: messages.max(self.bounds.staged / 4), bytes: self.bounds.staged_bytes },
             cold: self.cold > 0,
             now,
@@ -159,7 +159,7 @@ impl QueueState {
         }
         DelayedFrom::Search(DelaySearch {
             partition: self.partition,
-            range: self.cursor..self.readable.max(self.cursor),
+            range: self.cursor..self.watermark.readable().max(self.cursor),
             queued_until: now.checked_sub(self.settings.delay_ms),
         })
     }

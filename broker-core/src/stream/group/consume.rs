@@ -8,7 +8,7 @@ use super::{
     cell::LeaseKey,
     processor::{Checkpointer, Command, Processor},
 };
-use crate::error::Result;
+use crate::{error::Result, pipeline::Ticket};
 
 /// How long after the end of a shard that was not checkpointed its processor is told again (rule K83).
 const AGAIN_MS: u64 = 10_000;
@@ -60,19 +60,9 @@ pub(super) async fn consume(
             }
             again = Some(cell.engine.timeline.now().saturating_add(AGAIN_MS));
         }
-        let again = async {
-            match again {
-                Some(at) => cell.engine.timeline.sleep_until(at).await,
-                None => std::future::pending().await,
-            }
-        };
+        let again = cell.engine.timeline.sleep_until_any(again);
         let coming = cell.coming();
-        let committed = async {
-            match &coming {
-                Some(ticket) => ticket.wait().await,
-                None => std::future::pending().await,
-            }
-        };
+        let committed = Ticket::wait_if_any(coming.as_ref());
         tokio::select! {
             biased;
             changed = commands.changed() => if changed.is_err() { return Ok(()) },

@@ -11,6 +11,7 @@ use super::cell::{LeaseKey, Member};
 use crate::{
     clock::millis,
     error::Result,
+    pipeline::Ticket,
     stream::{
         LocalStream,
         record::{Record, StartingPosition},
@@ -153,19 +154,9 @@ impl Consumer {
                 continue;
             }
             let (_waiting, expiry) = self.member.wait();
-            let expired = async {
-                match expiry {
-                    Some(at) => cell.engine.timeline.sleep_until(at).await,
-                    None => std::future::pending().await,
-                }
-            };
+            let expired = cell.engine.timeline.sleep_until_any(expiry);
             let coming = cell.coming();
-            let committed = async {
-                match &coming {
-                    Some(ticket) => ticket.wait().await,
-                    None => std::future::pending().await,
-                }
-            };
+            let committed = Ticket::wait_if_any(coming.as_ref());
             tokio::select! {
                 biased;
                 committed = committed => committed?,

@@ -147,12 +147,7 @@ impl ConsumerBuilder {
             let mut stopped = pin!(cell.engine.pipeline.stopped());
             stopped.as_mut().enable();
             let next = worker.follow()?;
-            let alarm = async {
-                match next {
-                    Some(at) => cell.engine.timeline.sleep_until(at).await,
-                    None => std::future::pending().await,
-                }
-            };
+            let alarm = cell.engine.timeline.sleep_until_any(next);
             tokio::select! {
                 biased;
                 () = &mut stop => break,

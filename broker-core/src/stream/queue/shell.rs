@@ -11,6 +11,7 @@ use crate::{
     codec::Malformed,
     error::Result,
     ids::ReceiptHandle,
+    pipeline::Ticket,
     queue::{
         LocalQueue,
         entries::{Entries, Outcomes},
@@ -90,12 +91,7 @@ impl StreamQueue {
                 return Ok(Vec::new());
             }
             let coming = self.stream.cell.coming();
-            let committed = async {
-                match &coming {
-                    Some(ticket) => ticket.wait().await,
-                    None => std::future::pending().await,
-                }
-            };
+            let committed = Ticket::wait_if_any(coming.as_ref());
             tokio::select! {
                 biased;
                 committed = committed => committed?,

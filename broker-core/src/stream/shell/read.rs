@@ -6,6 +6,7 @@ use super::{LocalStream, StreamInner, look::Seen};
 use crate::{
     clock::{Timestamp, millis},
     error::{Error, Result},
+    pipeline::Ticket,
     queue::fetch::first_since,
     storage::{Durability, Page, Storage, StorageError},
     stream::{
@@ -106,12 +107,7 @@ impl LocalStream {
                     return Ok(self.found(iterator, &seen, Vec::new(), seen.position.max(position)));
                 }
                 Look::Nothing => {
-                    let coming = async {
-                        match &seen.coming {
-                            Some(ticket) => ticket.wait().await,
-                            None => std::future::pending().await,
-                        }
-                    };
+                    let coming = Ticket::wait_if_any(seen.coming.as_ref());
                     tokio::select! {
                         biased;
                         committed = coming => committed?,
