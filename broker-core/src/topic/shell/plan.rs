@@ -90,14 +90,8 @@ impl Plan {
                 found.push((route.subscription, queues_of(&self.subscriptions[route.subscription], broker)));
             }
         }
-        let all = found.iter().flat_map(|(_, cells)| cells.iter().flatten().cloned());
-        self.cells = all.collect();
-        self.cells.sort_unstable_by_key(|cell| cell.id);
-        self.cells.dedup_by_key(|cell| cell.id);
-        let place = |cell: &Option<Arc<QueueCell>>| {
-            let id = cell.as_ref()?.id;
-            self.cells.binary_search_by_key(&id, |cell| cell.id).ok()
-        };
+        self.cells = in_order(found.iter().flat_map(|(_, cells)| cells.iter().flatten()));
+        let place = |cell: &Option<Arc<QueueCell>>| place_in(&self.cells, cell.as_ref());
         let mut places =
             found.iter().map(|(at, [target, dead])| (*at, place(target), place(dead))).peekable();
         let mut now = None;
@@ -138,6 +132,20 @@ impl Plan {
 
 fn scope(subscription: &Subscription) -> Option<FilterScope> {
     subscription.definition.filter_policy.as_ref().map(crate::filter::FilterPolicy::scope)
+}
+
+/// These queues in the order of their ids, each once: so are their locks taken.
+pub(super) fn in_order<'q>(cells: impl Iterator<Item = &'q Arc<QueueCell>>) -> Vec<Arc<QueueCell>> {
+    let mut cells: Vec<_> = cells.cloned().collect();
+    cells.sort_unstable_by_key(|cell| cell.id);
+    cells.dedup_by_key(|cell| cell.id);
+    cells
+}
+
+/// Where a queue is among queues in the order of their ids.
+pub(super) fn place_in(cells: &[Arc<QueueCell>], cell: Option<&Arc<QueueCell>>) -> Option<usize> {
+    let id = cell?.id;
+    cells.binary_search_by_key(&id, |cell| cell.id).ok()
 }
 
 /// The queue that gets a subscription's messages, and the one that gets what cannot be delivered.

@@ -161,7 +161,6 @@ impl LocalTopic {
             number,
             deliver: Arc::new(deliver),
         };
-
         let ended = detach.clone();
         let runtime = cell.engine.pipeline.runtime();
         let task = runtime.spawn(async move {

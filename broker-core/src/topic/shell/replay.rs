@@ -219,14 +219,8 @@ impl Replayer {
         position: u64,
     ) -> Result<bool> {
         let queues = plan::queues_of(&look.there, broker);
-        let mut cells: Vec<_> = queues.iter().flatten().cloned().collect();
-        cells.sort_unstable_by_key(|cell| cell.id);
-        cells.dedup_by_key(|cell| cell.id);
-        let place = |of: &Option<Arc<QueueCell>>| {
-            let id = of.as_ref()?.id;
-            cells.binary_search_by_key(&id, |cell| cell.id).ok()
-        };
-        let [target, dead] = queues.each_ref().map(place);
+        let cells = plan::in_order(queues.iter().flatten());
+        let [target, dead] = queues.each_ref().map(|queue| plan::place_in(&cells, queue.as_ref()));
         let way = Way { cells: &cells, target, dead };
         let mut guard = cell.inner.lock();
         let inner = &mut *guard;
@@ -248,7 +242,6 @@ impl Replayer {
                     continue;
                 }
                 replay.replayed = replay.replayed.saturating_add(1);
-
                 let wanted = look.there.definition.filter_policy.as_ref().is_none_or(|policy| {
                     policy.matches_attributes(&notification.attributes)
                         || policy.matches_body(&notification.body)
