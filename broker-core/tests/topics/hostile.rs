@@ -1,60 +1,26 @@
 //! Messages that are too much for the store, and stored ones that are damaged: the broker goes on (IG3, IG10, IT5).
 
-use std::{ops::Range, sync::Arc};
+use std::sync::Arc;
 
 use broker_core::{
     Broker, DeliveryOrder, DeliveryOutcome, Endpoint, Limits, LocalQueue, Notification, PublishMessage,
-    storage::{Batch, Durability, Op, Page, Profile, Storage, StorageError},
+    storage::{Batch, Durability, Storage},
 };
 use broker_mem::MemStorage;
 use bytes::Bytes;
 
 use crate::{
+    narrow::Narrow,
     support::{counts, secs},
     topic_support::{Log, counters, drain},
 };
 
-/// A store that takes no row above 64 KiB, as real ones do at some size.
-struct Narrow(MemStorage);
-
 const NARROW: usize = 64 * 1024;
-
-impl Storage for Narrow {
-    fn commit(&self, batch: &Batch, durability: Durability) -> Result<(), StorageError> {
-        for op in batch.ops() {
-            if let Op::PutRow { value, .. } = op
-                && value.len() > NARROW
-            {
-                return Err(StorageError::ValueTooLarge { bytes: value.len(), max: NARROW });
-            }
-        }
-        self.0.commit(batch, durability)
-    }
-
-    fn row(&self, partition: u64, seq: u64) -> Result<Option<Bytes>, StorageError> {
-        self.0.row(partition, seq)
-    }
-
-    fn rows(&self, partition: u64, range: Range<u64>, page: Page) -> Result<Vec<(u64, Bytes)>, StorageError> {
-        self.0.rows(partition, range, page)
-    }
-
-    fn meta(&self, key: &[u8]) -> Result<Option<Bytes>, StorageError> {
-        self.0.meta(key)
-    }
-
-    fn meta_range(&self, from: &[u8], to: &[u8], page: Page) -> Result<Vec<(Bytes, Bytes)>, StorageError> {
-        self.0.meta_range(from, to, page)
-    }
-
-    fn profile(&self) -> Profile {
-        Profile { value_bytes_max: NARROW, ..self.0.profile() }
-    }
-}
 
 /// A broker on a narrow store, and a queue for what nobody takes.
 async fn narrow() -> (Broker, LocalQueue) {
-    let broker = Broker::builder(Narrow(MemStorage::new())).limits(Limits::unlimited()).open().await.unwrap();
+    let broker =
+        Broker::builder(Narrow(MemStorage::new(), NARROW)).limits(Limits::unlimited()).open().await.unwrap();
     let dead = broker.queue("dead").await.unwrap();
     (broker, dead)
 }

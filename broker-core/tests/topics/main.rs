@@ -31,6 +31,7 @@ mod histories;
 mod hostile;
 mod in_order;
 mod message_attributes;
+mod narrow;
 mod publish;
 mod publish_faults;
 mod push;

@@ -1,18 +1,17 @@
 //! Publishes that fail in the middle, and stores that take less than a message grows to: all queues or none. IT1, IG4, IG11.
 
-use std::{ops::Range, sync::Arc};
+use std::sync::Arc;
 
 use broker_core::{
     Broker, Endpoint, MoveTask, MoveTaskStatus, PublishMessage, SendMessage,
-    storage::{
-        Batch, Durability, Op, Page, Profile, Storage, StorageError,
-        faults::{FailingStorage, Fault},
-    },
+    storage::faults::{FailingStorage, Fault},
 };
 use broker_mem::MemStorage;
-use bytes::Bytes;
 
-use crate::support::{World, on_paused_time, poll, settle_down, take};
+use crate::{
+    narrow::Narrow,
+    support::{World, on_paused_time, poll, settle_down, take},
+};
 
 everywhere! { it5_a_dead_letter_of_a_topic_does_not_go_back_to_a_queue_of_that_name }
 
@@ -47,49 +46,13 @@ fn it1_a_read_that_fails_in_the_middle_of_a_publish_leaves_nothing_in_any_queue(
     }));
 }
 
-/// A store that refuses rows of more than so many bytes, as its profile says.
-struct SmallStorage(MemStorage);
-
 const ROW_BYTES_MAX: usize = 128 * 1024;
-
-impl Storage for SmallStorage {
-    fn commit(&self, batch: &Batch, durability: Durability) -> Result<(), StorageError> {
-        for op in batch.ops() {
-            if let Op::PutRow { value, .. } = op
-                && value.len() > ROW_BYTES_MAX
-            {
-                return Err(StorageError::ValueTooLarge { bytes: value.len(), max: ROW_BYTES_MAX });
-            }
-        }
-        self.0.commit(batch, durability)
-    }
-
-    fn row(&self, partition: u64, seq: u64) -> Result<Option<Bytes>, StorageError> {
-        self.0.row(partition, seq)
-    }
-
-    fn rows(&self, partition: u64, range: Range<u64>, page: Page) -> Result<Vec<(u64, Bytes)>, StorageError> {
-        self.0.rows(partition, range, page)
-    }
-
-    fn meta(&self, key: &[u8]) -> Result<Option<Bytes>, StorageError> {
-        self.0.meta(key)
-    }
-
-    fn meta_range(&self, from: &[u8], to: &[u8], page: Page) -> Result<Vec<(Bytes, Bytes)>, StorageError> {
-        self.0.meta_range(from, to, page)
-    }
-
-    fn profile(&self) -> Profile {
-        Profile { value_bytes_max: ROW_BYTES_MAX, ..self.0.profile() }
-    }
-}
 
 /// In its envelope a message of control characters is six times as large: no queue takes that, nor a dead-letter queue.
 #[test]
 fn it5_what_is_too_large_for_the_store_in_its_envelope_is_dropped_and_harms_nobody() {
     on_paused_time(Box::pin(async {
-        let broker = Broker::open(SmallStorage(MemStorage::new())).await.unwrap();
+        let broker = Broker::open(Narrow(MemStorage::new(), ROW_BYTES_MAX)).await.unwrap();
         let topic = broker.topic("news").await.unwrap();
         let (raw, dead) = (broker.queue("raw").await.unwrap(), broker.queue("dead").await.unwrap());
         broker.queue("wrapped").await.unwrap();
