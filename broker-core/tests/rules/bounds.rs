@@ -13,7 +13,7 @@ use broker_core::{
 use broker_mem::MemStorage;
 use futures_util::FutureExt;
 
-use crate::support::{World, advance, counts, refusal, secs};
+use crate::support::{World, advance, counts, refusal, secs, settle_down};
 
 const ALL: Page = Page { entries: usize::MAX, bytes: usize::MAX };
 
@@ -111,16 +111,9 @@ async fn a_dropped_purge_or_deletion_gives_the_space_back_too() {
             if delete { broker.delete_queue("orders").now_or_never() } else { queue.purge().now_or_never() };
         assert!(dropped.is_none());
         gate.open();
-        let is_clear =
-            || store.rows(2, 0..100, ALL).unwrap().is_empty() && meta_under(&store, b'g').is_empty();
-        for _ in 0..100_000 {
-            if is_clear() {
-                break;
-            }
-            tokio::task::yield_now().await;
-            std::thread::yield_now();
-        }
-        assert!(is_clear(), "the space has come back");
+        settle_down().await;
+        let left = (store.rows(2, 0..100, ALL).unwrap(), meta_under(&store, b'g'));
+        assert!(left.0.is_empty() && left.1.is_empty(), "the space has not come back: {left:?}");
         assert!(delete || counts(&queue).await == [0, 0, 0]);
     }
 }

@@ -9,7 +9,9 @@ use broker_core::{
 use broker_mem::MemStorage;
 use futures_util::FutureExt;
 
-use crate::support::{bulk, counts, numbers, poll, poll_for, secs, send_numbers, take, texts};
+use crate::support::{
+    bulk, counts, held_at, numbers, others_run, poll, poll_for, secs, send_numbers, take, texts,
+};
 
 /// A queue on a store in memory whose commits can be held, and that counts its reads.
 async fn gated() -> (Gate, Arc<FailingStorage>, LocalQueue) {
@@ -18,14 +20,6 @@ async fn gated() -> (Gate, Arc<FailingStorage>, LocalQueue) {
     let store = Arc::new(FailingStorage::new(Arc::new(slow)));
     let broker = Broker::builder_on(store.clone()).limits(bulk()).open().await.unwrap();
     (gate, store, broker.queue("orders").await.unwrap())
-}
-
-/// Lets tasks and threads run for a while, with time standing still behind the gate.
-async fn others_run() {
-    for _ in 0..2_000 {
-        tokio::task::yield_now().await;
-        std::thread::yield_now();
-    }
 }
 
 /// IQ18: what it had leased is visible now, not after the timeout, and not counted.
@@ -101,7 +95,7 @@ async fn a_receive_does_not_return_a_message_before_it_is_committed() {
         let queue = queue.clone();
         async move { queue.send("m").await.unwrap() }
     });
-    others_run().await;
+    held_at(&gate).await;
     let mut receiving = Box::pin(queue.receive(ReceiveOptions::up_to(1)));
     for _ in 0..3 {
         assert!(receiving.as_mut().now_or_never().is_none());
@@ -126,8 +120,7 @@ async fn a_message_being_deleted_is_not_read_back() {
         let queue = queue.clone();
         async move { queue.delete(receipt).await.unwrap() }
     });
-    others_run().await;
-    assert_eq!(gate.waiting(), 1);
+    held_at(&gate).await;
     let reads = store.reads();
     let receiving = tokio::spawn({
         let queue = queue.clone();

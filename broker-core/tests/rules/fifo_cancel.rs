@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 
 use crate::{
     fifo_support::{NAME, fifo, send},
-    support::{World, advance, counts, ms, poll, poll_for, secs, take, texts},
+    support::{World, advance, counts, ms, others_run, poll, poll_for, secs, take, texts},
 };
 
 /// A FIFO queue on a store in memory whose commits can be held.
@@ -21,14 +21,6 @@ async fn gated() -> (Gate, LocalQueue) {
     let broker = Broker::open(store).await.unwrap();
     let queue = broker.queue(NAME).fifo().await.unwrap();
     (gate, queue)
-}
-
-/// Lets tasks and threads run for a while, with time standing still behind the gate.
-async fn others_run() {
-    for _ in 0..2_000 {
-        tokio::task::yield_now().await;
-        std::thread::yield_now();
-    }
 }
 
 /// IF2, IQ18: the group is free at once, in order, and nothing was counted.

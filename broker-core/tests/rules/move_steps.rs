@@ -15,7 +15,7 @@ use broker_mem::MemStorage;
 use crate::{
     held_reads::HeldReads,
     moves::{ended, newest},
-    support::{advance, counts, ms, numbers, poll, poll_for, secs, send_all, texts},
+    support::{advance, counts, held_at, ms, numbers, poll, poll_for, secs, send_all, texts},
 };
 
 /// Almost nothing stays in memory.
@@ -138,9 +138,7 @@ async fn messages_that_are_being_moved_are_not_read_by_others() {
     let filter = broker_core::MoveFilter::new().body_contains("3");
     broker.start_move_task(task().filter(filter)).await.unwrap();
     gate.hold();
-    while gate.waiting() == 0 {
-        tokio::task::yield_now().await;
-    }
+    held_at(&gate).await;
     let consumer = dead.clone();
     let receiving = tokio::spawn(async move { poll(&consumer, 6).await });
     for _ in 0..1_000 {

@@ -5,7 +5,10 @@ use std::{fmt::Debug, future::Future, pin::Pin, sync::Arc, time::Duration};
 use broker_core::{
     Broker, Certainty, Clock, Error, Limits, LocalQueue, MemoryBounds, Message, QueueCounters,
     ReceiveOptions, Result, Timestamp, TokioClock,
-    storage::{Durability, Storage, faults::SlowStorage},
+    storage::{
+        Durability, Storage,
+        faults::{Gate, SlowStorage},
+    },
 };
 use broker_mem::MemStorage;
 use broker_sled::SledStorage;
@@ -129,6 +132,22 @@ pub(crate) async fn advance(by: Duration) {
 /// Lets every task run until it waits for something: virtual time moves only then, and by one millisecond here.
 pub(crate) async fn settle_down() {
     tokio::time::sleep(ms(1)).await;
+}
+
+/// Waits until a commit is at the gate. Time stands still there.
+pub(crate) async fn held_at(gate: &Gate) {
+    while gate.waiting() == 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Lets tasks and threads run for a while, with time standing still behind a gate: long enough to see, most of the time,
+/// what must not happen. What must happen is to be waited for.
+pub(crate) async fn others_run() {
+    for _ in 0..2_000 {
+        tokio::task::yield_now().await;
+        std::thread::yield_now();
+    }
 }
 
 /// A short poll for up to `max` messages.

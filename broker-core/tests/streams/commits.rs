@@ -6,8 +6,8 @@ use futures_util::FutureExt;
 use tokio::task::JoinHandle;
 
 use crate::{
-    ground::{HALF, at_hash, gated, others_run, put_numbers, texts, whole},
-    support::secs,
+    ground::{HALF, at_hash, gated, put_numbers, texts, whole},
+    support::{held_at, others_run, secs},
 };
 
 /// A read behind the first record, in a task of its own that already waits.
@@ -32,8 +32,7 @@ async fn is2_a_record_is_seen_when_it_is_committed_and_not_before() {
     let waiting = waiter(&clicks).await;
     gate.hold();
     let put = putting(&clicks, "x");
-    others_run().await;
-    assert_eq!(gate.waiting(), 1);
+    held_at(&gate).await;
     assert!(!waiting.is_finished() && !put.is_finished());
     // Not by a read either, from memory or from its beginning, whose answer says that there is nothing.
     let found = clicks.read(&at, 10).await.unwrap();
@@ -51,11 +50,10 @@ async fn is2_records_of_several_groups_are_seen_as_each_is_committed() {
     let waiting = waiter(&clicks).await;
     gate.hold();
     let first = putting(&clicks, "a");
-    others_run().await;
+    held_at(&gate).await;
     // These wait for the next group, behind the one at the gate.
     let rest = [putting(&clicks, "b"), putting(&clicks, "c")];
     others_run().await;
-    assert_eq!(gate.waiting(), 1);
     gate.open();
     first.await.unwrap();
     let found = waiting.await.unwrap().unwrap();

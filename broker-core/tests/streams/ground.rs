@@ -8,7 +8,7 @@ use broker_core::{
 };
 use broker_mem::MemStorage;
 
-use crate::support::World;
+use crate::support::{World, settle_down};
 
 /// The middle of the space of hash keys.
 pub(crate) const HALF: u128 = 1 << 127;
@@ -139,16 +139,8 @@ pub(crate) async fn gated(shards: u32) -> (Door, LocalStream) {
     let stream = broker.stream("clicks").shards(shards).await.unwrap();
     // The clean-up that comes with the first record.
     stream.put(at_hash(0, "first")).await.unwrap();
-    others_run().await;
+    settle_down().await;
     (Door(gate), stream)
-}
-
-/// Lets tasks and threads run for a while, with time standing still behind the gate.
-pub(crate) async fn others_run() {
-    for _ in 0..2_000 {
-        tokio::task::yield_now().await;
-        std::thread::yield_now();
-    }
 }
 
 pub(crate) const DAY: Duration = Duration::from_secs(86_400);

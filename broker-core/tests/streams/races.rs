@@ -13,8 +13,8 @@ use parking_lot::{Condvar, Mutex};
 use tokio::task::JoinHandle;
 
 use crate::{
-    ground::{DAY, numbered, others_run, put_numbers, texts},
-    support::advance,
+    ground::{DAY, numbered, put_numbers, texts},
+    support::{advance, settle_down},
 };
 
 /// A store that can block, and whose next large read of rows waits before it reads. Clones are the same store.
@@ -96,10 +96,10 @@ async fn held() -> (HeldBefore, Release, Broker, LocalStream, JoinHandle<Result<
     let broker = Broker::builder(store.clone()).memory(little).seed(7).open().await.unwrap();
     let clicks = broker.stream("clicks").shards(1).retention(3 * DAY).await.unwrap();
     put_numbers(&clicks, 0, 0..10).await;
-    others_run().await;
+    settle_down().await;
     advance(2 * DAY).await;
     put_numbers(&clicks, 0, 10..15).await;
-    others_run().await;
+    settle_down().await;
     let at = clicks.iterator(ShardId(0), StartingPosition::TrimHorizon).await.unwrap();
     let at = clicks.read(&at, 2).await.unwrap().next.unwrap();
     store.set(State::HoldNext);

@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 
 use crate::{
     replay::all,
-    support::settle_down,
+    support::{others_run, settle_down},
     topic_support::{bodies, fifo, numbered, publish_all},
 };
 
@@ -153,10 +153,7 @@ async fn nothing_is_delivered_before_it_is_stored() {
         let topic = topic.clone();
         async move { topic.publish("m").await.unwrap() }
     });
-    for _ in 0..2_000 {
-        tokio::task::yield_now().await;
-        std::thread::yield_now();
-    }
+    others_run().await;
     assert!(log.attempts().is_empty() && !publishing.is_finished());
     gate.open();
     publishing.await.unwrap();
