@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 use crate::{
-    codec::{Malformed, Reader, write_u64},
+    codec::{Malformed, Reader},
     ids::NUMBER_MAX,
 };
 
@@ -30,11 +30,13 @@ pub(crate) struct Record {
 const FIELDS: usize = 7;
 
 impl Record {
-    pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(FIELDS * 8);
+    /// On the stack: it is written with every commit.
+    pub(crate) fn encode(&self) -> [u8; FIELDS * 8] {
+        let mut out = [0; FIELDS * 8];
         let Self { partition, head, tail, stored, cold, delayed, as_of } = *self;
-        for field in [partition, head, tail, stored, cold, delayed, as_of] {
-            write_u64(&mut out, field);
+        let fields = [partition, head, tail, stored, cold, delayed, as_of];
+        for (place, field) in out.as_chunks_mut().0.iter_mut().zip(fields) {
+            *place = field.to_le_bytes();
         }
         out
     }

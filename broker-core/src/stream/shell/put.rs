@@ -1,6 +1,6 @@
 //! Putting records.
 
-use super::{LocalStream, StreamCell};
+use super::{LocalStream, StreamCell, StreamInner};
 use crate::{
     error::{Error, Result},
     pipeline::{Admission, Ticket},
@@ -48,10 +48,11 @@ impl LocalStream {
     /// # Ok::<(), broker_core::Error>(()) }).unwrap();
     /// ```
     pub async fn put(&self, record: PutRecord) -> Result<PutOutcome> {
-        check::record(&record, &self.cell.engine.limits.streams)?;
-        let bytes = record.size_bytes();
-        let outcomes = self.put_all(vec![record], bytes).await?.pop();
-        outcomes.expect("a batch of one has one outcome")
+        let cell = &*self.cell;
+        check::record(&record, &cell.engine.limits.streams)?;
+        let prepared = cell.prepare(&record)?;
+        let admission = cell.engine.pipeline.admit(record.size_bytes()).await?;
+        self.append(admission, |inner, now| cell.add(inner, prepared, now)).await?
     }
 
     /// Puts several records in one commit: after a crash all accepted ones are there, or none.
@@ -60,25 +61,33 @@ impl LocalStream {
     /// (rule K41). The call fails if the batch as a whole is refused: no records, more than 500, more than 10 MiB together, or
     /// a key that cannot be. Cancel safe as [`put`](Self::put) is.
     pub async fn put_batch(&self, records: Vec<PutRecord>) -> Result<Vec<Result<PutOutcome>>> {
-        let bytes = check::batch(&records, &self.cell.engine.limits.streams)?;
-        self.put_all(records, bytes).await
+        let cell = &*self.cell;
+        let bytes = check::batch(&records, &cell.engine.limits.streams)?;
+        let prepared: Vec<_> = records.into_iter().map(|record| cell.prepare(&record)).collect();
+        let admission = cell.engine.pipeline.admit(bytes).await?;
+        let add_all = |inner: &mut StreamInner, now| {
+            prepared
+                .into_iter()
+                .map(|record| record.and_then(|record| cell.add(inner, record, now)))
+                .collect()
+        };
+        self.append(admission, add_all).await
     }
 
-    async fn put_all(&self, records: Vec<PutRecord>, bytes: usize) -> Result<Vec<Result<PutOutcome>>> {
-        let cell = &*self.cell;
-        let mut prepared = Vec::with_capacity(records.len());
-        for record in records {
-            prepared.push(cell.prepare(&record));
-        }
-        let admission = cell.engine.pipeline.admit(bytes).await?;
-        let (outcomes, ticket, trims) = cell.append(prepared, admission)?;
+    /// Lets `add` put records into the state, and returns when they are committed.
+    async fn append<T>(
+        &self,
+        admission: Admission<'_>,
+        add: impl FnOnce(&mut StreamInner, u64) -> T,
+    ) -> Result<T> {
+        let (outcome, ticket, trims) = self.cell.submit(admission, add)?;
         // Readers wait for the commit by themselves: this call may be dropped here.
-        cell.news.notify_waiters();
+        self.cell.news.notify_waiters();
         if trims {
             self.trim();
         }
         ticket.wait().await?;
-        Ok(outcomes)
+        Ok(outcome)
     }
 }
 
@@ -101,12 +110,12 @@ impl StreamCell {
         Ok(Prepared { hash, size_bytes: record.size_bytes(), after: record.after, row })
     }
 
-    /// Adds the records to their shards. Returns also whether it is time to look for expired ones.
-    fn append(
+    /// Lets `add` put records into the state, and submits them. Returns also whether it is time to look for expired ones.
+    fn submit<T>(
         &self,
-        prepared: Vec<Result<Prepared>>,
         admission: Admission<'_>,
-    ) -> Result<(Vec<Result<PutOutcome>>, Ticket, bool)> {
+        add: impl FnOnce(&mut StreamInner, u64) -> T,
+    ) -> Result<(T, Ticket, bool)> {
         let mut guard = self.inner.lock();
         let inner = &mut *guard;
         if inner.state.deleted {
@@ -115,55 +124,45 @@ impl StreamCell {
         let pipeline = &self.engine.pipeline;
         inner.state.committed(pipeline.completed());
         let now = self.engine.timeline.now();
-        let mut touched: Vec<u32> = Vec::new();
-        let mut outcomes = Vec::with_capacity(prepared.len());
-        for record in prepared {
-            let outcome = record.and_then(|record| {
-                self.check(inner, &record, now)?;
-                let Prepared { hash, size_bytes, row, .. } = record;
-                let stamp = |at| row.stamp(RowHead::sent(at, 0));
-                let number = inner.state.put(hash, size_bytes, now, stamp, &mut inner.batch);
-                if !touched.contains(&number.shard) {
-                    touched.push(number.shard);
-                }
-                Ok(PutOutcome { shard: ShardId(number.shard), number })
-            });
-            outcomes.push(outcome);
-        }
-        if touched.is_empty() {
-            return Ok((outcomes, pipeline.barrier()?, false));
-        }
-        for number in &touched {
-            if let Some(shard) = inner.state.shard(ShardId(*number)) {
-                shard.save(&mut inner.batch);
-            }
+        let outcome = add(inner, now);
+        if !inner.state.save_touched(&mut inner.batch) {
+            return Ok((outcome, pipeline.barrier()?, false));
         }
         let durability = inner.state.settings.durability.into();
         let ticket = pipeline.submit(&mut inner.batch, durability, Some(admission))?;
-        inner.state.submitted(&touched, ticket.number());
+        inner.state.submitted(ticket.number());
         inner.last_put = ticket.clone();
-        let trims = inner.is_time_to_trim(now);
-        Ok((outcomes, ticket, trims))
+        Ok((outcome, ticket, inner.is_time_to_trim(now)))
+    }
+
+    /// Adds a record to its shard, unless the stream's state is against it.
+    fn add(&self, inner: &mut StreamInner, record: Prepared, now: u64) -> Result<PutOutcome> {
+        self.check(inner, &record, now)?;
+        let Prepared { hash, size_bytes, row, .. } = record;
+        let stamp = |at| row.stamp(RowHead::sent(at, 0));
+        let number = inner.state.put(hash, size_bytes, now, stamp, &mut inner.batch);
+        Ok(PutOutcome { shard: ShardId(number.shard), number })
     }
 
     /// What depends on the stream's state.
-    fn check(&self, inner: &mut super::StreamInner, record: &Prepared, now: u64) -> Result<()> {
+    fn check(&self, inner: &mut StreamInner, record: &Prepared, now: u64) -> Result<()> {
         let settings = &inner.state.settings;
         let (bytes, max) = (record.size_bytes, settings.max_record_size);
         if bytes > max {
             return Err(Error::MessageTooLong { bytes, max });
         }
-        let throttled = settings.throttled;
         if let Some(after) = record.after
             && !inner.state.has_given_out(after)
         {
             let reason = "is not a sequence number that this stream has given out";
             return Err(Error::invalid("after", after, reason));
         }
-        let shard = inner.state.shard_of(record.hash);
-        if throttled && !shard.traffic.may_write(bytes, &self.engine.limits.streams, now) {
-            let shard = ShardId(shard.definition.number);
-            return Err(Error::ProvisionedThroughputExceeded { stream: self.name.clone(), shard });
+        if settings.throttled {
+            let shard = inner.state.shard_of(record.hash);
+            if !shard.traffic.may_write(bytes, &self.engine.limits.streams, now) {
+                let shard = ShardId(shard.definition.number);
+                return Err(Error::ProvisionedThroughputExceeded { stream: self.name.clone(), shard });
+            }
         }
         Ok(())
     }

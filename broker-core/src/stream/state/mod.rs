@@ -34,8 +34,10 @@ pub(crate) struct StreamState {
     /// The stream was deleted: its handles answer so from now on.
     pub(crate) deleted: bool,
     pub(super) shards: BTreeMap<u32, Shard>,
-    /// The open ones, in the order of their hash keys.
-    pub(super) open: Vec<u32>,
+    /// The open ones, by the first hash key of each.
+    pub(super) open: BTreeMap<u128, u32>,
+    /// Those that the operation under way has put records into: empty between operations, kept for its memory.
+    touched: Vec<u32>,
     /// Those with records that are on their way to storage: few, however many shards there are.
     uncommitted: Vec<u32>,
     /// How many times shards were made.
@@ -55,14 +57,14 @@ impl StreamState {
     /// A stream as its definition describes it, its shards to be added.
     pub(crate) fn new(definition: StreamDefinition, bounds: MemoryBounds) -> Self {
         let StreamDefinition { id, settings, epoch, next_shard, updates, lost_before, .. } = definition;
-        let (shards, open, uncommitted) = (BTreeMap::new(), Vec::new(), Vec::new());
         Self {
             id,
             settings,
             deleted: false,
-            shards,
-            open,
-            uncommitted,
+            shards: BTreeMap::new(),
+            open: BTreeMap::new(),
+            touched: Vec::new(),
+            uncommitted: Vec::new(),
             epoch,
             next_shard,
             lost_before,
@@ -80,15 +82,12 @@ impl StreamState {
     /// Puts the open shards in order.
     pub(crate) fn find_open(&mut self) {
         let open = self.shards.values().filter(|shard| shard.is_open());
-        let mut open: Vec<_> =
-            open.map(|shard| (shard.definition.range.start, shard.definition.number)).collect();
-        open.sort_unstable();
-        self.open = open.into_iter().map(|(_, number)| number).collect();
+        self.open = open.map(|shard| (shard.definition.range.start, shard.definition.number)).collect();
     }
 
     /// Whether the open shards cover the space exactly.
     pub(crate) fn covers_all(&self) -> bool {
-        let ranges = self.open.iter().map(|number| self.shards[number].definition.range);
+        let ranges = self.open.values().map(|number| self.shards[number].definition.range);
         let mut next = Some(0);
         for HashKeyRange { start, end } in ranges {
             if next != Some(start) || end < start {
@@ -101,9 +100,8 @@ impl StreamState {
 
     /// The open shard of a hash key.
     pub(crate) fn shard_of(&mut self, hash: u128) -> &mut Shard {
-        let behind = self.open.partition_point(|number| self.shards[number].definition.range.start <= hash);
-        let number = self.open[behind.saturating_sub(1)];
-        self.shards.get_mut(&number).expect("what is open is there")
+        let number = self.open.range(..=hash).next_back().map(|(_, number)| number);
+        number.and_then(|number| self.shards.get_mut(number)).expect("open shards cover the whole space")
     }
 
     /// A shard of this stream.
@@ -144,7 +142,8 @@ impl StreamState {
         self.shards.values()
     }
 
-    /// Adds a record to the shard of its hash key. `row` fills the time in.
+    /// Adds a record to the shard of its hash key. `row` fills the time in. After the last one of an operation,
+    /// [`save_touched`](Self::save_touched).
     pub(crate) fn put(
         &mut self,
         hash: u128,
@@ -155,17 +154,29 @@ impl StreamState {
     ) -> RecordNumber {
         let shard = self.shard_of(hash);
         let seq = shard.append(size_bytes, now, row, batch);
-        shard.number(seq)
+        let number = shard.number(seq);
+        if !self.touched.contains(&number.shard) {
+            self.touched.push(number.shard);
+        }
+        number
     }
 
-    /// Takes note of the group that records of these shards went into: zero if it is committed already.
-    pub(crate) fn submitted(&mut self, shards: &[u32], group: u64) {
-        for number in shards {
-            if let Some(shard) = self.shards.get_mut(number) {
+    /// Writes the records of the shards that something was put into, if there are any.
+    pub(crate) fn save_touched(&self, batch: &mut Batch) -> bool {
+        for number in &self.touched {
+            self.shards[number].save(batch);
+        }
+        !self.touched.is_empty()
+    }
+
+    /// Takes note of the group that what was put went into: zero if it is committed already.
+    pub(crate) fn submitted(&mut self, group: u64) {
+        for number in self.touched.drain(..) {
+            if let Some(shard) = self.shards.get_mut(&number) {
                 let waited = shard.is_uncommitted();
                 shard.submitted(group);
                 if shard.is_uncommitted() && !waited {
-                    self.uncommitted.push(*number);
+                    self.uncommitted.push(number);
                 }
             }
         }

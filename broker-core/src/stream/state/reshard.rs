@@ -52,8 +52,7 @@ impl StreamState {
         let low =
             self.add(HashKeyRange { start: first, end: start - 1 }, [Some(id.0), None], now, ids, batch);
         let high = self.add(HashKeyRange { start, end }, [Some(id.0), None], now, ids, batch);
-        let at = self.first_open_from(first);
-        self.open.splice(at..=at, [low.0, high.0]);
+        self.open.extend([(first, low.0), (start, high.0)]);
         Ok([low, high])
     }
 
@@ -76,8 +75,8 @@ impl StreamState {
         self.close(&[first, second], now, batch);
         let range = HashKeyRange { start: low.start, end: high.end };
         let merged = self.add(range, [Some(first.0), Some(second.0)], now, ids, batch);
-        let at = self.first_open_from(low.start);
-        self.open.splice(at..=at + 1, [merged.0]);
+        self.open.remove(&high.start);
+        self.open.insert(low.start, merged.0);
         Ok(merged)
     }
 
@@ -129,18 +128,10 @@ impl StreamState {
 
     /// Two open neighbours that both lie in a range.
     fn pair_in(&self, range: HashKeyRange) -> Option<(ShardId, ShardId)> {
-        let lies_in = |number: &u32| {
-            let own = self.shards[number].definition.range;
-            range.contains(own.start) && range.contains(own.end)
-        };
-        // Those that lie in it are next to each other, and the first of them begins where it does or behind.
-        let pair = self.open[self.first_open_from(range.start)..].first_chunk::<2>()?;
-        pair.iter().all(lies_in).then(|| (ShardId(pair[0]), ShardId(pair[1])))
-    }
-
-    /// The place among the open shards of the first one that begins at this hash key or behind it.
-    fn first_open_from(&self, start: u128) -> usize {
-        self.open.partition_point(|number| self.shards[number].definition.range.start < start)
+        let mut inside = self.open.range(range.start..=range.end).map(|(_, number)| ShardId(*number));
+        let pair = inside.next().zip(inside.next())?;
+        // The first ends where the second begins.
+        range.contains(self.shards[&pair.1.0].definition.range.end).then_some(pair)
     }
 
     fn close(&mut self, shards: &[ShardId], now: u64, batch: &mut Batch) {
