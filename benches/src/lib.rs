@@ -115,6 +115,25 @@ pub fn median(numbers: impl Iterator<Item = f64>) -> f64 {
     sorted[sorted.len() / 2]
 }
 
+/// Starts this program anew such that the memory of a store that was dropped stays with the process, where the C library is
+/// glibc. Otherwise it is given back to the system or not, depending on what happens to lie on top of it, and whoever comes next
+/// pays for that: up to half of the time of a bench in memory.
+pub fn keep_memory() {
+    #[cfg(unix)]
+    {
+        use std::os::unix::process::CommandExt;
+        const THRESHOLD: &str = "MALLOC_TRIM_THRESHOLD_";
+        if std::env::var_os(THRESHOLD).is_none()
+            && let Ok(program) = std::env::current_exe()
+        {
+            let mut again = std::process::Command::new(program);
+            let error =
+                again.args(std::env::args_os().skip(1)).env(THRESHOLD, (1_u64 << 40).to_string()).exec();
+            println!("the memory of stores may go back to the system: {error}");
+        }
+    }
+}
+
 /// The memory that this process has resident, in bytes, or zero where the system does not say.
 pub fn resident_bytes() -> u64 {
     const PAGE_BYTES: u64 = 4096;

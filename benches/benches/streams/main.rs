@@ -16,7 +16,7 @@ mod retention;
 mod scan;
 mod world;
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{Criterion, criterion_group};
 use tokio::runtime::Runtime;
 
 fn runtime() -> Runtime {
@@ -51,4 +51,8 @@ fn retention(_: &mut Criterion) {
 }
 
 criterion_group!(benches, append, readers, scan, retention);
-criterion_main!(benches);
+fn main() {
+    broker_benches::keep_memory();
+    benches();
+    Criterion::default().configure_from_args().final_summary();
+}

@@ -1,5 +1,7 @@
 //! A look at a shard: what there is for a reader, the newest records from memory, older ones from storage in pages.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 
 use super::{LocalStream, StreamInner};
@@ -11,14 +13,40 @@ use crate::{
     pipeline::Ticket,
     queue::{
         fetch::damaged_row,
-        row::{RowContent, RowHead},
+        row::{RowHead, group_and_body},
     },
-    storage::{Durability, Page},
+    storage::{Durability, Page, Storage, StorageError},
     stream::{number::RecordNumber, record::Record, shard::ShardId, state::Look},
 };
 
 /// Rows with their sequences.
 type Rows = Vec<(u64, Bytes)>;
+
+/// The most that is read without a pause: a store may let a commit wait for a read to end.
+const STRIDE: Page = Page { entries: 64, bytes: 256 << 10 };
+
+/// A page of rows, read in strides. Rows are written once, so it does not matter what is committed in between.
+fn in_strides(
+    store: &dyn Storage,
+    partition: u64,
+    range: Range<u64>,
+    page: Page,
+) -> Result<Rows, StorageError> {
+    let (mut rows, mut left) = (Rows::new(), page);
+    let mut from = range.start;
+    loop {
+        let stride = Page { entries: STRIDE.entries.min(left.entries), bytes: STRIDE.bytes.min(left.bytes) };
+        let some = store.rows(partition, from..range.end, stride)?;
+        let Some((last, _)) = some.last() else { return Ok(rows) };
+        from = last + 1;
+        left.entries -= some.len().min(left.entries);
+        left.bytes = left.bytes.saturating_sub(some.iter().map(|(_, row)| row.len()).sum());
+        rows.extend(some);
+        if from >= range.end || left.entries == 0 || left.bytes == 0 {
+            return Ok(rows);
+        }
+    }
+}
 
 /// What a look at a shard finds.
 pub(super) struct Seen {
@@ -92,7 +120,7 @@ impl LocalStream {
         };
         let Engine { pipeline, limits, .. } = &*self.cell.engine;
         let (partition, page) = (seen.partition, Page { entries: max, bytes: limits.streams.read_bytes_max });
-        let mut rows = pipeline.read(move |store| store.rows(partition, from..to, page)).await?;
+        let mut rows = pipeline.read(move |store| in_strides(store, partition, from..to, page)).await?;
         let whole = rows.iter().zip(from..).take_while(|((seq, _), expected)| seq == expected).count();
         rows.truncate(whole);
         if rows.is_empty() {
@@ -113,7 +141,7 @@ impl LocalStream {
         let mut records = Vec::with_capacity(rows.len());
         let (mut bytes, mut next) = (0usize, seen.position);
         for (seq, row) in rows {
-            let record = match seen.record(seq, &row) {
+            let record = match seen.record(seq, row) {
                 Ok(Some(record)) => record,
                 Ok(None) if records.is_empty() => {
                     next = seq + 1;
@@ -136,17 +164,13 @@ impl LocalStream {
 
 impl Seen {
     /// The record of a row, if it has not expired.
-    fn record(&self, seq: u64, row: &Bytes) -> Result<Option<Record>, Malformed> {
-        let head = RowHead::read(row)?;
-        if head.sent_at < self.horizon {
+    fn record(&self, seq: u64, row: Bytes) -> Result<Option<Record>, Malformed> {
+        let arrived_at = RowHead::read(&row)?.sent_at;
+        if arrived_at < self.horizon {
             return Ok(None);
         }
-        let content = RowContent::read(row)?;
-        Ok(Some(Record {
-            number: RecordNumber { seq, ..self.number },
-            partition_key: content.group_id.unwrap_or_default(),
-            data: content.body,
-            arrived_at: Timestamp::from_millis(head.sent_at),
-        }))
+        let (partition_key, data) = group_and_body(row)?;
+        let number = RecordNumber { seq, ..self.number };
+        Ok(Some(Record { number, partition_key, data, arrived_at: Timestamp::from_millis(arrived_at) }))
     }
 }
