@@ -150,7 +150,9 @@ impl Broker {
                 reclaim::note(shard.leftover(), &mut batch);
             }
             for group in inner.groups.values() {
-                let id = group.state.lock().id;
+                let mut state = group.state.lock();
+                state.changed();
+                let id = state.id;
                 batch.delete_meta_range(&keys::group_lease(id, 0), &keys::group_lease(id, u64::MAX));
             }
             let (from, to) = (keys::group(cell.id, ""), keys::group(cell.id + 1, ""));

@@ -6,6 +6,7 @@ use tokio::sync::watch;
 
 use super::{
     cell::LeaseKey,
+    consumer::missed,
     processor::{Checkpointer, Command, Processor},
 };
 use crate::{error::Result, pipeline::Ticket};
@@ -44,6 +45,7 @@ pub(super) async fn consume(
             }
         }
         let (records, next) = stream.fetch(shard, position, BATCH).await?;
+        checkpointer.missed.fetch_add(missed(position, &records, next), Ordering::Relaxed);
         position = next;
         checkpointer.delivered.fetch_max(next, Ordering::AcqRel);
         if !records.is_empty() {

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::cell::{LeaseKey, Member};
+use super::cell::{InSync, LeaseKey, Member};
 use crate::{
     clock::millis,
     error::Result,
@@ -66,7 +66,8 @@ impl ConsumerBuilder {
     pub async fn start(self, from: StartingPosition) -> Result<Consumer> {
         let group = self.stream.group(&self.group, from).await?;
         let member = Member::join(self.stream, group, millis(self.lease), false);
-        Ok(Consumer { member, shards: BTreeMap::new(), turn: 0, lost: Vec::new() })
+        let (shards, in_sync) = (BTreeMap::new(), InSync::default());
+        Ok(Consumer { member, shards, turn: 0, lost: Vec::new(), missed: 0, in_sync })
     }
 }
 
@@ -77,6 +78,8 @@ pub struct Consumer {
     /// The shard whose turn it was.
     turn: u32,
     lost: Vec<ShardId>,
+    missed: u64,
+    in_sync: InSync,
 }
 
 /// A shard that is read.
@@ -137,6 +140,12 @@ impl Consumer {
     /// call.
     pub async fn next(&mut self) -> Result<Consumed> {
         loop {
+            // While nothing changes hands, a record that is at hand is given out without a look at all the leases.
+            if self.member.is_in_sync(&self.in_sync)
+                && let Some(consumed) = self.fetched()
+            {
+                return Ok(consumed);
+            }
             let cell = self.member.stream.cell.clone();
             let group = self.member.group.clone();
             // Enabled before the look: what happens after it is not missed.
@@ -174,6 +183,11 @@ impl Consumer {
         std::mem::take(&mut self.lost)
     }
 
+    /// How many records were trimmed before this worker came to them, since it began.
+    pub fn missed(&self) -> u64 {
+        self.missed
+    }
+
     /// The shards that it has.
     pub fn shards(&self) -> impl Iterator<Item = ShardId> {
         self.shards.keys().copied()
@@ -181,7 +195,8 @@ impl Consumer {
 
     /// Brings what this worker reads up to date with what it holds.
     fn follow(&mut self) -> Result<()> {
-        let mut held = self.member.sync()?;
+        let mut held;
+        (held, self.in_sync) = self.member.sync()?;
         for one in held.iter().filter(|one| one.asked_back) {
             self.shards.remove(&one.shard);
             self.member.give_back(one.shard, one.token);
@@ -229,9 +244,15 @@ impl Consumer {
         for (shard, reading) in &mut self.shards {
             let (records, next) = self.member.stream.fetch(*shard, reading.position, FETCHED).await?;
             found |= next > reading.position;
+            self.missed = self.missed.saturating_add(missed(reading.position, &records, next));
             reading.position = next;
             reading.fetched.extend(records);
         }
         Ok(found)
     }
+}
+
+/// How many records a fetch from a position has passed over: they had been trimmed.
+pub(super) fn missed(position: u64, found: &[Record], next: u64) -> u64 {
+    found.first().map_or(next, |first| first.number.seq).saturating_sub(position)
 }

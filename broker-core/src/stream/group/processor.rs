@@ -75,6 +75,7 @@ pub struct Checkpointer {
     pub(super) key: LeaseKey,
     /// The sequence behind the last record that was delivered.
     pub(super) delivered: AtomicU64,
+    pub(super) missed: AtomicU64,
 }
 
 impl Checkpointer {
@@ -88,6 +89,11 @@ impl Checkpointer {
     /// All records that were delivered are consumed. As [`checkpoint`](Self::checkpoint) otherwise.
     pub async fn checkpoint_all(&self) -> Result<()> {
         self.to(self.delivered.load(Ordering::Acquire)).await
+    }
+
+    /// How many records were trimmed before this processor came to them, since it began.
+    pub fn missed(&self) -> u64 {
+        self.missed.load(Ordering::Relaxed)
     }
 
     async fn to(&self, next: u64) -> Result<()> {
@@ -188,7 +194,7 @@ impl<F: ProcessorFactory> Worker<F> {
             }
         }
         let now = self.member.stream.cell.engine.timeline.now();
-        let held = self.member.sync()?;
+        let (held, _) = self.member.sync()?;
         self.running.retain(|shard, one| {
             let held = held.iter().any(|held| held.shard == *shard && held.token == one.token);
             if !held {
@@ -226,7 +232,7 @@ impl<F: ProcessorFactory> Worker<F> {
         self.running.insert(shard, Running { token, command, gives_back_by: None });
         let (stream, group) = (self.member.stream.clone(), self.member.group.clone());
         let key = LeaseKey { stream, group, shard, token };
-        let checkpointer = Checkpointer { key, delivered: AtomicU64::new(next) };
+        let checkpointer = Checkpointer { key, delivered: AtomicU64::new(next), missed: AtomicU64::new(0) };
         let processor = self.factory.processor(shard);
         let runtime = self.member.stream.cell.engine.pipeline.runtime().clone();
         let task = async move {

@@ -42,10 +42,6 @@ pub(crate) struct Lease {
 pub(crate) struct Holder {
     pub(crate) worker: u64,
     pub(crate) token: u64,
-    /// When it was last heard of.
-    seen_at: u64,
-    /// It waits for records, or for its turn to give the lease back.
-    waiting: bool,
     /// This other worker is to have the lease.
     asked_back_for: Option<u64>,
 }
@@ -66,6 +62,17 @@ struct Worker {
     lease_ms: u64,
     /// It says itself when it is done with a closed shard.
     ends_shards: bool,
+    /// When it was last heard of.
+    seen_at: u64,
+    /// It waits for records, or for its turn to give a lease back.
+    waiting: bool,
+}
+
+impl Worker {
+    /// When others may take its leases, if it is not heard of before.
+    fn expires_at(&self) -> Option<u64> {
+        (!self.waiting).then(|| self.seen_at.saturating_add(self.lease_ms))
+    }
 }
 
 /// The state of a consumer group.
@@ -76,24 +83,36 @@ pub(crate) struct GroupState {
     workers: BTreeMap<u64, Worker>,
     next_worker: u64,
     next_token: u64,
+    /// Grows with every change of who holds what: a worker that has seen the newest need not look again.
+    changes: u64,
 }
 
 impl GroupState {
     pub(crate) fn new(id: u64, progress: impl IntoIterator<Item = (u32, Progress)>) -> Self {
         let lease = |(shard, progress)| (shard, Lease { progress, holder: None });
         let leases = progress.into_iter().map(lease).collect();
-        Self { id, leases, workers: BTreeMap::new(), next_worker: 0, next_token: 0 }
+        Self { id, leases, workers: BTreeMap::new(), next_worker: 0, next_token: 0, changes: 0 }
     }
 
-    pub(crate) fn join(&mut self, lease_ms: u64, ends_shards: bool) -> u64 {
+    pub(crate) fn join(&mut self, lease_ms: u64, ends_shards: bool, now: u64) -> u64 {
         let worker = self.next_worker;
         self.next_worker += 1;
-        self.workers.insert(worker, Worker { lease_ms, ends_shards });
+        self.workers.insert(worker, Worker { lease_ms, ends_shards, seen_at: now, waiting: false });
         worker
+    }
+
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// Makes every worker look again.
+    pub(crate) fn changed(&mut self) {
+        self.changes += 1;
     }
 
     /// The worker is gone: its leases are free.
     pub(crate) fn leave(&mut self, worker: u64) {
+        self.changed();
         self.workers.remove(&worker);
         for lease in self.leases.values_mut() {
             lease.holder = lease.holder.filter(|holder| holder.worker != worker);
@@ -110,6 +129,7 @@ impl GroupState {
         let gone: Vec<u32> =
             self.leases.keys().copied().filter(|shard| stream.shard(ShardId(*shard)).is_none()).collect();
         for shard in gone {
+            self.changed();
             self.leases.remove(&shard);
             batch.delete_meta(&keys::group_lease(self.id, u64::from(shard)));
         }
@@ -140,6 +160,7 @@ impl GroupState {
         }
         lease.progress = Progress { next: shard.tail(), ended: true };
         lease.holder = None;
+        self.changed();
         self.save(number, batch);
         true
     }
@@ -159,10 +180,6 @@ impl GroupState {
         !lease.progress.ended && shard.is_some_and(|shard| self.parents_are_consumed(shard, stream))
     }
 
-    fn lease_ms(&self, worker: u64) -> u64 {
-        self.workers.get(&worker).map_or(0, |worker| worker.lease_ms)
-    }
-
     /// Its holder is done with a closed shard, if it has checkpointed all of it. Returns whether it has.
     pub(crate) fn end(&mut self, shard: &Shard, token: u64, batch: &mut Batch) -> bool {
         if let Some(lease) = self.leases.get_mut(&shard.definition.number)
@@ -174,34 +191,39 @@ impl GroupState {
     }
 
     fn has_expired(&self, holder: &Holder, now: u64) -> bool {
-        let lease_ms = self.lease_ms(holder.worker);
-        !holder.waiting && holder.seen_at.saturating_add(lease_ms) <= now
+        let expires_at = self.workers.get(&holder.worker).map_or(Some(0), Worker::expires_at);
+        expires_at.is_some_and(|at| at <= now)
     }
 
-    /// A worker is heard of: what it holds stays with it. Returns what it holds; what it has lost is not there any more.
-    pub(crate) fn hear(&mut self, worker: u64, waiting: bool, now: u64) -> Vec<Held> {
-        let mut held = Vec::new();
-        for (number, lease) in &mut self.leases {
-            if let Some(holder) = lease.holder.as_mut().filter(|holder| holder.worker == worker) {
-                (holder.seen_at, holder.waiting) = (now, waiting);
-                let Holder { token, asked_back_for, .. } = *holder;
-                let asked_back = asked_back_for.is_some();
-                held.push(Held { shard: ShardId(*number), token, next: lease.progress.next, asked_back });
-            }
+    /// A worker is heard of: what it holds stays with it.
+    pub(crate) fn hear(&mut self, worker: u64, waiting: bool, now: u64) {
+        if let Some(worker) = self.workers.get_mut(&worker) {
+            (worker.seen_at, worker.waiting) = (now, waiting);
         }
-        held
+    }
+
+    /// What a worker holds; what it has lost is not there any more.
+    pub(crate) fn held_by(&self, worker: u64) -> Vec<Held> {
+        let held = |(number, lease): (&u32, &Lease)| {
+            let Holder { token, asked_back_for, .. } =
+                lease.holder.filter(|holder| holder.worker == worker)?;
+            let asked_back = asked_back_for.is_some();
+            Some(Held { shard: ShardId(*number), token, next: lease.progress.next, asked_back })
+        };
+        self.leases.iter().filter_map(held).collect()
     }
 
     /// Gives a lease back, if this token is the latest: to the worker that asked for it, or to whoever takes it. Were it free
     /// in between, the one that gave it back could take it again, for ever.
-    pub(crate) fn give_back(&mut self, shard: ShardId, token: u64, now: u64) {
+    pub(crate) fn give_back(&mut self, shard: ShardId, token: u64) {
         let Some(lease) = self.leases.get_mut(&shard.0) else { return };
         let Some(before) = lease.holder.filter(|holder| holder.token == token) else { return };
+        self.changes += 1;
         lease.holder = None;
         if let Some(worker) = before.asked_back_for.filter(|worker| self.workers.contains_key(worker)) {
             let token = self.next_token;
             self.next_token += 1;
-            lease.holder = Some(Holder { worker, token, seen_at: now, waiting: false, asked_back_for: None });
+            lease.holder = Some(Holder { worker, token, asked_back_for: None });
         }
     }
 
@@ -230,7 +252,8 @@ impl GroupState {
             }
             let token = self.next_token;
             self.next_token += 1;
-            let new = Holder { worker, token, seen_at: now, waiting: false, asked_back_for: None };
+            self.changes += 1;
+            let new = Holder { worker, token, asked_back_for: None };
             if let Some(lease) = self.leases.get_mut(&number) {
                 mine += usize::from(lease.holder.is_none_or(|before| before.worker != worker));
                 lease.holder = Some(new);
@@ -250,6 +273,7 @@ impl GroupState {
             one.and_then(|one| self.leases.get_mut(one)).and_then(|lease| lease.holder.as_mut())
         {
             holder.asked_back_for = Some(worker);
+            self.changed();
             return true;
         }
         false
@@ -259,9 +283,9 @@ impl GroupState {
     /// and again would change nothing.
     pub(crate) fn next_expiry(&self, but_of: u64, now: u64) -> Option<u64> {
         let holders = self.leases.values().filter_map(|lease| lease.holder);
-        let working = holders.filter(|holder| holder.worker != but_of && !holder.waiting);
-        let expiry = |holder: Holder| holder.seen_at.saturating_add(self.lease_ms(holder.worker));
-        working.map(expiry).filter(|at| *at > now).min()
+        let others = holders.filter(|holder| holder.worker != but_of);
+        let expiry = |holder: Holder| self.workers.get(&holder.worker)?.expires_at();
+        others.filter_map(expiry).filter(|at| *at > now).min()
     }
 
     /// Moves the checkpoint of a shard: everything below `next` is consumed. It never goes back, and only the holder of the
@@ -276,12 +300,14 @@ impl GroupState {
     ) -> Result<()> {
         let lost = || Error::LeaseLost { shard };
         let lease = self.leases.get_mut(&shard.0).ok_or_else(lost)?;
-        let holder = lease.holder.as_mut().filter(|holder| holder.token == token).ok_or_else(lost)?;
+        let holder = lease.holder.filter(|holder| holder.token == token).ok_or_else(lost)?;
         if next < lease.progress.next {
             let reason = format!("is before the checkpoint of {shard}");
             return Err(Error::invalid("checkpoint", next, reason));
         }
-        holder.seen_at = now;
+        if let Some(worker) = self.workers.get_mut(&holder.worker) {
+            worker.seen_at = now;
+        }
         if next > lease.progress.next {
             lease.progress.next = next;
             self.save(shard.0, batch);
