@@ -250,7 +250,7 @@ pub use stream::{
     number::{ParsePositionError, RecordNumber, ShardIterator},
     queue::{DeadLetterTarget, StreamMessage, StreamQueue, StreamQueueCounters, StreamQueueSettings},
     record::{PutOutcome, PutRecord, Record, Records, StartingPosition},
-    settings::{StreamMode, StreamSettings},
+    settings::{RecordDistribution, StreamMode, StreamSettings},
     shard::{ParseShardIdError, ShardFilter, ShardId, ShardInfo, ShardTraffic},
     shell::ShardReader,
 };

@@ -171,6 +171,10 @@ impl BrokerBuilder {
         for cell in &topics {
             topic::shell::resume(&broker, cell);
         }
+        let streams: Vec<_> = broker.entities.lock().streams.values().cloned().collect();
+        for cell in &streams {
+            stream::shell::retain::resume(&broker, cell);
+        }
         Ok(broker)
     }
 }

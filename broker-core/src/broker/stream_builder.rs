@@ -13,7 +13,7 @@ use crate::{
     storage::Durability,
     stream::{
         LocalStream,
-        settings::{StreamMode, StreamSettings},
+        settings::{RecordDistribution, StreamMode, StreamSettings},
     },
 };
 
@@ -73,6 +73,12 @@ impl StreamBuilder {
     /// Who decides on the number of shards.
     pub fn mode(mut self, mode: StreamMode) -> Self {
         self.settings.mode = Some(mode);
+        self
+    }
+
+    /// Who decides on the shard of a record.
+    pub fn distribution(mut self, distribution: RecordDistribution) -> Self {
+        self.settings.distribution = Some(distribution);
         self
     }
 

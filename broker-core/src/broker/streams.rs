@@ -93,6 +93,7 @@ impl Broker {
         settings.check(limits, value_bytes_max)?;
         queue_check::tags(&tags, &self.engine.limits)?;
         let settings = Settings::new(limits, value_bytes_max, settings);
+        settings.check()?;
         if let (Some(count), StreamMode::OnDemand) = (shards, settings.mode) {
             return Err(Error::invalid(
                 "shards",
@@ -161,7 +162,7 @@ impl Broker {
             let ticket = self.engine.pipeline.submit(&mut batch, Durability::Synced, None)?;
             inner.state.deleted = true;
             drop(inner);
-            cell.tell_readers();
+            cell.end();
             entities.streams.remove(name);
             (leftovers, ticket)
         };

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::settings::StreamMode;
+use super::settings::{RecordDistribution, StreamMode};
 use crate::{clock::Timestamp, storage::Durability};
 
 /// A stream described: its settings, times, tags and counts at one moment.
@@ -18,6 +18,8 @@ pub struct StreamAttributes {
     pub durability: Durability,
     /// Who decides on the number of shards.
     pub mode: StreamMode,
+    /// Who decides on the shard of a record.
+    pub distribution: RecordDistribution,
     /// Whether the limits of Kinesis for the traffic of a shard hold.
     pub throttled: bool,
     /// When the stream was created.

@@ -26,18 +26,18 @@ pub(crate) fn shard_count(count: u32, limits: &StreamLimits) -> Result<()> {
     Ok(())
 }
 
-/// Everything about a record that does not depend on the stream's state.
-pub(crate) fn record(record: &PutRecord, limits: &StreamLimits) -> Result<()> {
+/// Everything about a record that does not depend on the stream's state. Its partition key has at least so many characters.
+pub(crate) fn record(record: &PutRecord, min: usize, limits: &StreamLimits) -> Result<()> {
     let max = limits.partition_key_chars_max;
-    if !(1..=max).contains(&record.partition_key.chars().count()) {
-        let reason = format!("must have 1 to {max} characters");
+    if !(min..=max).contains(&record.partition_key.chars().count()) {
+        let reason = format!("must have {min} to {max} characters");
         return Err(Error::invalid("partition_key", &record.partition_key, reason));
     }
     Ok(())
 }
 
 /// Refuses a batch as a whole (rule K43).
-pub(crate) fn batch(records: &[PutRecord], limits: &StreamLimits) -> Result<usize> {
+pub(crate) fn batch(records: &[PutRecord], key_min: usize, limits: &StreamLimits) -> Result<usize> {
     if records.is_empty() {
         return Err(Error::EmptyBatch);
     }
@@ -48,6 +48,6 @@ pub(crate) fn batch(records: &[PutRecord], limits: &StreamLimits) -> Result<usiz
     if bytes > limits.batch_bytes_max {
         return Err(Error::BatchTooLong { bytes, max: limits.batch_bytes_max });
     }
-    records.iter().try_for_each(|one| record(one, limits))?;
+    records.iter().try_for_each(|one| record(one, key_min, limits))?;
     Ok(bytes)
 }

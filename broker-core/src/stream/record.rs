@@ -18,7 +18,8 @@ use crate::clock::Timestamp;
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PutRecord {
-    /// Decides which shard the record goes to: 1 to 256 characters. Records of one key keep their order.
+    /// Decides which shard the record goes to: 1 to 256 characters. Records of one key keep their order. May be empty where the
+    /// stream decides on the shard ([`RecordDistribution::Auto`](crate::RecordDistribution::Auto)).
     pub partition_key: String,
     /// Decides that in place of the partition key's hash, if it is given.
     pub explicit_hash_key: Option<u128>,

@@ -23,6 +23,18 @@ pub enum StreamMode {
     OnDemand,
 }
 
+/// Who decides on the shard of a record (rule K25).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordDistribution {
+    /// Its partition key does, or its explicit hash key.
+    #[default]
+    PartitionKey,
+    /// The stream does: records go to all shards in turn, whatever their keys, and need none. There is no order then between
+    /// two records. Only on demand ([`StreamMode::OnDemand`]).
+    Auto,
+}
+
 /// Settings to create a stream with, or to change on one. What is `None` stays as it is, or takes its default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StreamSettings {
@@ -35,6 +47,8 @@ pub struct StreamSettings {
     pub durability: Option<Durability>,
     /// Who decides on the number of shards.
     pub mode: Option<StreamMode>,
+    /// Who decides on the shard of a record. Changed, it holds for records to come.
+    pub distribution: Option<RecordDistribution>,
     /// Whether the limits of Kinesis for the traffic of a shard hold ([`StreamLimits`]); by default not.
     pub throttled: Option<bool>,
 }
@@ -65,6 +79,9 @@ pub(crate) struct Settings {
     pub(crate) max_record_size: usize,
     pub(crate) durability: StoredDurability,
     pub(crate) mode: StreamMode,
+    /// Not in what earlier versions stored.
+    #[serde(default)]
+    pub(crate) distribution: RecordDistribution,
     pub(crate) throttled: bool,
 }
 
@@ -76,6 +93,7 @@ impl Settings {
             max_record_size: limits.record_bytes_min.min(value_bytes_max),
             durability: StoredDurability::Synced,
             mode: StreamMode::Provisioned,
+            distribution: RecordDistribution::PartitionKey,
             throttled: false,
         }
         .changed(given)
@@ -88,7 +106,16 @@ impl Settings {
             max_record_size: change.max_record_size.unwrap_or(self.max_record_size),
             durability: change.durability.map_or(self.durability, Into::into),
             mode: change.mode.unwrap_or(self.mode),
+            distribution: change.distribution.unwrap_or(self.distribution),
             throttled: change.throttled.unwrap_or(self.throttled),
         }
+    }
+
+    /// Refuses what does not go together (rule K25).
+    pub(crate) fn check(&self) -> Result<()> {
+        if (self.mode, self.distribution) == (StreamMode::Provisioned, RecordDistribution::Auto) {
+            return Err(Error::invalid("distribution", "auto", "needs a stream whose mode is on demand"));
+        }
+        Ok(())
     }
 }

@@ -6,6 +6,7 @@
 mod cancel;
 mod cancel_moves;
 mod failure;
+mod groups;
 mod id_reuse;
 mod killed;
 mod ledger;

@@ -11,7 +11,7 @@ use broker_core::{
 };
 use parking_lot::Mutex;
 
-use crate::support::{World, secs};
+use crate::support::{World, secs, settle_down};
 
 everywhere! {
     k82_a_checkpoint_does_not_go_back_nor_beyond_what_was_delivered,
@@ -21,6 +21,8 @@ everywhere! {
     k83_the_end_of_a_shard_is_told_again_until_it_is_checkpointed,
     ic7_a_processor_that_panics_gives_its_shard_back,
     is8_a_group_is_deleted_when_it_has_no_workers,
+    is6_a_worker_learns_what_it_missed,
+    k80_a_worker_with_records_at_hand_notices_that_it_lost_its_shards,
 }
 
 async fn put(stream: &LocalStream, range: std::ops::Range<usize>) {
@@ -215,4 +217,62 @@ async fn is8_a_group_is_deleted_when_it_has_no_workers(world: World) {
     assert!(clicks.consumer_groups().await.unwrap().is_empty());
     let mut anew = clicks.consumer("g").start(StartingPosition::TrimHorizon).await.unwrap();
     assert_eq!(number(&anew.next().await.unwrap()), 0, "it begins anew");
+}
+
+/// Two records that expire before anybody has consumed them.
+async fn is6_a_worker_learns_what_it_missed(world: World) {
+    let world = world.with_little_memory();
+    let broker = world.broker().await;
+    let clicks = broker.stream("clicks").shards(1).await.unwrap();
+    put(&clicks, 0..5).await;
+    let mut worker = clicks.consumer("g").start(StartingPosition::TrimHorizon).await.unwrap();
+    worker.next().await.unwrap().checkpoint().await.unwrap();
+    assert_eq!(worker.missed(), 0);
+    drop(worker);
+    tokio::time::sleep(secs(25 * 3_600)).await;
+    put(&clicks, 5..7).await;
+    settle_down().await;
+    let mut worker = clicks.consumer("g").start(StartingPosition::TrimHorizon).await.unwrap();
+    assert_eq!(number(&worker.next().await.unwrap()), 5);
+    assert_eq!(worker.missed(), 4);
+    drop(worker);
+    let seen = Arc::new(AtomicUsize::new(0));
+    let counter = seen.clone();
+    let factory = move |_| Missing(counter.clone());
+    let begin = StartingPosition::TrimHorizon;
+    let run = clicks.consumer("g").run(begin, factory, tokio::time::sleep(secs(1)));
+    run.await.unwrap();
+    assert_eq!(seen.load(Ordering::SeqCst), 4);
+}
+
+/// A processor that notes what it has missed.
+struct Missing(Arc<AtomicUsize>);
+
+#[async_trait]
+impl Processor for Missing {
+    async fn process(&mut self, _: Vec<Record>, checkpointer: &Checkpointer) {
+        self.0.store(usize::try_from(checkpointer.missed()).unwrap(), Ordering::SeqCst);
+    }
+}
+
+async fn k80_a_worker_with_records_at_hand_notices_that_it_lost_its_shards(world: World) {
+    let broker = world.broker().await;
+    let clicks = broker.stream("clicks").shards(1).await.unwrap();
+    put(&clicks, 0..10).await;
+    let consumer = || clicks.consumer("g").lease(secs(30));
+    let mut stalled = consumer().start(StartingPosition::TrimHorizon).await.unwrap();
+    let first = stalled.next().await.unwrap();
+    let mut other = consumer().start(StartingPosition::TrimHorizon).await.unwrap();
+    let taken = tokio::time::timeout(secs(31), other.next()).await.unwrap().unwrap();
+    assert_eq!(number(&taken), 0);
+    assert!(matches!(first.checkpoint().await, Err(Error::LeaseLost { .. })));
+    assert!(
+        tokio::time::timeout(secs(1), stalled.next()).await.is_err(),
+        "what it has at hand is not its own"
+    );
+    assert_eq!(stalled.take_lost(), [ShardId(0)]);
+    taken.checkpoint().await.unwrap();
+    broker.delete_stream("clicks").await.unwrap();
+    let error = other.next().await.unwrap_err();
+    assert!(matches!(error, Error::StreamDoesNotExist { .. }), "{error}");
 }

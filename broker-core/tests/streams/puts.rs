@@ -1,6 +1,8 @@
 //! Putting records. K40, K41, K43, K44, K45, K46, IS1.
 
-use broker_core::{Error, PutRecord, RecordNumber, ShardId, StartingPosition, StreamSettings};
+use broker_core::{
+    Error, PutRecord, RecordDistribution, RecordNumber, ShardId, StartingPosition, StreamMode, StreamSettings,
+};
 use bytes::Bytes;
 
 use crate::{
@@ -23,6 +25,7 @@ everywhere! {
     k45_a_record_comes_after_the_one_that_it_names,
     k46_a_record_carries_the_time_it_was_put,
     is1_a_number_means_the_same_record_for_ever,
+    k25_a_stream_on_demand_can_place_records_itself,
 }
 
 async fn k40_a_put_says_where_its_record_is(world: World) {
@@ -206,4 +209,37 @@ async fn is1_a_number_means_the_same_record_for_ever(world: World) {
     put_numbers(&clicks, 0, 20..30).await;
     let (_broker, clicks) = reopened(&world, broker).await;
     check(&clicks).await;
+}
+
+async fn k25_a_stream_on_demand_can_place_records_itself(world: World) {
+    let broker = world.broker().await;
+    let auto = StreamSettings { distribution: Some(RecordDistribution::Auto), ..Default::default() };
+    assert_refused(broker.stream("other").distribution(RecordDistribution::Auto).await, "distribution");
+    let clicks = broker.stream("clicks").mode(StreamMode::OnDemand).await.unwrap();
+    let without_key = PutRecord { data: "x".into(), ..PutRecord::default() };
+    assert_refused(clicks.put(without_key.clone()).await, "partition_key");
+    let before = clicks.put(at_hash(0, "before")).await.unwrap();
+    clicks.set_attributes(auto.clone()).await.unwrap();
+    let (_broker, clicks) = reopened(&world, broker).await;
+    assert_eq!(clicks.attributes().await.unwrap().distribution, RecordDistribution::Auto);
+    let mut counts = [0; 4];
+    for n in 0..40 {
+        let record = if n % 2 == 0 { without_key.clone() } else { at_hash(0, "x") };
+        let outcome = clicks.put(record).await.unwrap();
+        counts[outcome.shard.0 as usize] += 1;
+    }
+    let batch = clicks.put_batch(vec![without_key; 40]).await.unwrap();
+    for outcome in batch {
+        counts[outcome.unwrap().shard.0 as usize] += 1;
+    }
+    assert!(counts.iter().all(|count| (18..=22).contains(count)), "{counts:?}");
+    // What was put before is where it was, and has its key.
+    let found = read_from(&clicks, before.shard, StartingPosition::At(before.number)).await;
+    assert_eq!((found.records[0].number, &*found.records[0].partition_key), (before.number, "k"));
+    let provisioned = StreamSettings { mode: Some(StreamMode::Provisioned), ..Default::default() };
+    assert_refused(clicks.set_attributes(provisioned).await, "distribution");
+    let by_key =
+        StreamSettings { distribution: Some(RecordDistribution::PartitionKey), ..Default::default() };
+    clicks.set_attributes(by_key).await.unwrap();
+    assert_eq!(clicks.put(at_hash(0, "after")).await.unwrap().shard, ShardId(0));
 }

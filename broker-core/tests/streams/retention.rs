@@ -245,3 +245,38 @@ async fn k56_expired_records_are_given_up_in_ranges() {
     let (commits, writes) = (slow.commits() - commits, slow.sizes().iter().sum::<usize>() - writes);
     assert!(commits <= 12 && writes <= 40, "{commits} commits, {writes} writes");
 }
+
+/// Nobody has to put or read anything for that, before a restart or after, and nobody looks before there is something.
+#[tokio::test(start_paused = true)]
+async fn k56_the_space_of_an_idle_stream_comes_back() {
+    use std::sync::Arc;
+
+    use broker_core::storage::faults::FailingStorage;
+
+    let store = MemStorage::new();
+    let counting = || Arc::new(FailingStorage::new(Arc::new(store.clone())));
+    let clock = TokioClock::new();
+    let broker = Broker::builder_on(counting()).seed(7).clock(clock.clone()).open().await.unwrap();
+    let clicks = broker.stream("clicks").shards(2).await.unwrap();
+    put_numbers(&clicks, 0, 0..3).await;
+    advance(secs(3_600)).await;
+    put_numbers(&clicks, HALF, 3..5).await;
+    clicks.split_shard(ShardId(0), 1 << 100).await.unwrap();
+    settle_down().await;
+    tokio::time::sleep(DAY.saturating_sub(secs(3_600))).await;
+    tokio::time::sleep(secs(61)).await;
+    assert_eq!((rows(&store), shard_keys(&store)), (2, (4, 4)), "three have expired");
+    broker.close().await.unwrap();
+    drop((broker, clicks));
+    let reads = counting();
+    let _broker = Broker::builder_on(reads.clone()).seed(7).clock(clock).open().await.unwrap();
+    settle_down().await;
+    let before = reads.reads();
+    tokio::time::sleep(secs(3_000)).await;
+    assert_eq!(reads.reads(), before, "nothing is due");
+    tokio::time::sleep(secs(700)).await;
+    assert_eq!((rows(&store), shard_keys(&store)), (0, (3, 3)), "and so has the shard that was split");
+    let before = reads.reads();
+    tokio::time::sleep(30 * DAY).await;
+    assert_eq!(reads.reads(), before, "there is nothing left to expire");
+}

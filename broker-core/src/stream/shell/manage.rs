@@ -31,6 +31,7 @@ impl LocalStream {
                 max_record_size: settings.max_record_size,
                 durability: settings.durability.into(),
                 mode: settings.mode,
+                distribution: settings.distribution,
                 throttled: settings.throttled,
                 created_at: Timestamp::from_millis(inner.created_at),
                 tags: inner.tags.clone(),
@@ -63,11 +64,7 @@ impl LocalStream {
         let engine = &self.cell.engine;
         let value_bytes_max = engine.pipeline.profile().value_bytes_max.saturating_sub(ROW_OVERHEAD_MAX);
         change.check(&engine.limits.streams, value_bytes_max)?;
-        self.redefine(|inner, now| {
-            inner.state.change(&change, now);
-            Ok(())
-        })
-        .await?;
+        self.redefine(|inner, now| inner.state.change(&change, now)).await?;
         let queues: Vec<_> = self.cell.inner.lock().queues.values().cloned().collect();
         for cell in queues.iter().flat_map(|queue| [&queue.ready, &queue.dead]) {
             let Some(retention) = change.retention else { break };

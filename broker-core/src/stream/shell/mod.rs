@@ -7,7 +7,7 @@ mod put;
 mod read;
 mod reader;
 mod reshard;
-mod retain;
+pub(crate) mod retain;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -49,6 +49,8 @@ pub(crate) struct StreamCell {
     pub(crate) inner: Mutex<StreamInner>,
     /// Notified when there is something for readers: records, the end of a shard, the end of the stream.
     news: Notify,
+    /// Wakes the task that gives up what expires.
+    look_again: Arc<Notify>,
 }
 
 /// What the stream's lock protects.
@@ -62,10 +64,8 @@ pub(crate) struct StreamInner {
     last_put: Ticket,
     pub(crate) groups: BTreeMap<String, Arc<GroupCell>>,
     pub(crate) queues: BTreeMap<String, Arc<StreamQueueCell>>,
-    /// When it is next looked for records that have expired.
-    trim_at: u64,
-    /// Held by those who give up what has expired.
-    trimming: Arc<()>,
+    /// A task gives up what expires.
+    trimming: bool,
 }
 
 impl StreamInner {
@@ -92,10 +92,10 @@ impl StreamCell {
             last_put: Ticket::default(),
             groups: BTreeMap::new(),
             queues: BTreeMap::new(),
-            trim_at: 0,
-            trimming: Arc::default(),
+            trimming: false,
         };
-        Arc::new(Self { name, id: inner.state.id, engine, inner: Mutex::new(inner), news: Notify::new() })
+        let (id, inner) = (inner.state.id, Mutex::new(inner));
+        Arc::new(Self { name, id, engine, inner, news: Notify::new(), look_again: Arc::default() })
     }
 
     /// One step of the stream. If it fails it must have changed nothing.
@@ -142,9 +142,10 @@ impl StreamCell {
         Some(inner.last_put.clone()).filter(|ticket| ticket.number() > completed)
     }
 
-    /// Wakes whoever waits for something in this stream.
-    pub(crate) fn tell_readers(&self) {
+    /// Wakes whoever waits for something in this stream: it was deleted.
+    pub(crate) fn end(&self) {
         self.news.notify_waiters();
+        self.look_again.notify_one();
     }
 
     pub(crate) fn missing(&self) -> Error {

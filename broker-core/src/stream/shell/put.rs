@@ -49,7 +49,8 @@ impl LocalStream {
     /// ```
     pub async fn put(&self, record: PutRecord) -> Result<PutOutcome> {
         let cell = &*self.cell;
-        check::record(&record, &cell.engine.limits.streams)?;
+        let key_min = cell.key_chars_min(std::slice::from_ref(&record));
+        check::record(&record, key_min, &cell.engine.limits.streams)?;
         let prepared = cell.prepare(&record)?;
         let admission = cell.engine.pipeline.admit(record.size_bytes()).await?;
         self.append(admission, |inner, now| cell.add(inner, prepared, now)).await?
@@ -62,7 +63,7 @@ impl LocalStream {
     /// a key that cannot be. Cancel safe as [`put`](Self::put) is.
     pub async fn put_batch(&self, records: Vec<PutRecord>) -> Result<Vec<Result<PutOutcome>>> {
         let cell = &*self.cell;
-        let bytes = check::batch(&records, &cell.engine.limits.streams)?;
+        let bytes = check::batch(&records, cell.key_chars_min(&records), &cell.engine.limits.streams)?;
         let prepared: Vec<_> = records.into_iter().map(|record| cell.prepare(&record)).collect();
         let admission = cell.engine.pipeline.admit(bytes).await?;
         let add_all = |inner: &mut StreamInner, now| {
@@ -84,7 +85,7 @@ impl LocalStream {
         // Readers wait for the commit by themselves: this call may be dropped here.
         self.cell.news.notify_waiters();
         if trims {
-            self.trim();
+            self.start_trimming();
         }
         ticket.wait().await?;
         Ok(outcome)
@@ -92,6 +93,12 @@ impl LocalStream {
 }
 
 impl StreamCell {
+    /// How many characters a partition key has at least: none if there are records without one and the stream does not need it.
+    fn key_chars_min(&self, records: &[PutRecord]) -> usize {
+        let without = records.iter().any(|record| record.partition_key.is_empty());
+        usize::from(!without || !self.inner.lock().state.places_itself())
+    }
+
     /// The encoding, which needs no lock.
     fn prepare(&self, record: &PutRecord) -> Result<Prepared> {
         let row = UnstampedRow::of(&RowParts {
@@ -110,7 +117,8 @@ impl StreamCell {
         Ok(Prepared { hash, size_bytes: record.size_bytes(), after: record.after, row })
     }
 
-    /// Lets `add` put records into the state, and submits them. Returns also whether it is time to look for expired ones.
+    /// Lets `add` put records into the state, and submits them. Returns also whether somebody must begin to look for expired
+    /// ones.
     fn submit<T>(
         &self,
         admission: Admission<'_>,
@@ -132,11 +140,14 @@ impl StreamCell {
         let ticket = pipeline.submit(&mut inner.batch, durability, Some(admission))?;
         inner.state.submitted(ticket.number());
         inner.last_put = ticket.clone();
-        Ok((outcome, ticket, inner.is_time_to_trim(now)))
+        Ok((outcome, ticket, inner.needs_trimming()))
     }
 
     /// Adds a record to its shard, unless the stream's state is against it.
-    fn add(&self, inner: &mut StreamInner, record: Prepared, now: u64) -> Result<PutOutcome> {
+    fn add(&self, inner: &mut StreamInner, mut record: Prepared, now: u64) -> Result<PutOutcome> {
+        if inner.state.places_itself() {
+            record.hash = inner.state.spread();
+        }
         self.check(inner, &record, now)?;
         let Prepared { hash, size_bytes, row, .. } = record;
         let stamp = |at| row.stamp(RowHead::sent(at, 0));

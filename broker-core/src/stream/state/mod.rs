@@ -16,7 +16,7 @@ pub(crate) use shard::{Look, Shard};
 use super::{
     hash::HashKeyRange,
     number::RecordNumber,
-    settings::{Settings, StreamSettings},
+    settings::{RecordDistribution, Settings, StreamSettings},
     shard::{ShardFilter, ShardId, ShardInfo},
     stored::{ShardDefinition, StreamDefinition},
 };
@@ -26,6 +26,11 @@ use crate::{
     queue::record::Record,
     storage::Batch,
 };
+
+/// The space of hash keys divided by the golden ratio: steps of this size fill it evenly from the first few on.
+const SPREAD: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
+/// Of so many shards the newest records are in memory up to [`MemoryBounds::staged_bytes`] each.
+const SHARDS_AT_HAND: usize = 64;
 
 /// The state of one stream.
 pub(crate) struct StreamState {
@@ -40,6 +45,8 @@ pub(crate) struct StreamState {
     touched: Vec<u32>,
     /// Those with records that are on their way to storage: few, however many shards there are.
     uncommitted: Vec<u32>,
+    /// The last hash key that was given to a record without one.
+    spread: u128,
     /// How many times shards were made.
     pub(super) epoch: u32,
     pub(super) next_shard: u32,
@@ -65,6 +72,7 @@ impl StreamState {
             open: BTreeMap::new(),
             touched: Vec::new(),
             uncommitted: Vec::new(),
+            spread: 0,
             epoch,
             next_shard,
             lost_before,
@@ -75,7 +83,7 @@ impl StreamState {
 
     /// Adds a shard that was stored. After the last one, [`find_open`](Self::find_open).
     pub(crate) fn restore(&mut self, definition: ShardDefinition, record: &Record) {
-        let shard = Shard::new(definition, record, self.bounds.staged_bytes);
+        let shard = Shard::new(definition, record);
         self.shards.insert(shard.definition.number, shard);
     }
 
@@ -95,13 +103,20 @@ impl StreamState {
             }
             next = end.checked_add(1);
         }
-        next.is_none() && !self.open.is_empty()
+        // Of two that begin at the same place only one has found room.
+        let open = self.shards.values().filter(|shard| shard.is_open()).count();
+        next.is_none() && open == self.open.len()
     }
 
     /// The open shard of a hash key.
     pub(crate) fn shard_of(&mut self, hash: u128) -> &mut Shard {
         let number = self.open.range(..=hash).next_back().map(|(_, number)| number);
         number.and_then(|number| self.shards.get_mut(number)).expect("open shards cover the whole space")
+    }
+
+    /// Whether there are no records, and no closed shards that are to be forgotten.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.shards.values().all(|shard| shard.is_open() && shard.head == shard.tail())
     }
 
     /// A shard of this stream.
@@ -125,9 +140,12 @@ impl StreamState {
     }
 
     /// Changes settings. What has expired stays so.
-    pub(crate) fn change(&mut self, change: &StreamSettings, now: u64) {
+    pub(crate) fn change(&mut self, change: &StreamSettings, now: u64) -> Result<()> {
+        let settings = self.settings.changed(change);
+        settings.check()?;
         self.lost_before = self.horizon(now);
-        self.settings = self.settings.changed(change);
+        self.settings = settings;
+        Ok(())
     }
 
     /// Whether a record has got this number, now or long ago.
@@ -142,6 +160,18 @@ impl StreamState {
         self.shards.values()
     }
 
+    /// Whether it is the stream that decides on the shard of a record.
+    pub(crate) fn places_itself(&self) -> bool {
+        self.settings.distribution == RecordDistribution::Auto
+    }
+
+    /// A hash key for a record whose key does not count: each is far from those before it, so that all shards get their share
+    /// (rule K25).
+    pub(crate) fn spread(&mut self) -> u128 {
+        self.spread = self.spread.wrapping_add(SPREAD);
+        self.spread
+    }
+
     /// Adds a record to the shard of its hash key. `row` fills the time in. After the last one of an operation,
     /// [`save_touched`](Self::save_touched).
     pub(crate) fn put(
@@ -152,8 +182,11 @@ impl StreamState {
         row: impl FnOnce(u64) -> Bytes,
         batch: &mut Batch,
     ) -> RecordNumber {
+        // Of more shards less is at hand of each.
+        let at_hand = self.bounds.staged_bytes / self.open.len().div_ceil(SHARDS_AT_HAND).max(1);
         let shard = self.shard_of(hash);
         let seq = shard.append(size_bytes, now, row, batch);
+        shard.keep_at_hand(at_hand);
         let number = shard.number(seq);
         if !self.touched.contains(&number.shard) {
             self.touched.push(number.shard);

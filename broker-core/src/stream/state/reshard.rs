@@ -3,7 +3,6 @@
 use super::{NewIds, Shard, StreamState};
 use crate::{
     error::{Error, Result},
-    limits::MemoryBounds,
     queue::record::Record,
     storage::Batch,
     stream::{hash::HashKeyRange, limits::StreamLimits, shard::ShardId, stored::ShardDefinition},
@@ -168,8 +167,7 @@ impl StreamState {
         };
         definition.save(self.id, batch);
         let record = Record { partition, head: 0, tail: 0, stored: 0, cold: 0, delayed: 0, as_of: now };
-        let MemoryBounds { staged_bytes, .. } = self.bounds;
-        let shard = Shard::new(definition, &record, staged_bytes);
+        let shard = Shard::new(definition, &record);
         shard.save(batch);
         self.shards.insert(number, shard);
         ShardId(number)

@@ -31,7 +31,6 @@ pub(crate) struct Shard {
     /// The newest rows, up to the tail.
     recent: VecDeque<Bytes>,
     recent_bytes: usize,
-    recent_bytes_max: usize,
     pub(crate) traffic: Traffic,
 }
 
@@ -48,7 +47,7 @@ pub(crate) enum Look {
 }
 
 impl Shard {
-    pub(crate) fn new(definition: ShardDefinition, record: &Record, recent_bytes_max: usize) -> Self {
+    pub(crate) fn new(definition: ShardDefinition, record: &Record) -> Self {
         Self {
             definition,
             head: record.head,
@@ -57,7 +56,6 @@ impl Shard {
             watermark: Watermark::new(record.tail),
             recent: VecDeque::new(),
             recent_bytes: 0,
-            recent_bytes_max,
             traffic: Traffic::default(),
         }
     }
@@ -103,12 +101,15 @@ impl Shard {
         self.tail += 1;
         self.recent_bytes += row.len();
         self.recent.push_back(row);
-        // The newest one stays, however large it is.
-        while self.recent_bytes > self.recent_bytes_max && self.recent.len() > 1 {
-            self.recent_bytes -= self.recent.pop_front().map_or(0, |row| row.len());
-        }
         self.traffic.note(size_bytes, now);
         seq
+    }
+
+    /// Keeps no more of the newest rows in memory than this, but for the newest one, however large it is.
+    pub(super) fn keep_at_hand(&mut self, bytes_max: usize) {
+        while self.recent_bytes > bytes_max && self.recent.len() > 1 {
+            self.recent_bytes -= self.recent.pop_front().map_or(0, |row| row.len());
+        }
     }
 
     pub(super) fn submitted(&mut self, group: u64) {
@@ -153,9 +154,11 @@ impl Shard {
         self.save(batch);
     }
 
-    /// Takes no more records.
+    /// Takes no more records. Those that it has are read from storage from now on, or the memory of shards would grow with
+    /// each split.
     pub(super) fn close(&mut self, now: u64) {
         self.definition.closed_at = Some(now);
+        (self.recent, self.recent_bytes) = (VecDeque::new(), 0);
     }
 
     pub(crate) fn number(&self, seq: u64) -> RecordNumber {
