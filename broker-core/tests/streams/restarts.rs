@@ -140,6 +140,36 @@ async fn is2_a_tail_read_costs_no_read_of_the_store() {
     assert_eq!(store.reads(), before + 1, "one page");
 }
 
+/// The memory of many shards is bounded together: of 128 each has half at hand, and a closed one nothing.
+#[tokio::test(start_paused = true)]
+async fn ig7_of_many_shards_less_is_at_hand() {
+    let store = Arc::new(FailingStorage::new(Arc::new(MemStorage::new())));
+    let memory = MemoryBounds { staged_bytes: 2_000, ..MemoryBounds::default() };
+    let broker = Broker::builder_on(store.clone()).memory(memory).seed(7).open().await.unwrap();
+    let reads_for = async |shards: u32, close: bool| {
+        let stream = broker.stream(format!("{shards}-{close}")).shards(shards).await.unwrap();
+        for _ in 0..3 {
+            stream.put(at_hash(0, "x".repeat(450))).await.unwrap();
+        }
+        crate::support::settle_down().await;
+        let at = stream.iterator(ShardId(0), StartingPosition::TrimHorizon).await.unwrap();
+        if close {
+            stream.split_shard(ShardId(0), 1 << 100).await.unwrap();
+        }
+        let before = store.reads();
+        let mut got = stream.read(&at, 10).await.unwrap();
+        while got.records.len() < 3 {
+            let more = stream.read(&got.next.unwrap(), 10).await.unwrap();
+            got.next = more.next;
+            got.records.extend(more.records);
+        }
+        store.reads() - before
+    };
+    assert_eq!(reads_for(64, false).await, 0);
+    assert_eq!(reads_for(128, false).await, 1);
+    assert_eq!(reads_for(2, true).await, 1);
+}
+
 /// A read that fails says so and changes nothing; a commit that fails stops the broker, and what was acknowledged is there
 /// when it is opened again.
 #[tokio::test(start_paused = true)]

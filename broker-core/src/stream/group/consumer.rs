@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use super::cell::{InSync, LeaseKey, Member};
+use super::{
+    cell::LeaseKey,
+    member::{InSync, Member},
+};
 use crate::{
     clock::millis,
     error::Result,

@@ -3,15 +3,19 @@
 //! | file | what it is for |
 //! |---|---|
 //! | `state` | the lease table: how far each shard is consumed, who may consume it; pure |
+//! | `balance` | who gets which leases; pure |
 //! | `stored` | as it is kept |
-//! | `cell` | the group of a stream, and what its workers do with it |
+//! | `cell` | the group of a stream |
+//! | `member` | a worker of it |
 //! | `consumer` | the simple loop: `next`, `checkpoint` |
 //! | `processor` | the five moments of a processor, a task per shard |
 //! | `consume` | that task |
 
+mod balance;
 mod cell;
 mod consume;
 mod consumer;
+mod member;
 mod processor;
 pub(crate) mod state;
 pub(crate) mod stored;

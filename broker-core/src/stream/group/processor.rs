@@ -10,11 +10,7 @@ use std::{
 use async_trait::async_trait;
 use tokio::{sync::watch, task::JoinSet};
 
-use super::{
-    cell::{LeaseKey, Member},
-    consume::consume,
-    consumer::ConsumerBuilder,
-};
+use super::{cell::LeaseKey, consume::consume, consumer::ConsumerBuilder, member::Member};
 use crate::{
     clock::millis,
     error::Result,

@@ -43,7 +43,7 @@ pub(crate) struct Holder {
     pub(crate) worker: u64,
     pub(crate) token: u64,
     /// This other worker is to have the lease.
-    asked_back_for: Option<u64>,
+    pub(super) asked_back_for: Option<u64>,
 }
 
 /// A lease that a worker holds.
@@ -57,7 +57,7 @@ pub(crate) struct Held {
 
 /// What is known of a worker.
 #[derive(Debug, Clone, Copy)]
-struct Worker {
+pub(super) struct Worker {
     /// How long it may work without being heard of.
     lease_ms: u64,
     /// It says itself when it is done with a closed shard.
@@ -80,7 +80,7 @@ impl Worker {
 pub(crate) struct GroupState {
     pub(crate) id: u64,
     pub(crate) leases: BTreeMap<u32, Lease>,
-    workers: BTreeMap<u64, Worker>,
+    pub(super) workers: BTreeMap<u64, Worker>,
     next_worker: u64,
     next_token: u64,
     /// Grows with every change of who holds what: a worker that has seen the newest need not look again.
@@ -174,7 +174,7 @@ impl GroupState {
     }
 
     /// Whether a lease can be held now: there is something to consume, and what comes before it is consumed.
-    fn is_due(&self, number: u32, stream: &StreamState) -> bool {
+    pub(super) fn is_due(&self, number: u32, stream: &StreamState) -> bool {
         let lease = &self.leases[&number];
         let shard = stream.shard(ShardId(number));
         !lease.progress.ended && shard.is_some_and(|shard| self.parents_are_consumed(shard, stream))
@@ -190,7 +190,7 @@ impl GroupState {
         self.end_if_consumed(shard, batch)
     }
 
-    fn has_expired(&self, holder: &Holder, now: u64) -> bool {
+    pub(super) fn has_expired(&self, holder: &Holder, now: u64) -> bool {
         let expires_at = self.workers.get(&holder.worker).map_or(Some(0), Worker::expires_at);
         expires_at.is_some_and(|at| at <= now)
     }
@@ -221,62 +221,18 @@ impl GroupState {
         self.changes += 1;
         lease.holder = None;
         if let Some(worker) = before.asked_back_for.filter(|worker| self.workers.contains_key(worker)) {
-            let token = self.next_token;
+            lease.holder = Some(Holder { worker, token: self.next_token, asked_back_for: None });
             self.next_token += 1;
-            lease.holder = Some(Holder { worker, token, asked_back_for: None });
         }
     }
 
-    /// Takes what is this worker's share: free leases first, then those of workers that were not heard of; and asks the worker
-    /// with the most for one if there are none (rule K81). Returns whether somebody must be told.
-    pub(crate) fn take_share(&mut self, worker: u64, stream: &StreamState, now: u64) -> bool {
-        let due: Vec<u32> =
-            self.leases.keys().copied().filter(|number| self.is_due(*number, stream)).collect();
-        let holder = |state: &Self, number: u32| state.leases[&number].holder;
-        let is_free = |number: &u32| holder(self, *number).is_none_or(|one| self.has_expired(&one, now));
-        let free: Vec<u32> = due.iter().copied().filter(is_free).collect();
-        let stalled = |of: u64| {
-            let its =
-                due.iter().filter_map(|number| holder(self, *number)).filter(move |one| one.worker == of);
-            its.into_iter().any(|holder| self.has_expired(&holder, now))
-        };
-        let working = self.workers.keys().filter(|of| **of == worker || !stalled(**of)).count().max(1);
-        let target = due.len().div_ceil(working);
-        let count = |state: &Self, of: u64| {
-            due.iter().filter(|number| holder(state, **number).is_some_and(|one| one.worker == of)).count()
-        };
-        let mut mine = count(self, worker);
-        for number in free {
-            if mine >= target {
-                break;
-            }
-            let token = self.next_token;
-            self.next_token += 1;
-            self.changes += 1;
-            let new = Holder { worker, token, asked_back_for: None };
-            if let Some(lease) = self.leases.get_mut(&number) {
-                mine += usize::from(lease.holder.is_none_or(|before| before.worker != worker));
-                lease.holder = Some(new);
-            }
-        }
-        // Somebody has been asked already: one after the other.
-        let asked =
-            due.iter().any(|number| holder(self, *number).is_some_and(|one| one.asked_back_for.is_some()));
-        if mine >= target || asked {
-            return false;
-        }
-        let richest = self.workers.keys().copied().filter(|of| *of != worker);
-        let richest = richest.max_by_key(|of| count(self, *of)).filter(|of| count(self, *of) > mine + 1);
-        let Some(richest) = richest else { return false };
-        let one = due.iter().find(|number| holder(self, **number).is_some_and(|one| one.worker == richest));
-        if let Some(holder) =
-            one.and_then(|one| self.leases.get_mut(one)).and_then(|lease| lease.holder.as_mut())
-        {
-            holder.asked_back_for = Some(worker);
-            self.changed();
-            return true;
-        }
-        false
+    /// Gives a lease to a worker. Returns who had it.
+    pub(super) fn take(&mut self, number: u32, worker: u64) -> Option<Holder> {
+        let lease = self.leases.get_mut(&number)?;
+        self.changes += 1;
+        let new = Holder { worker, token: self.next_token, asked_back_for: None };
+        self.next_token += 1;
+        lease.holder.replace(new)
     }
 
     /// When the next lease of others expires. Not one that has: who could take it has had the occasion, and looking again
