@@ -254,7 +254,8 @@ pub enum Error {
     /// The broker was closed. Nothing happened.
     #[error("the broker is closed")]
     Closed,
-    /// Reading the store failed. Nothing was changed; for damage, see the place named.
+    /// Reading the store failed, or it is full ([`StorageError::Full`]: then try again when there is room). Nothing was changed;
+    /// for damage, see the place named.
     #[error("{0}")]
     Storage(#[source] Arc<StorageError>),
     /// The commit that this call waited for failed: it may have happened or not. Drop the broker and reopen the

@@ -57,6 +57,10 @@ impl Storage for Noting {
         self.inner.meta_range(from, to, page)
     }
 
+    fn room(&self, bytes: usize) -> Result<(), StorageError> {
+        self.inner.room(bytes)
+    }
+
     fn profile(&self) -> Profile {
         self.inner.profile()
     }

@@ -56,6 +56,10 @@ impl Storage for Stepped {
         self.inner.meta_range(from, to, page)
     }
 
+    fn room(&self, bytes: usize) -> Result<(), StorageError> {
+        self.inner.room(bytes)
+    }
+
     fn profile(&self) -> Profile {
         Profile { can_block: self.can_block, ..self.inner.profile() }
     }

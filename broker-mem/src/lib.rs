@@ -100,6 +100,10 @@ impl Storage for MemStorage {
         Ok(one_page(copied, page))
     }
 
+    fn room(&self, _: usize) -> Result<(), StorageError> {
+        Ok(())
+    }
+
     fn profile(&self) -> Profile {
         Profile {
             survives_kill: false,

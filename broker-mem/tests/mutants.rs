@@ -268,6 +268,10 @@ impl Storage for Flawed {
         Ok(found)
     }
 
+    fn room(&self, bytes: usize) -> Result<(), StorageError> {
+        self.inner.room(bytes)
+    }
+
     fn profile(&self) -> Profile {
         Profile { survives_kill: true, ..self.inner.profile() }
     }

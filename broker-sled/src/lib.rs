@@ -254,6 +254,11 @@ impl Storage for SledStorage {
         self.scan(&keys::meta_range(from, to), page, keys::meta_key)
     }
 
+    /// Always: sled keeps no reserve, and a full disk is an error of the commit that meets it.
+    fn room(&self, _: usize) -> Result<(), StorageError> {
+        Ok(())
+    }
+
     fn profile(&self) -> Profile {
         Profile {
             survives_kill: true,

@@ -66,6 +66,10 @@ impl Storage for TwoMaps {
         Ok(scan(&self.0.lock().meta, Bytes::copy_from_slice(from)..Bytes::copy_from_slice(to), page))
     }
 
+    fn room(&self, _: usize) -> Result<(), StorageError> {
+        Ok(())
+    }
+
     fn profile(&self) -> Profile {
         let (survives_kill, survives_power_loss, can_block) = (false, false, false);
         Profile { survives_kill, survives_power_loss, can_block, value_bytes_max: 1 << 30 }

@@ -125,11 +125,12 @@ impl Pipeline {
         self.stop.clone()
     }
 
-    /// Waits until the bytes in flight leave room for a batch of about `bytes`, and takes that room.
+    /// Waits until the bytes in flight leave room for a batch of about `bytes`, and takes that room. Fails if the store is full.
     ///
     /// Cancel safe: the room is given back by the group that [`submit`](Self::submit) puts the batch in, and there is
     /// no await between the two.
     pub(crate) async fn admit(&self, bytes: usize) -> Result<Admission<'_>> {
+        self.with_store(|store| store.room(bytes))?;
         if !self.profile.can_block {
             return Ok(Admission { pipeline: self, bytes: 0 });
         }

@@ -101,6 +101,15 @@ pub enum StorageError {
         /// The engine's limit.
         max: usize,
     },
+    /// There is no room for anything new. Nothing was changed. What is there can still be received and deleted; do that, or make
+    /// room on the device, and try again: nothing need be reopened.
+    #[error("storage: no room for {bytes} more bytes in {place}")]
+    Full {
+        /// How many bytes there is no room for.
+        bytes: usize,
+        /// The device or the directory.
+        place: String,
+    },
     /// The engine panicked or reported something of its own. Reopen; if it recurs, report it.
     #[error("storage: the engine failed: {0}")]
     Engine(String),
@@ -157,6 +166,14 @@ pub trait Storage: Send + Sync + 'static {
 
     /// The meta entries with `from <= key < to`, ascending, at most a page.
     fn meta_range(&self, from: &[u8], to: &[u8], page: Page) -> Result<Vec<(Bytes, Bytes)>, StorageError>;
+
+    /// Whether there is room for about so many bytes more; [`StorageError::Full`] says that there is not. Quick, and changes
+    /// nothing.
+    ///
+    /// The broker asks before it takes in something new, and tells the caller, to whom nothing has happened. It does not ask
+    /// before it gives out, deletes or moves what is there: an engine whose device can be full keeps a reserve for that, or
+    /// answers `Ok` and lets the commit fail, after which the broker must be opened again.
+    fn room(&self, bytes: usize) -> Result<(), StorageError>;
 
     /// What this engine is. Constant over the life of the store.
     fn profile(&self) -> Profile;

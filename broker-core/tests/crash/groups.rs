@@ -8,18 +8,17 @@ use std::{
 };
 
 use broker_core::{
-    Broker, DeadLetterTarget, LocalStream, MemoryBounds, PutRecord, ReceiveOptions, RecordNumber, Result,
-    ShardFilter, ShardId, StartingPosition, StreamQueue, StreamQueueSettings,
+    DeadLetterTarget, LocalStream, PutRecord, ReceiveOptions, RecordNumber, Result, ShardFilter, ShardId,
+    StartingPosition, StreamQueue, StreamQueueSettings,
     storage::{
         Durability,
         faults::{CrashPoint, CrashStorage, Survive},
     },
 };
-use broker_mem::MemStorage;
 use tokio::time::timeout;
 
-/// Almost nothing stays in memory.
-const TINY: MemoryBounds = MemoryBounds { ready: 2, delayed: 2, staged: 2, staged_bytes: 100, searched: 4 };
+use crate::points::{open, reopen, run_until, sweep};
+
 const HALF: u128 = 1 << 127;
 /// Nothing more comes if nothing has for so long, on virtual time.
 const QUIET: Duration = Duration::from_secs(1);
@@ -38,15 +37,6 @@ struct Promised {
     leaving: BTreeSet<RecordNumber>,
     /// Those that have, for certain.
     gone: BTreeSet<RecordNumber>,
-}
-
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    let mut runtime = tokio::runtime::Builder::new_current_thread();
-    runtime.enable_time().start_paused(true).build().unwrap().block_on(future)
-}
-
-async fn open(store: &Arc<CrashStorage>) -> Result<Broker> {
-    Broker::builder_on(store.clone()).memory(TINY).seed(3).open().await
 }
 
 async fn puts(clicks: &LocalStream, promised: &mut Promised) -> Result<()> {
@@ -192,46 +182,31 @@ async fn check_queue(clicks: &LocalStream, kept: bool, promised: &Promised) {
 }
 
 async fn check(store: &CrashStorage, survive: Survive, kept: bool, promised: &Promised) {
-    let survivors = Arc::new(store.restart(survive, Arc::new(MemStorage::new())).unwrap());
-    let broker = open(&survivors).await.unwrap();
+    let broker = reopen(store, survive).await;
     // Without the stream there is nothing to consume; `streams.rs` checks that it may be missing.
     let Ok(clicks) = broker.open_stream("clicks").await else { return };
     check_group(&clicks, kept, promised).await;
     check_queue(&clicks, kept, promised).await;
 }
 
-fn run_until(point: CrashPoint, durability: Durability, can_block: bool) -> (Arc<CrashStorage>, Promised) {
-    let store = CrashStorage::new(Arc::new(MemStorage::new())).can_block(can_block).crash_at(point);
-    let (store, mut promised) = (Arc::new(store), Promised::default());
-    let ended = block_on(script(&store, durability, &mut promised));
-    assert!(ended.is_ok() || store.crashed(), "a script fails only by the crash: {ended:?}");
-    (store, promised)
-}
-
-fn sweep(durability: Durability, can_block: bool) {
-    let (store, promised) = run_until(CrashPoint::Never, durability, can_block);
+fn sweep_all(durability: Durability, can_block: bool) {
+    let script =
+        async |store: &Arc<CrashStorage>, promised: &mut Promised| script(store, durability, promised).await;
+    let check = async |store: &CrashStorage, survive: Survive, promised: &Promised| {
+        check(store, survive, durability == Durability::Synced || survive == Survive::Kill, promised).await;
+    };
+    let (whole, promised) = run_until(CrashPoint::Never, can_block, script);
     assert!(promised.checkpointed.len() > 3 && promised.gone.len() > 3, "it does what it is for");
-    let commits = store.commits();
-    assert!(commits > 40, "the script commits often enough to be worth sweeping: {commits}");
-    for number in 0..commits {
-        for point in [CrashPoint::Before(number), CrashPoint::After(number)] {
-            let (store, promised) = run_until(point, durability, can_block);
-            block_on(check(&store, Survive::Kill, true, &promised));
-            for unsynced in [0, 2] {
-                let kept = durability == Durability::Synced;
-                block_on(check(&store, Survive::PowerCut { unsynced }, kept, &promised));
-            }
-        }
-    }
+    sweep((whole.commits(), 40), can_block, &script, &check);
 }
 
 #[test]
 fn is7_a_group_and_a_queue_go_on_after_a_crash_at_any_commit() {
-    sweep(Durability::Synced, false);
-    sweep(Durability::Buffered, false);
+    sweep_all(Durability::Synced, false);
+    sweep_all(Durability::Buffered, false);
 }
 
 #[test]
 fn is7_a_group_and_a_queue_go_on_after_a_crash_of_a_store_that_blocks() {
-    sweep(Durability::Synced, true);
+    sweep_all(Durability::Synced, true);
 }

@@ -6,10 +6,12 @@
 mod cancel;
 mod cancel_moves;
 mod failure;
+mod full;
 mod groups;
 mod id_reuse;
 mod killed;
 mod ledger;
+mod points;
 mod redrive;
 mod script;
 mod streams;

@@ -3,16 +3,15 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use broker_core::{
-    Broker, LocalQueue, MemoryBounds, MoveTask, MoveTaskInfo, MoveTaskStatus, QueueSettings, ReceiveOptions,
-    RedrivePolicy, Result,
+    Broker, LocalQueue, MoveTask, MoveTaskInfo, MoveTaskStatus, QueueSettings, ReceiveOptions, RedrivePolicy,
+    Result,
     storage::faults::{CrashPoint, CrashStorage, Survive},
 };
-use broker_mem::MemStorage;
 use tokio::time::{Duration, sleep};
 
+use crate::points::{block_on, open, reopen, run_until, sweep};
+
 const SOURCES: [&str; 2] = ["orders", "others"];
-/// Almost nothing stays in memory.
-const TINY: MemoryBounds = MemoryBounds { ready: 2, delayed: 2, staged: 2, staged_bytes: 100, searched: 4 };
 
 /// What was acknowledged before the crash.
 #[derive(Default)]
@@ -21,15 +20,6 @@ struct Promised {
     /// Sent without an answer.
     perhaps: Option<String>,
     started: bool,
-}
-
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    let mut runtime = tokio::runtime::Builder::new_current_thread();
-    runtime.enable_time().start_paused(true).build().unwrap().block_on(future)
-}
-
-async fn open(store: &Arc<CrashStorage>) -> Result<Broker> {
-    Broker::builder_on(store.clone()).memory(TINY).seed(3).open().await
 }
 
 /// Fails messages of two queues, and moves them back.
@@ -97,8 +87,7 @@ async fn found(broker: &Broker) -> BTreeMap<String, Vec<String>> {
 
 /// Opens what survived and lets the task end. Whatever the crash, each message is in one queue.
 async fn check(store: &CrashStorage, survive: Survive, promised: &Promised) {
-    let survivors = Arc::new(store.restart(survive, Arc::new(MemStorage::new())).unwrap());
-    let broker = open(&survivors).await.unwrap();
+    let broker = reopen(store, survive).await;
     if !broker.list_queues("").contains(&"dead".to_owned()) {
         assert!(promised.sent.is_empty());
         return;
@@ -127,36 +116,18 @@ async fn check(store: &CrashStorage, survive: Survive, promised: &Promised) {
     assert!(dead <= 1, "at most the one that was in flight is left");
 }
 
-fn run_until(point: CrashPoint, can_block: bool) -> (Arc<CrashStorage>, Promised) {
-    let store = CrashStorage::new(Arc::new(MemStorage::new())).can_block(can_block).crash_at(point);
-    let (store, mut promised) = (Arc::new(store), Promised::default());
-    let ended = block_on(script(&store, &mut promised));
-    assert!(ended.is_ok() || store.crashed(), "a script fails only by the crash: {ended:?}");
-    (store, promised)
-}
-
-fn sweep(can_block: bool) {
-    let (whole, promised) = run_until(CrashPoint::Never, can_block);
+fn sweep_all(can_block: bool) {
+    let (whole, promised) = run_until(CrashPoint::Never, can_block, script);
     block_on(check(&whole, Survive::Kill, &promised));
-    let commits = whole.commits();
-    assert!(commits > 20, "the script commits often enough to be worth sweeping: {commits}");
-    for number in 0..commits {
-        for point in [CrashPoint::Before(number), CrashPoint::After(number)] {
-            let (store, promised) = run_until(point, can_block);
-            let power_cut = |unsynced| Survive::PowerCut { unsynced };
-            for survive in [Survive::Kill, power_cut(0), power_cut(1), power_cut(3)] {
-                block_on(check(&store, survive, &promised));
-            }
-        }
-    }
+    sweep((whole.commits(), 21), can_block, &script, &check);
 }
 
 #[test]
 fn a_move_task_outlives_a_crash_at_any_commit() {
-    sweep(false);
+    sweep_all(false);
 }
 
 #[test]
 fn a_move_task_outlives_a_crash_at_any_commit_of_a_store_that_blocks() {
-    sweep(true);
+    sweep_all(true);
 }

@@ -4,18 +4,16 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use broker_core::{
-    Broker, LocalStream, MemoryBounds, PutOutcome, PutRecord, Record, RecordNumber, Result, ShardFilter,
-    ShardId, StartingPosition,
+    LocalStream, PutOutcome, PutRecord, Record, RecordNumber, Result, ShardFilter, ShardId, StartingPosition,
     storage::{
         Durability,
         faults::{CrashPoint, CrashStorage, Survive},
     },
 };
-use broker_mem::MemStorage;
 use futures_util::future::join_all;
 
-/// Almost nothing stays in memory.
-const TINY: MemoryBounds = MemoryBounds { ready: 2, delayed: 2, staged: 2, staged_bytes: 100, searched: 4 };
+use crate::points::{open, reopen, run_until, sweep};
+
 const HALF: u128 = 1 << 127;
 
 /// What is in each shard: numbers and bodies.
@@ -33,15 +31,6 @@ struct Promised {
     /// What the whole script put into each shard, if it came to its end.
     whole: Shards,
     next: usize,
-}
-
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    let mut runtime = tokio::runtime::Builder::new_current_thread();
-    runtime.enable_time().start_paused(true).build().unwrap().block_on(future)
-}
-
-async fn open(store: &Arc<CrashStorage>) -> Result<Broker> {
-    Broker::builder_on(store.clone()).memory(TINY).seed(3).open().await
 }
 
 impl Promised {
@@ -129,8 +118,7 @@ async fn contents(clicks: &LocalStream) -> Shards {
 
 /// Opens what survived.
 async fn check(store: &CrashStorage, survive: Survive, kept: bool, promised: &Promised, whole: &Shards) {
-    let survivors = Arc::new(store.restart(survive, Arc::new(MemStorage::new())).unwrap());
-    let broker = open(&survivors).await.unwrap();
+    let broker = reopen(store, survive).await;
     let Ok(clicks) = broker.open_stream("clicks").await else {
         assert!(promised.made.is_empty(), "the stream was acknowledged");
         return;
@@ -166,41 +154,27 @@ async fn check(store: &CrashStorage, survive: Survive, kept: bool, promised: &Pr
     }
 }
 
-fn run_until(point: CrashPoint, durability: Durability, can_block: bool) -> (Arc<CrashStorage>, Promised) {
-    let store = CrashStorage::new(Arc::new(MemStorage::new())).can_block(can_block).crash_at(point);
-    let (store, mut promised) = (Arc::new(store), Promised::default());
-    let ended = block_on(script(&store, durability, &mut promised));
-    assert!(ended.is_ok() || store.crashed(), "a script fails only by the crash: {ended:?}");
-    (store, promised)
-}
-
-fn sweep(durability: Durability, can_block: bool) {
-    let (store, promised) = run_until(CrashPoint::Never, durability, can_block);
+fn sweep_all(durability: Durability, can_block: bool) {
+    let script =
+        async |store: &Arc<CrashStorage>, promised: &mut Promised| script(store, durability, promised).await;
+    let (store, promised) = run_until(CrashPoint::Never, can_block, script);
     assert_eq!((promised.acked.len(), promised.next), (36, 36));
-    let whole = promised.whole.clone();
-    block_on(check(&store, Survive::Kill, true, &promised, &whole));
-    let commits = store.commits();
-    assert!(commits > 15, "the script commits often enough to be worth sweeping: {commits}");
-    for number in 0..commits {
-        for point in [CrashPoint::Before(number), CrashPoint::After(number)] {
-            let (store, promised) = run_until(point, durability, can_block);
-            block_on(check(&store, Survive::Kill, true, &promised, &whole));
-            for unsynced in [0, 1, 3] {
-                let kept = durability == Durability::Synced;
-                block_on(check(&store, Survive::PowerCut { unsynced }, kept, &promised, &whole));
-            }
-        }
-    }
+    let whole = promised.whole;
+    let check = async |store: &CrashStorage, survive: Survive, promised: &Promised| {
+        let kept = durability == Durability::Synced || survive == Survive::Kill;
+        check(store, survive, kept, promised, &whole).await;
+    };
+    sweep((store.commits(), 16), can_block, &script, &check);
 }
 
 #[test]
 fn is4_a_shard_is_a_prefix_after_a_crash_at_any_commit() {
-    sweep(Durability::Synced, false);
-    sweep(Durability::Buffered, false);
+    sweep_all(Durability::Synced, false);
+    sweep_all(Durability::Buffered, false);
 }
 
 #[test]
 fn is4_a_shard_is_a_prefix_after_a_crash_of_a_store_that_blocks() {
-    sweep(Durability::Synced, true);
-    sweep(Durability::Buffered, true);
+    sweep_all(Durability::Synced, true);
+    sweep_all(Durability::Buffered, true);
 }

@@ -4,16 +4,15 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use broker_core::{
-    Broker, DeliveryOutcome, Endpoint, LocalTopic, MemoryBounds, Notification, PublishMessage,
-    ReceiveOptions, Replay, Result, Timestamp,
+    Broker, DeliveryOutcome, Endpoint, LocalTopic, Notification, PublishMessage, ReceiveOptions, Replay,
+    Result, Timestamp,
     storage::faults::{CrashPoint, CrashStorage, Survive},
 };
-use broker_mem::MemStorage;
 use parking_lot::Mutex;
 use tokio::time::{Duration, sleep};
 
-/// Almost nothing stays in memory.
-const TINY: MemoryBounds = MemoryBounds { ready: 2, delayed: 2, staged: 2, staged_bytes: 100, searched: 4 };
+use crate::points::{block_on, open, reopen, run_until, sweep};
+
 /// The handler refuses this one.
 const REFUSED: &str = "m2";
 
@@ -28,15 +27,6 @@ struct Promised {
     handled: Arc<Mutex<BTreeSet<String>>>,
     trades: Vec<String>,
     replaying: bool,
-}
-
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    let mut runtime = tokio::runtime::Builder::new_current_thread();
-    runtime.enable_time().start_paused(true).build().unwrap().block_on(future)
-}
-
-async fn open(store: &Arc<CrashStorage>) -> Result<Broker> {
-    Broker::builder_on(store.clone()).memory(TINY).seed(3).open().await
 }
 
 /// Takes every message at its second attempt, and refuses one.
@@ -124,8 +114,7 @@ async fn bodies(broker: &Broker, name: &str) -> Vec<String> {
 
 /// Opens what survived. Whatever the crash, a message is everywhere or nowhere.
 async fn check(store: &CrashStorage, survive: Survive, promised: &Promised) {
-    let survivors = Arc::new(store.restart(survive, Arc::new(MemStorage::new())).unwrap());
-    let broker = open(&survivors).await.unwrap();
+    let broker = reopen(store, survive).await;
     let topics = broker.list_topics();
     let [a, b] = [bodies(&broker, "a").await, bodies(&broker, "b").await];
     assert_eq!(a, b, "both queues have the same");
@@ -174,37 +163,19 @@ async fn check_trades(broker: &Broker, promised: &Promised) {
     }
 }
 
-fn run_until(point: CrashPoint, can_block: bool) -> (Arc<CrashStorage>, Promised) {
-    let store = CrashStorage::new(Arc::new(MemStorage::new())).can_block(can_block).crash_at(point);
-    let (store, mut promised) = (Arc::new(store), Promised::default());
-    let ended = block_on(script(&store, &mut promised));
-    assert!(ended.is_ok() || store.crashed(), "a script fails only by the crash: {ended:?}");
-    (store, promised)
-}
-
-fn sweep(can_block: bool) {
-    let (whole, promised) = run_until(CrashPoint::Never, can_block);
+fn sweep_all(can_block: bool) {
+    let (whole, promised) = run_until(CrashPoint::Never, can_block, script);
     assert_eq!((promised.published.len(), promised.trades.len()), (4, 9));
     block_on(check(&whole, Survive::Kill, &promised));
-    let commits = whole.commits();
-    assert!(commits > 30, "the script commits often enough to be worth sweeping: {commits}");
-    for number in 0..commits {
-        for point in [CrashPoint::Before(number), CrashPoint::After(number)] {
-            let (store, promised) = run_until(point, can_block);
-            let power_cut = |unsynced| Survive::PowerCut { unsynced };
-            for survive in [Survive::Kill, power_cut(0), power_cut(1), power_cut(3)] {
-                block_on(check(&store, survive, &promised));
-            }
-        }
-    }
+    sweep((whole.commits(), 31), can_block, &script, &check);
 }
 
 #[test]
 fn it1_a_published_message_is_everywhere_or_nowhere_after_a_crash_at_any_commit() {
-    sweep(false);
+    sweep_all(false);
 }
 
 #[test]
 fn it1_a_published_message_is_everywhere_or_nowhere_after_a_crash_of_a_store_that_blocks() {
-    sweep(true);
+    sweep_all(true);
 }

@@ -110,6 +110,10 @@ impl Storage for HeldReads {
         self.store.meta_range(from, to, page)
     }
 
+    fn room(&self, bytes: usize) -> Result<(), StorageError> {
+        self.store.room(bytes)
+    }
+
     fn profile(&self) -> Profile {
         Profile { can_block: true, ..self.store.profile() }
     }

@@ -37,6 +37,10 @@ impl Storage for Narrow {
         self.0.meta_range(from, to, page)
     }
 
+    fn room(&self, bytes: usize) -> Result<(), StorageError> {
+        self.0.room(bytes)
+    }
+
     fn profile(&self) -> Profile {
         Profile { value_bytes_max: self.1, ..self.0.profile() }
     }

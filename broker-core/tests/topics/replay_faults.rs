@@ -48,6 +48,10 @@ impl Storage for FailsOnce {
         self.0.meta_range(from, to, page)
     }
 
+    fn room(&self, bytes: usize) -> Result<(), StorageError> {
+        self.0.room(bytes)
+    }
+
     fn profile(&self) -> Profile {
         self.0.profile()
     }

@@ -162,6 +162,10 @@ impl Storage for CrashStorage {
         self.inner.meta_range(from, to, page)
     }
 
+    fn room(&self, bytes: usize) -> Result<(), StorageError> {
+        self.inner.room(bytes)
+    }
+
     fn profile(&self) -> Profile {
         Profile {
             survives_kill: true,

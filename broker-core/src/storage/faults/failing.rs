@@ -42,6 +42,7 @@ pub struct FailingStorage {
     commits: AtomicUsize,
     reads: AtomicUsize,
     failed: AtomicBool,
+    full: AtomicBool,
 }
 
 impl FailingStorage {
@@ -55,6 +56,7 @@ impl FailingStorage {
             commits: AtomicUsize::new(0),
             reads: AtomicUsize::new(0),
             failed: AtomicBool::new(false),
+            full: AtomicBool::new(false),
         }
     }
 
@@ -74,6 +76,11 @@ impl FailingStorage {
     pub fn afterwards(mut self, afterwards: Afterwards) -> Self {
         self.afterwards = afterwards;
         self
+    }
+
+    /// From now on there is no room for anything new, or there is again.
+    pub fn set_full(&self, full: bool) {
+        self.full.store(full, Ordering::SeqCst);
     }
 
     /// How many commits were tried, failed ones included: after an error there must be no further one.
@@ -147,6 +154,13 @@ impl Storage for FailingStorage {
     fn meta_range(&self, from: &[u8], to: &[u8], page: Page) -> Result<Vec<(Bytes, Bytes)>, StorageError> {
         self.read()?;
         self.inner.meta_range(from, to, page)
+    }
+
+    fn room(&self, bytes: usize) -> Result<(), StorageError> {
+        if self.full.load(Ordering::SeqCst) {
+            return Err(StorageError::Full { bytes, place: "a device that was told to be full".into() });
+        }
+        self.inner.room(bytes)
     }
 
     fn profile(&self) -> Profile {

@@ -128,6 +128,10 @@ impl Storage for SlowStorage {
         self.inner.meta_range(from, to, page)
     }
 
+    fn room(&self, bytes: usize) -> Result<(), StorageError> {
+        self.inner.room(bytes)
+    }
+
     fn profile(&self) -> Profile {
         Profile { can_block: true, ..self.inner.profile() }
     }
