@@ -114,6 +114,8 @@ impl LogStorage {
             // Nothing was written since the store was closed before.
             return Ok(());
         }
+        // Whoever finds what is written here does not look at the frames any more: they must be durable before.
+        Self::sync(writer)?;
         let state = self.state.read();
         let (mut bytes, _) =
             index::encode(&state.active.rows, writer.header, writer.end, writer.number, writer.synced);
