@@ -71,8 +71,16 @@ impl<'a> Frames<'a> {
 
     /// Whether a later frame says that what is at `at` was durable.
     pub(crate) fn was_durable(&mut self, at: u64) -> Result<bool, StorageError> {
+        Ok(self.find(at + 1, |frame| frame.synced > at)?.is_some())
+    }
+
+    /// The first header of a frame at or behind `from` that is as wanted, and its place.
+    pub(crate) fn find(
+        &mut self,
+        mut from: u64,
+        wanted: impl Fn(&FrameHeader) -> bool,
+    ) -> Result<Option<(u64, FrameHeader)>, StorageError> {
         let header = self.header;
-        let mut from = at + 1;
         while let Some(bytes) = self.get(from, WINDOW_BYTES.min(self.file_bytes.saturating_sub(from)))? {
             if bytes.len() < FRAME_HEADER_BYTES {
                 break;
@@ -81,14 +89,14 @@ impl<'a> Frames<'a> {
                 // Most of what is behind a torn tail are zeros.
                 if bytes[start] == FRAME_MAGIC[0]
                     && let Some(frame) = FrameHeader::decode(&bytes[start..], header, from + start as u64)
-                    && frame.synced > at
+                    && wanted(&frame)
                 {
-                    return Ok(true);
+                    return Ok(Some((from + start as u64, frame)));
                 }
             }
             from += (bytes.len() - FRAME_HEADER_BYTES + 1) as u64;
         }
-        Ok(false)
+        Ok(None)
     }
 
     /// The bytes at a place; `None` if the file ends before. Their number is checked before anything is allocated.

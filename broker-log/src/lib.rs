@@ -53,6 +53,7 @@ mod roll;
 mod scan;
 mod state;
 mod tidy;
+mod verify;
 mod writer;
 
 use std::{
@@ -73,6 +74,7 @@ use bytes::Bytes;
 use files::{Directory, Files};
 use parking_lot::{Mutex, RwLock};
 use state::State;
+pub use verify::{Problem, Report, verify, verify_on};
 use writer::Writer;
 
 /// Opens a broker on the store in the directory `path`, which is created if there is none, with the defaults of

@@ -30,13 +30,12 @@ struct Run {
 impl Run {
     /// Opens what is on the disk and commits so often; closes and reopens now and then.
     fn new(
-        image: &Image,
+        disk: Disk,
         mut history: History,
         commits: usize,
         options: &LogOptions,
         luck: &mut Numbers,
     ) -> Self {
-        let disk = Disk::with(image);
         let open = || LogStorage::open_on(Arc::new(disk.clone()), options).expect("it opens");
         let mut store = open();
         let (opened, first) = (disk.calls(), history.after.len() - 1);
@@ -87,7 +86,7 @@ fn a_power_cut_at_any_call_leaves_a_prefix_with_all_that_was_synced() {
     for seed in seeds(9) {
         let options = options(seed);
         let mut numbers = Numbers::new(seed + 77);
-        let run = Run::new(&Image::new(), History::new(seed), COMMITS, &options, &mut numbers);
+        let run = Run::new(Disk::default(), History::new(seed), COMMITS, &options, &mut numbers);
         let (_, renames, removals) = run.disk.named();
         (rolled, removed) = (rolled + renames, removed + removals);
         for calls in 0..=run.disk.calls() {
@@ -98,12 +97,32 @@ fn a_power_cut_at_any_call_leaves_a_prefix_with_all_that_was_synced() {
                 images += 1;
                 // And again, while it recovers and goes on.
                 let fork = run.history.forked(found, numbers.below(u64::MAX));
-                let second = Run::new(&image, fork, COMMITS_AFTER, &options, &mut numbers);
+                let second = Run::new(Disk::with(&image), fork, COMMITS_AFTER, &options, &mut numbers);
                 for end in [second.opened, second.disk.calls()] {
                     let calls = numbers.index(end + 1);
                     let mut luck = mixed(&mut numbers);
                     second.cut(calls, &mut luck, &options, &format!("{what}, and again at call {calls}"));
                     images += 1;
+                }
+                // Had only the process died, what the next one finds is durable from then on.
+                if let Luck::Good = luck {
+                    let fork = run.history.forked(found, numbers.below(u64::MAX));
+                    let disk = run.disk.after_kill(calls);
+                    let second = Run::new(disk, fork, COMMITS_AFTER, &options, &mut numbers);
+                    let cuts = [
+                        second.opened,
+                        second.opened + numbers.index(second.disk.calls() - second.opened + 1),
+                    ];
+                    for calls in cuts {
+                        let mut luck = if calls == second.opened { Luck::Bad } else { mixed(&mut numbers) };
+                        second.cut(
+                            calls,
+                            &mut luck,
+                            &options,
+                            &format!("{what}, killed, then cut at call {calls}"),
+                        );
+                        images += 1;
+                    }
                 }
             }
         }

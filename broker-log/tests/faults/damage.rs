@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use broker_core::storage::{Durability, Storage, StorageError};
-use broker_log::{LogOptions, LogStorage};
+use broker_log::{LogOptions, LogStorage, verify_on};
 
 use crate::{
     disk::{Disk, Image},
@@ -11,11 +11,14 @@ use crate::{
 };
 
 const COMMITS: usize = 24;
+/// A few segments with few frames each, or one with all of them.
+const FEW_FRAMES: u64 = 1_500;
+const MANY_FRAMES: u64 = 6_000;
 
 /// A store of which everything is synced, in a few segments, as it is while it is open or after it was closed.
-fn small_store(closed: bool) -> (Image, History) {
+fn small_store(closed: bool, segment_bytes: u64) -> (Image, History) {
     let (disk, mut history) = (Disk::default(), History::new(5));
-    let options = LogOptions { segment_bytes: 1_500, prewrite_bytes: 400, cached_blocks: 2 };
+    let options = LogOptions { segment_bytes, prewrite_bytes: 400, cached_blocks: 2 };
     let store = LogStorage::open_on(Arc::new(disk.clone()), &options).expect("an empty disk");
     for _ in 0..COMMITS {
         store.commit(&history.batch(), Durability::Synced).expect("a lawful batch");
@@ -46,10 +49,16 @@ fn commits_or_error(image: &Image, history: &History, what: &str) -> Option<usiz
 }
 
 /// Damages each file in each of the ways; `least` commits must be there where there is no error.
-fn damage(closed: bool, least: usize, ways: impl Fn(&[u8]) -> Vec<(usize, Vec<u8>)>) -> (usize, usize) {
-    let (image, history) = small_store(closed);
-    assert!(image.len() > 2, "a few segments");
+fn damage(
+    (closed, segment_bytes): (bool, u64),
+    least: usize,
+    ways: impl Fn(&[u8]) -> Vec<(usize, Vec<u8>)>,
+) -> (usize, usize) {
+    let (image, history) = small_store(closed, segment_bytes);
+    assert!(image.len() > 2 || segment_bytes != FEW_FRAMES, "a few segments");
     assert_eq!(commits_or_error(&image, &history, "undamaged"), Some(COMMITS));
+    let report = verify_on(&Disk::with(&image)).expect("it can be read");
+    assert!(report.problems.is_empty() && report.rows > 10, "undamaged: {report:?}");
     let (mut tried, mut errors) = (0, 0);
     for (name, good) in &image {
         for (place, bad) in ways(good) {
@@ -57,6 +66,11 @@ fn damage(closed: bool, least: usize, ways: impl Fn(&[u8]) -> Vec<(usize, Vec<u8
             image.insert(name.clone(), bad);
             let what = format!("{name} at {place}, closed: {closed}");
             let found = commits_or_error(&image, &history, &what);
+            let report = verify_on(&Disk::with(&image));
+            if found.is_none() {
+                let blind = report.as_ref().is_ok_and(|report| report.problems.is_empty());
+                assert!(!blind, "{what}: verifying finds nothing where opening or reading does");
+            }
             assert!(found.is_none_or(|found| found >= least), "{what}: only {found:?} commits");
             (tried, errors) = (tried + 1, errors + usize::from(found.is_none()));
         }
@@ -75,24 +89,29 @@ fn flips(good: &[u8]) -> Vec<(usize, Vec<u8>)> {
 
 #[test]
 fn every_bit_that_flips_in_a_closed_store_gives_an_error_or_all_of_it() {
-    let (tried, errors) = damage(true, COMMITS, flips);
-    println!("{tried} flips, {errors} errors");
-    assert!(errors > tried / 4, "{errors} of {tried}: the test does not hit what matters");
+    for segment_bytes in [FEW_FRAMES, MANY_FRAMES] {
+        let (tried, errors) = damage((true, segment_bytes), COMMITS, flips);
+        println!("{tried} flips, {errors} errors");
+        assert!(errors > tried / 4, "{errors} of {tried}: the test does not hit what matters");
+    }
 }
 
 #[test]
 fn every_bit_that_flips_in_a_store_that_crashed_costs_at_most_its_last_commit() {
     // The last frame cannot be told from one that was being written.
-    let (tried, errors) = damage(false, COMMITS - 1, flips);
-    println!("{tried} flips, {errors} errors");
-    assert!(errors > tried / 4, "{errors} of {tried}: the test does not hit what matters");
+    for segment_bytes in [FEW_FRAMES, MANY_FRAMES] {
+        let (tried, errors) = damage((false, segment_bytes), COMMITS - 1, flips);
+        println!("{tried} flips, {errors} errors");
+        assert!(errors > tried / 4, "{errors} of {tried}: the test does not hit what matters");
+    }
 }
 
 #[test]
 fn every_truncation_gives_an_error_or_the_first_commits() {
     for closed in [false, true] {
-        let (tried, errors) =
-            damage(closed, 0, |good| (0..good.len()).map(|len| (len, good[..len].to_vec())).collect());
+        let (tried, errors) = damage((closed, FEW_FRAMES), 0, |good| {
+            (0..good.len()).map(|len| (len, good[..len].to_vec())).collect()
+        });
         println!("{tried} truncations, {errors} errors");
         assert!(errors > tried / 4, "{errors} of {tried}: the test does not hit what matters");
     }
@@ -100,7 +119,7 @@ fn every_truncation_gives_an_error_or_the_first_commits() {
 
 #[test]
 fn a_segment_that_is_missing_is_named() {
-    let (image, history) = small_store(true);
+    let (image, history) = small_store(true, FEW_FRAMES);
     let newest = image.keys().next_back().expect("segments");
     for name in image.keys().filter(|name| *name != newest) {
         let mut image = image.clone();
@@ -111,7 +130,7 @@ fn a_segment_that_is_missing_is_named() {
 
 #[test]
 fn a_newer_format_is_refused_and_left_alone() {
-    let (mut image, _) = small_store(true);
+    let (mut image, _) = small_store(true, FEW_FRAMES);
     for bytes in image.values_mut() {
         bytes[8..12].copy_from_slice(&2_u32.to_le_bytes());
         let crc = crc32fast::hash(&bytes[..12]);

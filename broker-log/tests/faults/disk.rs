@@ -71,6 +71,23 @@ impl Disk {
         disk
     }
 
+    /// This disk as a process finds it that starts after the first `calls` calls, with what is not durable still not
+    /// durable.
+    pub(crate) fn after_kill(&self, calls: usize) -> Self {
+        let (before, disk) = (self.0.lock(), Self::default());
+        let mut state = disk.0.lock();
+        (state.first, state.first_names) = (before.first.clone(), before.first_names.clone());
+        (state.inodes, state.names) = (before.first.clone(), before.first_names.clone());
+        for call in &before.calls[..calls] {
+            if let Call::Create { .. } = call {
+                state.inodes.push(Vec::new());
+            }
+            state.call(call.clone()).expect("it does not fail");
+        }
+        drop(state);
+        disk
+    }
+
     pub(crate) fn fail(&self, failure: Failure) {
         self.0.lock().failure = Some(failure);
     }
@@ -233,7 +250,7 @@ impl State {
     fn apply(&mut self, call: &Call) {
         match call {
             Call::Write { inode, offset, bytes } => {
-                Luck::Good.write(&mut self.inodes[*inode], *offset, bytes, true)
+                Luck::Good.write(&mut self.inodes[*inode], *offset, bytes, true);
             }
             Call::SetLen { inode, bytes } => self.inodes[*inode].resize(*bytes, 0),
             Call::Create { inode, name } => drop(self.names.insert(name.clone(), *inode)),

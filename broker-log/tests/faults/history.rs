@@ -14,14 +14,15 @@ pub(crate) fn seeds(usual: u64) -> std::ops::Range<u64> {
 
 /// Segments so small that all that can happen to them happens soon.
 pub(crate) fn options(seed: u64) -> LogOptions {
+    let at = usize::try_from(seed % 9).expect("small");
     LogOptions {
-        segment_bytes: [700, 1_500, 4_000][(seed % 3) as usize],
-        prewrite_bytes: [0, 300, 4_000][(seed / 3 % 3) as usize],
+        segment_bytes: [700, 1_500, 4_000][at % 3],
+        prewrite_bytes: [0, 300, 4_000][at / 3 % 3],
         cached_blocks: 2,
     }
 }
 
-const PARTITIONS: u64 = 3;
+const PARTITIONS: usize = 3;
 const COUNT: &[u8] = b"commits";
 
 /// What a store holds.
@@ -35,12 +36,12 @@ pub(crate) struct Content {
 pub(crate) struct History {
     numbers: Numbers,
     pub(crate) after: Vec<Content>,
-    next: [u64; PARTITIONS as usize],
+    next: [u64; PARTITIONS],
 }
 
 impl History {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { numbers: Numbers::new(seed + 1), after: vec![Content::default()], next: [0; 3] }
+        Self { numbers: Numbers::new(seed + 1), after: vec![Content::default()], next: [0; PARTITIONS] }
     }
 
     /// The history that goes on after the first `commits` of this one.
@@ -57,8 +58,8 @@ impl History {
         let (mut batch, mut content) = (Batch::new(), self.last().clone());
         let numbers = &mut self.numbers;
         for _ in 0..=numbers.below(5) {
-            let partition = numbers.below(PARTITIONS);
-            let next = &mut self.next[partition as usize];
+            let place = numbers.index(PARTITIONS);
+            let (partition, next) = (place as u64, &mut self.next[place]);
             match numbers.below(10) {
                 0..=4 => {
                     let bytes = [numbers.index(40), numbers.index(200), numbers.index(900)][numbers.index(3)];
@@ -76,10 +77,13 @@ impl History {
                 8 if numbers.below(8) == 0 => {
                     batch.trim_rows(partition, next.saturating_sub(numbers.below(8)));
                 }
-                8 => batch.delete_meta_range(&[numbers.index(4) as u8], &[numbers.index(4) as u8, 1]),
+                8 => batch.delete_meta_range(
+                    &[[0, 1, 2, 3][numbers.index(4)]],
+                    &[[0, 1, 2, 3][numbers.index(4)], 1],
+                ),
                 _ => {
                     let bytes = numbers.index(30);
-                    batch.put_meta(&[numbers.index(4) as u8], &numbers.bytes(bytes));
+                    batch.put_meta(&[[0, 1, 2, 3][numbers.index(4)]], &numbers.bytes(bytes));
                 }
             }
             // Applied as it grows, so that the next write of this batch may meet it.
@@ -119,7 +123,7 @@ impl Content {
     pub(crate) fn of(store: &LogStorage) -> Result<Self, StorageError> {
         let all = Page { entries: usize::MAX, bytes: usize::MAX };
         let mut content = Self::default();
-        for partition in 0..PARTITIONS {
+        for partition in 0..PARTITIONS as u64 {
             for (seq, value) in store.rows(partition, 0..u64::MAX, all)? {
                 content.rows.insert((partition, seq), value.to_vec());
             }
