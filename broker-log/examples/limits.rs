@@ -1,0 +1,189 @@
+//! How near the engine is to its limits, measured in one run.
+//!
+//! - `limits group [DIR]`: groups of 64 rows, one synced commit each, against a raw file that was written before and gets
+//!   one write and one `fdatasync` per group. The two take turns, so that they meet the same device.
+//! - `limits cycle WAITING [DIR]`: append, scan from the head, delete, with so many rows waiting; not synced.
+//! - `limits open WAITING [DIR]`: how long opening and the first read take with so many rows, closed and crashed.
+
+#![allow(clippy::disallowed_methods, reason = "a measurement reads the clock")]
+#![allow(clippy::cast_precision_loss, reason = "nobody reads sixteen digits of a rate")]
+
+use std::{
+    env,
+    fs::{self, File},
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use broker_core::storage::{Batch, Durability, Page, Storage};
+use broker_log::{LogOptions, LogStorage};
+use bytes::Bytes;
+use tempfile::TempDir;
+
+const GROUP: usize = 64;
+const ROUNDS: usize = 12;
+
+fn main() {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let number = |at: usize| arguments.get(at).and_then(|text| text.parse().ok()).unwrap_or(1_000);
+    let home = |at: usize| {
+        let parent = arguments.get(at).map_or_else(env::temp_dir, Into::into);
+        TempDir::new_in(parent).expect("a directory to write to")
+    };
+    match arguments.first().map(String::as_str) {
+        Some("group") => {
+            for bytes in [100, 1_024, 16_384] {
+                group(home(1).path(), bytes);
+            }
+        }
+        Some("cycle") => cycle(home(2).path(), number(1)),
+        Some("open") => opening(home(2).path(), number(1)),
+        _ => println!("limits group [DIR] | limits cycle WAITING [DIR] | limits open WAITING [DIR]"),
+    }
+}
+
+fn body(bytes: usize) -> Bytes {
+    (0..bytes).map(|at| u8::try_from(at * 7 % 251).expect("a remainder")).collect::<Vec<u8>>().into()
+}
+
+fn group(home: &Path, bytes: usize) {
+    let groups = if bytes > 8_000 { 40 } else { 250 };
+    let (body, frame) = (body(bytes), vec![7; GROUP * (bytes + 25)]);
+    let raw = File::create_new(home.join("raw")).expect("a new file");
+    let room = frame.len() * groups * ROUNDS;
+    write_at(&raw, &vec![0; room], 0);
+    raw.sync_all().expect("a sync");
+    let log = |name: &str, prewrite_bytes| {
+        let options = LogOptions { prewrite_bytes, ..LogOptions::default() };
+        LogStorage::open_with(home.join(name), &options).expect("a new store")
+    };
+    let (plain, ahead) = (log("plain", 0), log("ahead", LogOptions::default().prewrite_bytes));
+    let mut taken = [Vec::new(), Vec::new(), Vec::new()];
+    for round in 0..ROUNDS {
+        let start = Instant::now();
+        for group in 0..groups {
+            write_at(&raw, &frame, ((round * groups + group) * frame.len()) as u64);
+            raw.sync_data().expect("a sync");
+        }
+        taken[0].push(start.elapsed());
+        for (store, taken) in [&plain, &ahead].into_iter().zip(&mut taken[1..]) {
+            let start = Instant::now();
+            for group in 0..groups {
+                let mut batch = Batch::new();
+                for row in 0..GROUP {
+                    batch.put_row(1, (((round * groups) + group) * GROUP + row) as u64, body.clone());
+                }
+                store.commit(&batch, Durability::Synced).expect("a lawful batch");
+            }
+            taken.push(start.elapsed());
+        }
+    }
+    let rate = |taken: &mut Vec<Duration>| {
+        taken.sort();
+        (groups * GROUP) as f64 / taken[taken.len() / 2].as_secs_f64()
+    };
+    let [raw, plain, ahead] = taken.each_mut().map(rate);
+    println!(
+        "{bytes} B: raw pre-written {raw:.0}/s; log {ahead:.0}/s ({:.2} of raw); log without writing ahead {plain:.0}/s ({:.2})",
+        ahead / raw,
+        plain / raw
+    );
+}
+
+fn fill(store: &LogStorage, rows: u64, body: &Bytes) {
+    for first in (0..rows).step_by(100) {
+        let mut batch = Batch::new();
+        (first..rows.min(first + 100)).for_each(|seq| batch.put_row(1, seq, body.clone()));
+        store.commit(&batch, Durability::Buffered).expect("a lawful batch");
+    }
+}
+
+/// In tens: append, rewrite a small row of meta, read the ten oldest, delete them.
+fn cycle(home: &Path, waiting: u64) {
+    const STEP: u64 = 10;
+    let (store, body) = (LogStorage::open(home).expect("a new store"), body(1_024));
+    fill(&store, waiting, &body);
+    let rounds = 40_000_u64;
+    let mut rates = Vec::new();
+    let (mut head, mut tail) = (0, waiting);
+    for _ in 0..5 {
+        let start = Instant::now();
+        for _ in 0..rounds / 5 {
+            let mut batch = Batch::new();
+            (tail..tail + STEP).for_each(|seq| batch.put_row(1, seq, body.clone()));
+            batch.put_meta(b"tail", &tail.to_le_bytes());
+            store.commit(&batch, Durability::Buffered).expect("a lawful batch");
+            tail += STEP;
+            let rows =
+                store.rows(1, head..tail, Page { entries: 10, bytes: 1 << 20 }).expect("an undamaged store");
+            assert_eq!(rows.len() as u64, STEP);
+            let mut batch = Batch::new();
+            for (seq, _) in &rows {
+                batch.delete_row(1, *seq);
+            }
+            batch.put_meta(b"head", &head.to_le_bytes());
+            store.commit(&batch, Durability::Buffered).expect("a lawful batch");
+            head += STEP;
+        }
+        rates.push((rounds / 5 * STEP) as f64 / start.elapsed().as_secs_f64());
+    }
+    rates.sort_by(f64::total_cmp);
+    println!("{waiting} waiting: median {:.0} messages/s, of {:.0} to {:.0}", rates[2], rates[0], rates[4]);
+    println!("memory {} kB; disk {} MB", resident_kb(), disk_bytes(home) >> 20);
+}
+
+fn opening(home: &Path, waiting: u64) {
+    let body = body(1_024);
+    fill(&LogStorage::open(home).expect("a new store"), waiting, &body);
+    let first_read = |what: &str| {
+        let start = Instant::now();
+        let store = LogStorage::open(home).expect("an undamaged store");
+        let rows =
+            store.rows(1, 0..u64::MAX, Page { entries: 10, bytes: 1 << 20 }).expect("an undamaged store");
+        println!("{what}: {} rows after {:?}; memory {} kB", rows.len(), start.elapsed(), resident_kb());
+        store
+    };
+    let store = first_read("closed");
+    // It goes on, and is never closed: as if the process had been killed, but for the lock.
+    (0..600).for_each(|group| {
+        let mut batch = Batch::new();
+        (0..100).for_each(|row| batch.put_row(1, waiting + group * 100 + row, body.clone()));
+        store.commit(&batch, Durability::Buffered).expect("a lawful batch");
+    });
+    let copy = TempDir::new_in(home.parent().expect("a parent")).expect("a directory");
+    for file in fs::read_dir(home).expect("a directory") {
+        let file = file.expect("a file");
+        fs::hard_link(file.path(), copy.path().join(file.file_name())).expect("a link");
+    }
+    fs::remove_file(copy.path().join("lock")).expect("its own lock");
+    let start = Instant::now();
+    let crashed = LogStorage::open(copy.path()).expect("an undamaged store");
+    let rows =
+        crashed.rows(1, 0..u64::MAX, Page { entries: 10, bytes: 1 << 20 }).expect("an undamaged store");
+    println!("crashed: {} rows after {:?}; memory {} kB", rows.len(), start.elapsed(), resident_kb());
+}
+
+#[cfg(unix)]
+fn write_at(file: &File, bytes: &[u8], offset: u64) {
+    std::os::unix::fs::FileExt::write_all_at(file, bytes, offset).expect("room on the device");
+}
+
+#[cfg(not(unix))]
+fn write_at(mut file: &File, bytes: &[u8], offset: u64) {
+    use std::io::{Seek, SeekFrom, Write};
+
+    file.seek(SeekFrom::Start(offset)).expect("a place in the file");
+    file.write_all(bytes).expect("room on the device");
+}
+
+/// The memory of this process, where the system says it.
+fn resident_kb() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+}
+
+fn disk_bytes(home: &Path) -> u64 {
+    let files = fs::read_dir(home).expect("a directory");
+    files.map(|file| file.expect("a file").metadata().expect("its length").len()).sum()
+}

@@ -1,0 +1,141 @@
+//! From one segment to the next, and the end of a store's life.
+//!
+//! A segment is sealed, with its index behind its frames, and synced. Then the next one is made under a temporary name: a
+//! header and a checkpoint. It is synced, gets its name, and the directory is synced. So the newest segment that has
+//! its name always begins with a whole checkpoint, and all older ones are sealed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use broker_core::storage::StorageError;
+
+use crate::{
+    LogStorage, checkpoint,
+    files::{Files, Handle},
+    format::{HEADER_BYTES, Header, Trailer},
+    index, names,
+    ops::Frame,
+    state::{Active, Sealed, State},
+    writer::Writer,
+};
+
+/// Makes the first segment of a new store.
+pub(crate) fn create(files: &dyn Files, segment_bytes: u64) -> Result<(State, Writer), StorageError> {
+    let (header, file) = begin(files, 1)?;
+    let state = State::new(Active { file: file.clone(), rows: BTreeMap::new() });
+    let base = finish(files, header, &file, &state, 0)?;
+    Ok((state, Writer::new(header, file, base, 0, segment_bytes)))
+}
+
+/// A new file for a segment, under its temporary name.
+fn begin(files: &dyn Files, number: u64) -> Result<(Header, Handle), StorageError> {
+    let salt = files.salt().map_err(|error| StorageError::io("asking for random numbers", error))?;
+    let file = Handle::create(files, &names::unfinished(number), &names::of(number))?;
+    Ok((Header { number, salt }, file))
+}
+
+/// Writes what a segment begins with, and gives it its name. Returns where its frames begin.
+fn finish(
+    files: &dyn Files,
+    header: Header,
+    file: &Handle,
+    state: &State,
+    number: u64,
+) -> Result<u64, StorageError> {
+    let mut bytes = header.encode();
+    bytes.append(&mut checkpoint::encode(state, header, HEADER_BYTES, number, 0));
+    file.write(&bytes, 0)?;
+    file.sync_all()?;
+    let (from, to) = (names::unfinished(header.number), names::of(header.number));
+    files.rename(&from, &to).map_err(|error| StorageError::io(format!("naming {}", file.place()), error))?;
+    sync_dir(files)?;
+    Ok(bytes.len() as u64)
+}
+
+pub(crate) fn sync_dir(files: &dyn Files) -> Result<(), StorageError> {
+    files.sync_dir().map_err(|error| StorageError::io(format!("syncing {}", files.place("")), error))
+}
+
+impl Writer {
+    /// A writer to a segment whose frames begin at `base` and that has none.
+    pub(crate) fn new(header: Header, file: Handle, base: u64, number: u64, segment_bytes: u64) -> Self {
+        let limit = Self::limit(segment_bytes, base);
+        Self {
+            header,
+            file,
+            end: base,
+            file_bytes: base,
+            cut: false,
+            synced: base,
+            number,
+            base,
+            limit,
+            frame: Frame::default(),
+            budget: 0,
+            pinned: BTreeSet::new(),
+        }
+    }
+}
+
+impl LogStorage {
+    /// Seals the active segment and goes on to the next.
+    pub(crate) fn roll(&self, writer: &mut Writer) -> Result<(), StorageError> {
+        let files = self.files.as_ref();
+        let old = writer.header;
+        let (header, file) = begin(files, old.number + 1)?;
+        let (mut bytes, parts) =
+            index::encode(&self.state.read().active.rows, old, writer.end, writer.number, writer.synced);
+        let file_bytes = writer.seal(&mut bytes, 0)?;
+        {
+            let mut state = self.state.write();
+            let next = Active { file: file.clone(), rows: BTreeMap::new() };
+            let sealed = std::mem::replace(&mut state.active, next);
+            state.add_sealed(old.number, Sealed::new(sealed.file, file_bytes, parts));
+        }
+        let base = finish(files, header, &file, &self.state.read(), writer.number)?;
+        let next = Writer::new(header, file, base, writer.number, self.options.segment_bytes);
+        let last = std::mem::replace(writer, next);
+        (writer.frame, writer.budget, writer.pinned) = (last.frame, last.budget, last.pinned);
+        // The checkpoint that is durable now does not list them.
+        let dead = std::mem::take(&mut self.state.write().dead);
+        for number in dead.keys() {
+            self.remove(*number);
+        }
+        Ok(())
+    }
+
+    /// Removes the file of a segment that nothing refers to any more. If that fails, opening tries again.
+    pub(crate) fn remove(&self, number: u64) {
+        drop(self.files.remove(&names::of(number)));
+    }
+
+    /// Leaves an index and a checkpoint behind the frames, so that the next opening reads no frame.
+    pub(crate) fn close(&self, writer: &mut Writer) -> Result<(), StorageError> {
+        if writer.cut {
+            // Nothing was written since the store was closed before.
+            return Ok(());
+        }
+        // Whoever finds what is written here does not look at the frames any more: they must be durable before.
+        Self::sync(writer)?;
+        let state = self.state.read();
+        let (mut bytes, _) =
+            index::encode(&state.active.rows, writer.header, writer.end, writer.number, writer.synced);
+        let at = writer.end + bytes.len() as u64;
+        bytes.append(&mut checkpoint::encode(&state, writer.header, at, writer.number, writer.synced));
+        writer.seal(&mut bytes, at).map(drop)
+    }
+}
+
+impl Writer {
+    /// Writes the end of the file: `bytes`, which begin with the index, and a trailer. Returns the file's length.
+    fn seal(&mut self, bytes: &mut Vec<u8>, checkpoint: u64) -> Result<u64, StorageError> {
+        let file_bytes = self.end + bytes.len() as u64 + crate::format::TRAILER_BYTES as u64;
+        let trailer = Trailer { index: self.end, checkpoint, file_bytes };
+        bytes.append(&mut trailer.encode(self.header));
+        if self.cut || self.file_bytes > file_bytes {
+            self.file.set_len(self.end)?;
+        }
+        self.file.write(bytes, self.end)?;
+        self.file.sync_all()?;
+        Ok(file_bytes)
+    }
+}

@@ -1,0 +1,131 @@
+//! Space comes back: segments without a row are removed, and the last rows of segments that are mostly dead are moved.
+//!
+//! Both happen behind a commit and in bounded steps. A move is a frame like any other, which puts the rows again; the
+//! copies in the old segment are dead from then on. Moves are paid for by what became garbage, so they write at most as
+//! much as the commits did, and garbage never outgrows what lives.
+
+use std::sync::Arc;
+
+use broker_core::storage::{Durability, StorageError};
+use bytes::Bytes;
+
+use crate::{
+    LogStorage,
+    files::Handle,
+    format::size,
+    index::{BLOCK_ROWS, Entry},
+    ops::Logged,
+    part::Part,
+    writer::Writer,
+};
+
+/// The most that is moved behind one commit.
+const STEP_BYTES: u64 = 1 << 20;
+
+/// A row that survives in a segment that does not.
+struct Survivor {
+    partition: u64,
+    seq: u64,
+    entry: Entry,
+}
+
+impl LogStorage {
+    /// Takes one step.
+    pub(crate) fn tidy(&self, writer: &mut Writer) -> Result<(), StorageError> {
+        self.forget_dead(writer)?;
+        let sparse = self.state.read().sparse.iter().copied().find(|number| !writer.pinned.contains(number));
+        let Some(segment) = sparse else {
+            writer.budget = 0;
+            return Ok(());
+        };
+        let moved = match self.gather(segment, writer.budget.min(STEP_BYTES)) {
+            // What is damaged is not moved, and so it stays where it can be looked at.
+            Err(StorageError::Corrupt { .. }) => {
+                writer.pinned.insert(segment);
+                return Ok(());
+            }
+            moved => moved?,
+        };
+        if moved.is_empty() {
+            return Ok(());
+        }
+        let left = writer.budget.saturating_sub(moved.iter().map(|(row, _)| row.entry.cost()).sum());
+        writer.frame.begin();
+        for (Survivor { partition, seq, entry }, _) in &moved {
+            let (partition, seq) = (*partition, *seq);
+            writer.frame.put(Logged::PutRow { partition, seq, bytes: entry.bytes, crc: entry.crc });
+        }
+        writer.frame.end_ops();
+        for (_, value) in &moved {
+            writer.frame.bytes.extend_from_slice(value);
+        }
+        self.append(writer, Durability::Memory)?;
+        writer.budget = left;
+        self.forget_dead(writer)
+    }
+
+    /// Says durably that the dead segments are not needed, then removes their files.
+    fn forget_dead(&self, writer: &mut Writer) -> Result<(), StorageError> {
+        let dead: Vec<u64> = self.state.read().dead.keys().copied().collect();
+        if dead.is_empty() {
+            return Ok(());
+        }
+        writer.frame.begin();
+        for segment in &dead {
+            writer.frame.put(Logged::Forget { segment: *segment });
+        }
+        writer.frame.end_ops();
+        self.append(writer, Durability::Synced)?;
+        for segment in &dead {
+            self.remove(*segment);
+        }
+        Ok(())
+    }
+
+    /// The first survivors of a segment, and their values: at least one, and about `most` bytes.
+    fn gather(&self, segment: u64, most: u64) -> Result<Vec<(Survivor, Bytes)>, StorageError> {
+        let (file, parts) = {
+            let state = self.state.read();
+            let sealed = &state.sealed[&segment];
+            let parts: Vec<_> =
+                sealed.parts.iter().map(|(partition, part)| (*partition, part.clone())).collect();
+            (sealed.file.clone(), parts)
+        };
+        let (mut found, mut bytes) = (Vec::new(), 0);
+        for (partition, part) in parts {
+            self.gather_part((segment, partition), &file, &part, |row| {
+                bytes += row.entry.cost();
+                found.push(row);
+                bytes < most
+            })?;
+            if bytes >= most {
+                break;
+            }
+        }
+        let read = |row: Survivor| {
+            let value = file.read(row.entry.offset, size(u64::from(row.entry.bytes)))?;
+            let value = file.checked(value.into(), row.entry.crc, row.entry.offset)?;
+            Ok((row, value))
+        };
+        found.into_iter().map(read).collect()
+    }
+
+    /// Gives the rows of a part that live, until `take` has enough.
+    fn gather_part(
+        &self,
+        (segment, partition): (u64, u64),
+        file: &Handle,
+        part: &Arc<Part>,
+        mut take: impl FnMut(Survivor) -> bool,
+    ) -> Result<(), StorageError> {
+        for number in part.head_block()..part.blocks() {
+            let block = self.blocks.get(segment, file, part, number)?;
+            for (ordinal, (seq, entry)) in (number * BLOCK_ROWS..).zip(block.iter()) {
+                if !part.is_dead(ordinal) && !take(Survivor { partition, seq: *seq, entry: *entry }) {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+}

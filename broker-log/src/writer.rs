@@ -1,0 +1,114 @@
+//! The one place that writes: frames at the end of the active segment, one at a time.
+//!
+//! A frame is written and, if asked for, synced; only then is it applied to what readers see. After any error nothing more
+//! is written: what the device holds is unknown then, and a sync that failed must not be tried again.
+
+use std::collections::BTreeSet;
+
+use broker_core::storage::{Durability, StorageError};
+
+use crate::{
+    LogStorage,
+    files::Handle,
+    format::{FRAME_HEADER_BYTES, Header, Kind, size},
+    ops::Frame,
+};
+
+/// A frame larger than this part of what is pre-written has no use for it: one sync is little against its write.
+const PREWRITE_SHARE: u64 = 8;
+
+/// The active segment, as its writer knows it.
+pub(crate) struct Writer {
+    pub(crate) header: Header,
+    pub(crate) file: Handle,
+    /// Where the next frame goes.
+    pub(crate) end: u64,
+    /// The length of the file: what is behind `end` are zeros, or what a closed store left there.
+    pub(crate) file_bytes: u64,
+    /// What a closed store left behind `end` must go before anything is written.
+    pub(crate) cut: bool,
+    /// Everything before here is durable.
+    pub(crate) synced: u64,
+    /// The number of the last frame of writes.
+    pub(crate) number: u64,
+    /// Where frames of writes begin, behind the checkpoint.
+    pub(crate) base: u64,
+    /// Where the segment should end.
+    pub(crate) limit: u64,
+    pub(crate) frame: Frame,
+    /// How many bytes of survivors may be moved: as many as became garbage.
+    pub(crate) budget: u64,
+    /// Segments whose survivors cannot be moved, since one of them cannot be read.
+    pub(crate) pinned: BTreeSet<u64>,
+}
+
+impl Writer {
+    /// Where a segment whose frames begin at `base` should end. A large checkpoint makes a large segment, so that
+    /// checkpoints stay a small part of what is written.
+    pub(crate) fn limit(segment_bytes: u64, base: u64) -> u64 {
+        segment_bytes.max(base.saturating_mul(5))
+    }
+
+    /// Writes the frame in the buffer, and returns where.
+    fn write(&mut self, durability: Durability, prewrite_bytes: u64) -> Result<u64, StorageError> {
+        if self.cut {
+            self.file.set_len(self.end)?;
+            self.file.sync_all()?;
+            (self.cut, self.file_bytes) = (false, self.end);
+        }
+        let (offset, number) = (self.end, self.number + 1);
+        let header = self.frame.header(Kind::Writes, number, self.synced).encode(self.header, offset);
+        self.frame.bytes[..FRAME_HEADER_BYTES].copy_from_slice(&header);
+        self.file.write(&self.frame.bytes, offset)?;
+        let length = self.frame.bytes.len() as u64;
+        (self.end, self.number) = (offset + length, number);
+        if self.end > self.file_bytes {
+            self.file_bytes = self.end;
+            if durability == Durability::Synced && length <= prewrite_bytes / PREWRITE_SHARE {
+                self.prewrite(prewrite_bytes)?;
+            }
+        }
+        if durability == Durability::Synced {
+            self.sync()?;
+        }
+        Ok(offset)
+    }
+
+    /// Writes zeros ahead, so that the syncs to come find the file as long as it is.
+    fn prewrite(&mut self, most: u64) -> Result<(), StorageError> {
+        let zeros = most.min(self.limit.saturating_sub(self.end));
+        self.file.write(&vec![0; size(zeros)], self.end)?;
+        self.file_bytes = self.end + zeros;
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Result<(), StorageError> {
+        self.file.sync()?;
+        self.synced = self.end;
+        Ok(())
+    }
+}
+
+impl LogStorage {
+    /// Writes and applies the frame in the writer's buffer.
+    pub(crate) fn append(&self, writer: &mut Writer, durability: Durability) -> Result<(), StorageError> {
+        let length = writer.frame.bytes.len() as u64;
+        if writer.end + length > writer.limit && writer.end > writer.base {
+            self.roll(writer)?;
+        }
+        // Nobody but this thread changes the state, so what is read here still holds when it is applied.
+        let prefetched = self.state.read().prefetch(writer.frame.ops(), &self.blocks)?;
+        let offset = writer.write(durability, self.options.prewrite_bytes)?;
+        let values_at = offset + writer.frame.values_at();
+        let mut state = self.state.write();
+        let before = state.killed_bytes;
+        state.apply(writer.frame.ops(), values_at, &prefetched);
+        writer.budget = writer.budget.saturating_add(length + state.killed_bytes - before);
+        Ok(())
+    }
+
+    /// Makes earlier commits durable.
+    pub(crate) fn sync(writer: &mut Writer) -> Result<(), StorageError> {
+        if writer.synced < writer.end { writer.sync() } else { Ok(()) }
+    }
+}
