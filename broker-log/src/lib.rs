@@ -216,6 +216,10 @@ impl Storage for LogStorage {
         Ok(found)
     }
 
+    fn room(&self, _: usize) -> Result<(), StorageError> {
+        Ok(())
+    }
+
     fn profile(&self) -> Profile {
         Profile {
             survives_kill: true,
