@@ -1,4 +1,4 @@
-//! A process killed under load, again and again, on sled: nothing that it was promised is lost.
+//! A process killed under load, again and again, on each durable store: nothing that it was promised is lost.
 //!
 //! The test runs itself as the child. The child says on standard output what it is about to do and what it was
 //! promised, and the parent kills it in the middle of a line count that differs each time.
@@ -13,7 +13,8 @@ use std::{
 };
 
 use broker_core::{Broker, Clock, LocalQueue, ManualClock, ReceiveOptions, TokioClock};
-use broker_sled::SledStorage;
+
+use crate::disk::Disk;
 
 const CHILD: &str = "BROKER_TEST_KILLED_CHILD";
 const KILLS: usize = 50;
@@ -26,8 +27,8 @@ fn say(line: &str) {
     drop(written);
 }
 
-async fn open(path: &Path) -> (Broker, LocalQueue) {
-    let broker = Broker::open(SledStorage::open(path).unwrap()).await.unwrap();
+async fn open(disk: Disk, path: &Path) -> (Broker, LocalQueue) {
+    let broker = Broker::builder_on(disk.open(path)).open().await.unwrap();
     let queue = broker.queue("killed").visibility_timeout(Duration::ZERO).await.unwrap();
     (broker, queue)
 }
@@ -57,10 +58,10 @@ async fn consume_for_ever(queue: LocalQueue) {
     }
 }
 
-fn child(path: &Path, life: &str) {
+fn child(disk: Disk, path: &Path, life: &str) {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap().block_on(
         async {
-            let (_broker, queue) = open(path).await;
+            let (_broker, queue) = open(disk, path).await;
             for task in 0..4 {
                 tokio::spawn(send_for_ever(queue.clone(), life.to_owned(), task));
             }
@@ -95,24 +96,33 @@ impl Promises {
 
 #[test]
 fn fifty_kills_under_load_lose_nothing_acknowledged() {
+    fifty_kills(Disk::Sled, "killed::fifty_kills_under_load_lose_nothing_acknowledged");
+}
+
+#[test]
+fn fifty_kills_under_load_lose_nothing_acknowledged_on_the_log() {
+    fifty_kills(Disk::Log, "killed::fifty_kills_under_load_lose_nothing_acknowledged_on_the_log");
+}
+
+/// `test` is the name of the test that calls this, which the child runs too.
+fn fifty_kills(disk: Disk, test: &str) {
     if let Ok(path) = env::var(CHILD) {
         let (path, life) = path.rsplit_once(':').unwrap();
-        return child(Path::new(path), life);
+        return child(disk, Path::new(path), life);
     }
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("store");
     let mut promises = Promises::default();
     for life in 0..KILLS {
         // From the first words after opening to well into the load.
-        live_and_die(&path, life, 1 + life * 13 % 600, &mut promises);
+        live_and_die(test, &path, life, 1 + life * 13 % 600, &mut promises);
     }
     assert!(promises.sent.len() > KILLS && promises.deleted.len() > KILLS, "the children got to work");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    runtime.block_on(check(&path, &promises));
+    runtime.block_on(check(disk, &path, &promises));
 }
 
-fn live_and_die(path: &Path, life: usize, lines: usize, promises: &mut Promises) {
-    let test = "killed::fifty_kills_under_load_lose_nothing_acknowledged";
+fn live_and_die(test: &str, path: &Path, life: usize, lines: usize, promises: &mut Promises) {
     let mut child = Command::new(env::current_exe().unwrap())
         .args([test, "--exact", "--nocapture"])
         .env(CHILD, format!("{}:{life}", path.display()))
@@ -129,10 +139,9 @@ fn live_and_die(path: &Path, life: usize, lines: usize, promises: &mut Promises)
 }
 
 /// Looks at everything that is left, an hour later, when whatever was in flight is visible again.
-async fn check(path: &Path, promises: &Promises) {
+async fn check(disk: Disk, path: &Path, promises: &Promises) {
     let later = TokioClock::new().now().as_millis() + 3_600_000;
-    let store = SledStorage::open(path).unwrap();
-    let broker = Broker::builder(store).clock(ManualClock::new(later)).open().await.unwrap();
+    let broker = Broker::builder_on(disk.open(path)).clock(ManualClock::new(later)).open().await.unwrap();
     let queue = broker.open_queue("killed").await.unwrap();
     let mut left = HashMap::new();
     loop {

@@ -5,6 +5,8 @@
 
 mod cancel;
 mod cancel_moves;
+#[path = "../rules/disk.rs"]
+mod disk;
 mod failure;
 mod full;
 mod groups;

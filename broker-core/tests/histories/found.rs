@@ -4,7 +4,7 @@ use broker_core::MemoryBounds;
 
 use super::{
     driver::{Step, TINY},
-    on_memory, on_sled,
+    on_disks, on_memory,
     pairs::{
         self, Setup,
         Side::Main,
@@ -29,7 +29,7 @@ fn a_message_that_expired_ahead_of_the_cursor_stays_gone() {
         Step::Delete { nth: 1 },
     ];
     on_memory(&steps, true, TINY);
-    on_sled(&steps, TINY);
+    on_disks(&steps, TINY);
 }
 
 /// The messages to be deleted were put out of memory by the very operation that was to delete them.
@@ -42,7 +42,7 @@ fn a_message_put_out_of_memory_is_still_deleted() {
         Step::DeleteBatch { count: 3 },
     ];
     on_memory(&steps, false, TINY);
-    on_sled(&steps, TINY);
+    on_disks(&steps, TINY);
 }
 
 /// A message to each of these groups.
@@ -85,7 +85,7 @@ fn what_is_gone_at_the_end_is_not_delayed() {
     ];
     let setup = Setup { retention_s: 346, ..Setup::FIFO };
     pairs::on_memory(&setup, &steps, false, TINY);
-    pairs::on_sled(&setup, &steps, TINY);
+    pairs::on_disks(&setup, &steps, TINY);
 }
 
 /// And a sequence that was gone in front of the first delayed message was counted with it.
@@ -102,7 +102,7 @@ fn what_is_gone_in_front_of_delayed_messages_is_not_delayed() {
     ];
     let setup = Setup { delay_s: 5, limit: Some(2), retention_s: 600, ..Setup::FIFO };
     pairs::on_memory(&setup, &steps, false, TINY);
-    pairs::on_sled(&setup, &steps, TINY);
+    pairs::on_disks(&setup, &steps, TINY);
 }
 
 /// Spent messages counted as found, so messages behind the cursor were not read, and newer ones overtook them.
@@ -121,7 +121,7 @@ fn no_message_overtakes_behind_spent_ones() {
     ];
     let setup = Setup { limit: Some(1), delay_s: 5, retention_s: 230, ..Setup::STANDARD };
     pairs::on_memory(&setup, &steps, false, TINY);
-    pairs::on_sled(&setup, &steps, TINY);
+    pairs::on_disks(&setup, &steps, TINY);
 }
 
 /// A receive paged in a spent message whose row was not at hand, and returned nothing instead of moving it.
@@ -138,7 +138,7 @@ fn a_receive_moves_a_spent_message_that_it_has_just_read() {
         PairStep::Reopen,
     ];
     pairs::on_memory(&Setup::FIFO, &steps, false, TINY);
-    pairs::on_sled(&Setup::FIFO, &steps, TINY);
+    pairs::on_disks(&Setup::FIFO, &steps, TINY);
 }
 
 /// A receive came first to a spent message that was not among the first hundred by sequence, whose rows it had read. It
@@ -152,7 +152,7 @@ fn a_queue_with_many_spent_messages_is_not_stuck() {
     steps.push(PairStep::Advance { ms: 10_000 });
     let setup = Setup { limit: Some(1), ..Setup::FIFO };
     pairs::on_memory(&setup, &steps, false, MemoryBounds::default());
-    pairs::on_sled(&setup, &steps, MemoryBounds::default());
+    pairs::on_disks(&setup, &steps, MemoryBounds::default());
 }
 
 /// The message to be given up was put out of memory between being asked about and being moved, and said to be gone.
@@ -173,5 +173,5 @@ fn a_message_put_out_of_memory_is_still_given_up() {
     ];
     let setup = Setup { limit: Some(1), ..Setup::STANDARD };
     pairs::on_memory(&setup, &steps, false, TINY);
-    pairs::on_sled(&setup, &steps, TINY);
+    pairs::on_disks(&setup, &steps, TINY);
 }

@@ -7,8 +7,9 @@ use broker_core::storage::{
     faults::{CrashStorage, Survive},
 };
 use broker_mem::MemStorage;
-use broker_sled::SledStorage;
 use tempfile::TempDir;
+
+use crate::disk::Disk;
 
 use super::driver::Ground;
 
@@ -58,21 +59,22 @@ impl Ground for Crashing {
     }
 }
 
-/// Sled in a directory of its own, opened and closed like a user's.
-pub(crate) struct Sled {
+/// A durable store in a directory of its own, opened and closed like a user's.
+pub(crate) struct OnDisk {
+    disk: Disk,
     directory: TempDir,
-    store: Option<Arc<SledStorage>>,
+    store: Option<Arc<dyn Storage>>,
 }
 
-impl Sled {
-    pub(crate) fn new() -> Self {
-        let mut ground = Self { directory: tempfile::tempdir().unwrap(), store: None };
+impl OnDisk {
+    pub(crate) fn new(disk: Disk) -> Self {
+        let mut ground = Self { disk, directory: tempfile::tempdir().unwrap(), store: None };
         ground.reopen();
         ground
     }
 }
 
-impl Ground for Sled {
+impl Ground for OnDisk {
     fn store(&self) -> Arc<dyn Storage> {
         self.store.clone().unwrap()
     }
@@ -87,7 +89,7 @@ impl Ground for Sled {
 
     fn reopen(&mut self) {
         self.store = None;
-        self.store = Some(Arc::new(SledStorage::open(self.directory.path().join("store")).unwrap()));
+        self.store = Some(self.disk.open(&self.directory.path().join("store")));
     }
 
     fn crash(&mut self, _: usize) -> usize {

@@ -6,6 +6,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "../rules/disk.rs"]
+mod disk;
 mod driver;
 mod found;
 mod grounds;
@@ -13,8 +15,9 @@ mod model;
 mod pairs;
 
 use broker_core::MemoryBounds;
+use disk::Disk;
 use driver::{Run, Step, TINY, step};
-use grounds::{Crashing, Sled};
+use grounds::{Crashing, OnDisk};
 use proptest::{collection::vec, prelude::*};
 
 fn block_on(future: impl Future<Output = ()>) {
@@ -25,8 +28,15 @@ fn on_memory(steps: &[Step], can_block: bool, bounds: MemoryBounds) {
     block_on(async { Run::new(Crashing::new(can_block), bounds).await.run(steps).await });
 }
 
-fn on_sled(steps: &[Step], bounds: MemoryBounds) {
-    block_on(async { Run::new(Sled::new(), bounds).await.run(steps).await });
+fn on_disk(disk: Disk, steps: &[Step], bounds: MemoryBounds) {
+    block_on(async { Run::new(OnDisk::new(disk), bounds).await.run(steps).await });
+}
+
+/// The same on each durable store.
+fn on_disks(steps: &[Step], bounds: MemoryBounds) {
+    for disk in [Disk::Sled, Disk::Log] {
+        on_disk(disk, steps, bounds);
+    }
 }
 
 /// So many cases, unless `PROPTEST_CASES` asks for another number.
@@ -64,6 +74,11 @@ proptest! {
     #![proptest_config(cases(60))]
     #[test]
     fn histories_on_sled_agree_with_the_model(steps in vec(step(), 1..40)) {
-        on_sled(&steps, TINY);
+        on_disk(Disk::Sled, &steps, TINY);
+    }
+
+    #[test]
+    fn histories_on_the_log_agree_with_the_model(steps in vec(step(), 1..60)) {
+        on_disk(Disk::Log, &steps, TINY);
     }
 }

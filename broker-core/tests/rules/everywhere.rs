@@ -1,6 +1,6 @@
 //! The macro that makes tests of scenarios.
 
-/// Makes three tests of each scenario, one per way in which a store can be driven.
+/// Makes four tests of each scenario, one per way in which a store can be driven.
 macro_rules! everywhere {
     ($($scenario:ident),* $(,)?) => {$(
         mod $scenario {
@@ -19,6 +19,11 @@ macro_rules! everywhere {
             #[test]
             fn on_sled() {
                 on_paused_time(Box::pin(async { super::$scenario(World::on_sled()).await }));
+            }
+
+            #[test]
+            fn on_log() {
+                on_paused_time(Box::pin(async { super::$scenario(World::on_log()).await }));
             }
         }
     )*};

@@ -2,8 +2,8 @@
 //! the invariants of both, which have an I before that.
 //!
 //! Each test names the rules that it proves; `docs/CONFORMANCE.md` has the way back. A scenario listed in
-//! `everywhere!` runs three times: in memory with commits inline, in memory behind a store that can block, and on
-//! sled. All of it runs on virtual time.
+//! `everywhere!` runs four times: in memory with commits inline, in memory behind a store that can block, on sled
+//! and on the log. All of it runs on virtual time.
 
 #![allow(
     clippy::unwrap_used,
@@ -16,6 +16,7 @@
 
 #[macro_use]
 mod everywhere;
+mod disk;
 mod fifo_support;
 mod held_reads;
 mod support;

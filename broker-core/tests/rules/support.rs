@@ -11,9 +11,10 @@ use broker_core::{
     },
 };
 use broker_mem::MemStorage;
-use broker_sled::SledStorage;
 use tempfile::TempDir;
 use tokio::{task::JoinHandle, time::Instant};
+
+use crate::disk::Disk;
 
 /// Runs a scenario on a runtime of its own with paused time. Boxed, so that there is one way to drive a future in this
 /// crate and not one for each of its thousand tests.
@@ -29,7 +30,7 @@ enum Kind {
     /// On a thread that may block.
     Threaded,
     /// The same, and to a disk.
-    OnSled(TempDir),
+    OnDisk(Disk, TempDir),
 }
 
 /// A store, the clock of its brokers, and their limits and bounds.
@@ -56,7 +57,11 @@ impl World {
     }
 
     pub(crate) fn on_sled() -> Self {
-        Self::new(Kind::OnSled(tempfile::tempdir().unwrap()))
+        Self::new(Kind::OnDisk(Disk::Sled, tempfile::tempdir().unwrap()))
+    }
+
+    pub(crate) fn on_log() -> Self {
+        Self::new(Kind::OnDisk(Disk::Log, tempfile::tempdir().unwrap()))
     }
 
     /// The same world with other limits.
@@ -84,7 +89,7 @@ impl World {
         match &self.kind {
             Kind::InMemory => Arc::new(self.memory.clone()),
             Kind::Threaded => Arc::new(SlowStorage::new(Arc::new(self.memory.clone()))),
-            Kind::OnSled(dir) => Arc::new(SledStorage::open(dir.path().join("store")).unwrap()),
+            Kind::OnDisk(disk, dir) => disk.open(&dir.path().join("store")),
         }
     }
 

@@ -1,8 +1,8 @@
 //! The numbered rules of streams as tests, with a leading K, and the invariants of streams, which are S1 to S10 with an I
 //! before.
 //!
-//! As in `rules`, a scenario listed in `everywhere!` runs three times: in memory with commits inline, in memory behind a
-//! store that can block, and on sled. All of it runs on virtual time.
+//! As in `rules`, a scenario listed in `everywhere!` runs four times: in memory with commits inline, in memory behind a
+//! store that can block, on sled, and on the log. All of it runs on virtual time.
 
 #![allow(
     clippy::unwrap_used,
@@ -12,6 +12,8 @@
 #[macro_use]
 #[path = "../rules/everywhere.rs"]
 mod everywhere;
+#[path = "../rules/disk.rs"]
+mod disk;
 #[path = "../rules/support.rs"]
 #[allow(dead_code, reason = "shared with the rules of queues, which use the rest")]
 mod support;

@@ -7,8 +7,9 @@ use broker_core::{
     storage::{Storage, faults::CrashStorage},
 };
 use broker_mem::MemStorage;
-use broker_sled::SledStorage;
 use tempfile::TempDir;
+
+use crate::disk::Disk;
 
 /// Bounds so small that paging, the time index and cold leases are part of every run.
 const TINY: MemoryBounds = MemoryBounds { ready: 3, delayed: 2, staged: 2, staged_bytes: 64, searched: 6 };
@@ -22,7 +23,7 @@ const STUCK: Duration = Duration::from_secs(600);
 enum Kind {
     Inline(MemStorage),
     Threaded(Arc<CrashStorage>),
-    OnSled(TempDir),
+    OnDisk(Disk, TempDir),
 }
 
 /// A store and how brokers are opened on it.
@@ -45,8 +46,8 @@ impl Ground {
         Self::new(Kind::Threaded(Arc::new(CrashStorage::new(Arc::new(MemStorage::new())).can_block(true))))
     }
 
-    pub(crate) fn on_sled() -> Self {
-        Self::new(Kind::OnSled(tempfile::tempdir().unwrap()))
+    pub(crate) fn on(disk: Disk) -> Self {
+        Self::new(Kind::OnDisk(disk, tempfile::tempdir().unwrap()))
     }
 
     pub(crate) fn tiny(self) -> Self {
@@ -60,14 +61,14 @@ impl Ground {
 
     /// Less work where each commit goes to a disk.
     pub(crate) fn scaled(&self, count: usize) -> usize {
-        if matches!(self.kind, Kind::OnSled(_)) { count / 4 } else { count }
+        if matches!(self.kind, Kind::OnDisk(..)) { count / 4 } else { count }
     }
 
     fn store(&self) -> Arc<dyn Storage> {
         match &self.kind {
             Kind::Inline(memory) => Arc::new(memory.clone()),
             Kind::Threaded(store) => store.clone(),
-            Kind::OnSled(dir) => Arc::new(SledStorage::open(dir.path().join("store")).unwrap()),
+            Kind::OnDisk(disk, dir) => disk.open(&dir.path().join("store")),
         }
     }
 

@@ -5,6 +5,8 @@
 
 mod closing;
 mod consumers;
+#[path = "../rules/disk.rs"]
+mod disk;
 mod ground;
 mod group_book;
 mod groups;
@@ -14,12 +16,12 @@ mod topics;
 mod traffic;
 mod waiting;
 
-/// One test per ground: memory with its commits inline, memory behind threads, sled; with tiny bounds and with the
+/// One test per ground: memory with its commits inline, memory behind threads, sled, the log; with tiny bounds and with the
 /// default ones.
 macro_rules! on_every_ground {
     ($($scenario:ident),* $(,)?) => {$(
         mod $scenario {
-            use crate::ground::Ground;
+            use crate::{disk::Disk, ground::Ground};
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
             async fn inline_tiny() {
@@ -43,12 +45,22 @@ macro_rules! on_every_ground {
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn sled_tiny() {
-                Ground::on_sled().tiny().run(super::$scenario).await;
+                Ground::on(Disk::Sled).tiny().run(super::$scenario).await;
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn sled_default() {
-                Ground::on_sled().run(super::$scenario).await;
+                Ground::on(Disk::Sled).run(super::$scenario).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn log_tiny() {
+                Ground::on(Disk::Log).tiny().run(super::$scenario).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn log_default() {
+                Ground::on(Disk::Log).run(super::$scenario).await;
             }
         }
     )*};

@@ -1,7 +1,7 @@
 //! The numbered rules of topics as tests, with a leading N, and the invariants of topics, which are T1 to T7 with an I before.
 //!
-//! As in `rules`, a scenario listed in `everywhere!` runs three times: in memory with commits inline, in memory behind a
-//! store that can block, and on sled. All of it runs on virtual time.
+//! As in `rules`, a scenario listed in `everywhere!` runs four times: in memory with commits inline, in memory behind a
+//! store that can block, on sled, and on the log. All of it runs on virtual time.
 
 #![allow(
     clippy::unwrap_used,
@@ -11,6 +11,8 @@
 #[macro_use]
 #[path = "../rules/everywhere.rs"]
 mod everywhere;
+#[path = "../rules/disk.rs"]
+mod disk;
 #[path = "../rules/support.rs"]
 #[allow(dead_code, reason = "shared with the rules of queues, which use the rest")]
 mod support;

@@ -21,16 +21,24 @@ use steps::{Step, setup, step};
 
 use crate::{
     block_on, cases,
+    disk::Disk,
     driver::TINY,
-    grounds::{Crashing, Sled},
+    grounds::{Crashing, OnDisk},
 };
 
 pub(crate) fn on_memory(setup: &Setup, steps: &[Step], can_block: bool, bounds: MemoryBounds) {
     block_on(async { Run::new(Crashing::new(can_block), bounds, setup).await.run(steps).await });
 }
 
-pub(crate) fn on_sled(setup: &Setup, steps: &[Step], bounds: MemoryBounds) {
-    block_on(async { Run::new(Sled::new(), bounds, setup).await.run(steps).await });
+pub(crate) fn on_disk(disk: Disk, setup: &Setup, steps: &[Step], bounds: MemoryBounds) {
+    block_on(async { Run::new(OnDisk::new(disk), bounds, setup).await.run(steps).await });
+}
+
+/// The same on each durable store.
+pub(crate) fn on_disks(setup: &Setup, steps: &[Step], bounds: MemoryBounds) {
+    for disk in [Disk::Sled, Disk::Log] {
+        on_disk(disk, setup, steps, bounds);
+    }
 }
 
 proptest! {
@@ -61,6 +69,11 @@ proptest! {
     #![proptest_config(ProptestConfig { max_shrink_iters: 500, ..cases(50) })]
     #[test]
     fn pairs_on_sled_agree_with_the_model(setup in setup(), steps in vec(step(), 1..40)) {
-        on_sled(&setup, &steps, TINY);
+        on_disk(Disk::Sled, &setup, &steps, TINY);
+    }
+
+    #[test]
+    fn pairs_on_the_log_agree_with_the_model(setup in setup(), steps in vec(step(), 1..40)) {
+        on_disk(Disk::Log, &setup, &steps, TINY);
     }
 }
