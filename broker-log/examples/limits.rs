@@ -104,19 +104,22 @@ fn cycle(home: &Path, waiting: u64) {
     let (store, body) = (LogStorage::open(home).expect("a new store"), body(1_024));
     fill(&store, waiting, &body);
     let rounds = 40_000_u64;
-    let mut rates = Vec::new();
+    let (mut rates, mut spent) = (Vec::new(), [Duration::ZERO; 3]);
     let (mut head, mut tail) = (0, waiting);
     for _ in 0..5 {
         let start = Instant::now();
         for _ in 0..rounds / 5 {
+            let begun = Instant::now();
             let mut batch = Batch::new();
             (tail..tail + STEP).for_each(|seq| batch.put_row(1, seq, body.clone()));
             batch.put_meta(b"tail", &tail.to_le_bytes());
             store.commit(&batch, Durability::Buffered).expect("a lawful batch");
             tail += STEP;
-            let rows =
-                store.rows(1, head..tail, Page { entries: 10, bytes: 1 << 20 }).expect("an undamaged store");
+            let appended = Instant::now();
+            let page = Page { entries: 10, bytes: 1 << 20 };
+            let rows = store.rows(1, head..tail, page).expect("an undamaged store");
             assert_eq!(rows.len() as u64, STEP);
+            let scanned = Instant::now();
             let mut batch = Batch::new();
             for (seq, _) in &rows {
                 batch.delete_row(1, *seq);
@@ -124,11 +127,14 @@ fn cycle(home: &Path, waiting: u64) {
             batch.put_meta(b"head", &head.to_le_bytes());
             store.commit(&batch, Durability::Buffered).expect("a lawful batch");
             head += STEP;
+            let parts = [appended - begun, scanned - appended, scanned.elapsed()];
+            spent.iter_mut().zip(parts).for_each(|(sum, part)| *sum += part);
         }
         rates.push((rounds / 5 * STEP) as f64 / start.elapsed().as_secs_f64());
     }
     rates.sort_by(f64::total_cmp);
     println!("{waiting} waiting: median {:.0} messages/s, of {:.0} to {:.0}", rates[2], rates[0], rates[4]);
+    println!("appending {:?}, scanning {:?}, deleting {:?}", spent[0], spent[1], spent[2]);
     println!("memory {} kB; disk {} MB", resident_kb(), disk_bytes(home) >> 20);
 }
 

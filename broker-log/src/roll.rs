@@ -23,7 +23,8 @@ pub(crate) fn create(files: &dyn Files, segment_bytes: u64) -> Result<(State, Wr
     let (header, file) = begin(files, 1)?;
     let state = State::new(Active { file: file.clone(), rows: BTreeMap::new() });
     let base = finish(files, header, &file, &state, 0)?;
-    Ok((state, Writer::new(header, file, base, 0, segment_bytes)))
+    let limit = Writer::limit(segment_bytes, base, 0);
+    Ok((state, Writer::new(header, file, base, 0, limit)))
 }
 
 /// A new file for a segment, under its temporary name.
@@ -57,8 +58,7 @@ pub(crate) fn sync_dir(files: &dyn Files) -> Result<(), StorageError> {
 
 impl Writer {
     /// A writer to a segment whose frames begin at `base` and that has none.
-    pub(crate) fn new(header: Header, file: Handle, base: u64, number: u64, segment_bytes: u64) -> Self {
-        let limit = Self::limit(segment_bytes, base);
+    pub(crate) fn new(header: Header, file: Handle, base: u64, number: u64, limit: u64) -> Self {
         Self {
             header,
             file,
@@ -92,7 +92,8 @@ impl LogStorage {
             state.add_sealed(old.number, Sealed::new(sealed.file, file_bytes, parts));
         }
         let base = finish(files, header, &file, &self.state.read(), writer.number)?;
-        let next = Writer::new(header, file, base, writer.number, self.options.segment_bytes);
+        let limit = Writer::limit(self.options.segment_bytes, base, self.state.read().sealed_bytes());
+        let next = Writer::new(header, file, base, writer.number, limit);
         let last = std::mem::replace(writer, next);
         (writer.frame, writer.budget, writer.pinned) = (last.frame, last.budget, last.pinned);
         // The checkpoint that is durable now does not list them.
