@@ -2,16 +2,18 @@
 //!
 //! - `limits group [DIR]`: groups of 64 rows, one synced commit each, against a raw file that was written before and gets
 //!   one write and one `fdatasync` per group. The two take turns, so that they meet the same device.
-//! - `limits cycle WAITING [DIR]`: append, scan from the head, delete, with so many rows waiting; not synced.
+//! - `limits cycle WAITING [DIR]`: append, scan from the head, delete, with so many rows waiting; not synced. Against plain
+//!   files that are written at one end, read at the other, synced when they are full and removed when they are read.
 //! - `limits open WAITING [DIR]`: how long opening and the first read take with so many rows, closed and crashed.
 
 #![allow(clippy::disallowed_methods, reason = "a measurement reads the clock")]
 #![allow(clippy::cast_precision_loss, reason = "nobody reads sixteen digits of a rate")]
 
 use std::{
+    collections::VecDeque,
     env,
     fs::{self, File},
-    path::Path,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -98,15 +100,71 @@ fn fill(store: &LogStorage, rows: u64, body: &Bytes) {
     }
 }
 
+/// Plain files with so many bytes between their ends.
+struct Raw {
+    home: PathBuf,
+    /// The files that are not read to their end yet, the oldest first.
+    files: VecDeque<(File, PathBuf)>,
+    made: u64,
+    written: u64,
+    read: u64,
+}
+
+impl Raw {
+    const FILE_BYTES: u64 = 64 << 20;
+
+    fn new(home: PathBuf) -> Self {
+        fs::create_dir(&home).expect("a new directory");
+        let mut raw = Self { home, files: VecDeque::new(), made: 0, written: 0, read: 0 };
+        raw.begin();
+        raw
+    }
+
+    fn begin(&mut self) {
+        let path = self.home.join(self.made.to_string());
+        let file = File::options().create_new(true).read(true).write(true).open(&path);
+        self.files.push_back((file.expect("a new file"), path));
+        (self.made, self.written) = (self.made + 1, 0);
+    }
+
+    fn append(&mut self, bytes: &[u8]) {
+        if self.written + bytes.len() as u64 > Self::FILE_BYTES {
+            self.files.back().expect("one is written").0.sync_all().expect("a sync");
+            self.begin();
+        }
+        write_at(&self.files.back().expect("one is written").0, bytes, self.written);
+        self.written += bytes.len() as u64;
+    }
+
+    fn consume(&mut self, buffer: &mut [u8]) {
+        if self.read + buffer.len() as u64 > Self::FILE_BYTES {
+            let (_, path) = self.files.pop_front().expect("one is read");
+            fs::remove_file(path).expect("a file that is there");
+            self.read = 0;
+        }
+        read_at(&self.files.front().expect("one is read").0, buffer, self.read);
+        self.read += buffer.len() as u64;
+    }
+}
+
 /// In tens: append, rewrite a small row of meta, read the ten oldest, delete them.
 fn cycle(home: &Path, waiting: u64) {
     const STEP: u64 = 10;
-    let (store, body) = (LogStorage::open(home).expect("a new store"), body(1_024));
+    let (store, body) = (LogStorage::open(home.join("log")).expect("a new store"), body(1_024));
+    let mut raw = Raw::new(home.join("raw"));
+    let mut ten = vec![7; 10 * 1_049];
+    (0..waiting / STEP).for_each(|_| raw.append(&ten));
     fill(&store, waiting, &body);
     let rounds = 40_000_u64;
-    let (mut rates, mut spent) = (Vec::new(), [Duration::ZERO; 3]);
+    let (mut rates, mut raw_rates, mut spent) = (Vec::new(), Vec::new(), [Duration::ZERO; 3]);
     let (mut head, mut tail) = (0, waiting);
     for _ in 0..5 {
+        let start = Instant::now();
+        for _ in 0..rounds / 5 {
+            raw.append(&ten);
+            raw.consume(&mut ten);
+        }
+        raw_rates.push((rounds / 5 * STEP) as f64 / start.elapsed().as_secs_f64());
         let start = Instant::now();
         for _ in 0..rounds / 5 {
             let begun = Instant::now();
@@ -132,10 +190,13 @@ fn cycle(home: &Path, waiting: u64) {
         }
         rates.push((rounds / 5 * STEP) as f64 / start.elapsed().as_secs_f64());
     }
-    rates.sort_by(f64::total_cmp);
-    println!("{waiting} waiting: median {:.0} messages/s, of {:.0} to {:.0}", rates[2], rates[0], rates[4]);
+    for (what, rates) in [("log", &mut rates), ("plain files", &mut raw_rates)] {
+        rates.sort_by(f64::total_cmp);
+        let (least, median, most) = (rates[0], rates[2], rates[4]);
+        println!("{waiting} waiting, {what}: median {median:.0} messages/s, of {least:.0} to {most:.0}");
+    }
     println!("appending {:?}, scanning {:?}, deleting {:?}", spent[0], spent[1], spent[2]);
-    println!("memory {} kB; disk {} MB", resident_kb(), disk_bytes(home) >> 20);
+    println!("memory {} kB; disk {} MB", resident_kb(), disk_bytes(&home.join("log")) >> 20);
 }
 
 fn opening(home: &Path, waiting: u64) {
@@ -172,6 +233,19 @@ fn opening(home: &Path, waiting: u64) {
 #[cfg(unix)]
 fn write_at(file: &File, bytes: &[u8], offset: u64) {
     std::os::unix::fs::FileExt::write_all_at(file, bytes, offset).expect("room on the device");
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, buffer: &mut [u8], offset: u64) {
+    std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset).expect("as many bytes");
+}
+
+#[cfg(not(unix))]
+fn read_at(mut file: &File, buffer: &mut [u8], offset: u64) {
+    use std::io::{Read, Seek, SeekFrom};
+
+    file.seek(SeekFrom::Start(offset)).expect("a place in the file");
+    file.read_exact(buffer).expect("as many bytes");
 }
 
 #[cfg(not(unix))]
