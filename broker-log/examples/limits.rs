@@ -1,6 +1,6 @@
 //! How near the engine is to its limits, measured in one run.
 //!
-//! - `limits group [DIR]`: groups of 64 rows, one synced commit each, against a raw file that was written before and gets
+//! - `limits group [DIR]`: groups of rows, one synced commit each, against a raw file that was written before and gets
 //!   one write and one `fdatasync` per group. The two take turns, so that they meet the same device.
 //! - `limits cycle WAITING [DIR]`: append, scan from the head, delete, with so many rows waiting; not synced. Against plain
 //!   files that are written at one end, read at the other, synced when they are full and removed when they are read.
@@ -22,7 +22,6 @@ use broker_log::{LogOptions, LogStorage};
 use bytes::Bytes;
 use tempfile::TempDir;
 
-const GROUP: usize = 64;
 const ROUNDS: usize = 12;
 
 fn main() {
@@ -34,8 +33,9 @@ fn main() {
     };
     match arguments.first().map(String::as_str) {
         Some("group") => {
-            for bytes in [100, 1_024, 16_384] {
-                group(home(1).path(), bytes);
+            for (rows, bytes) in [(1, 1_024), (16, 1_024), (64, 1_024), (256, 1_024), (64, 100), (64, 16_384)]
+            {
+                group(home(1).path(), rows, bytes);
             }
         }
         Some("cycle") => cycle(home(2).path(), number(1)),
@@ -48,9 +48,9 @@ fn body(bytes: usize) -> Bytes {
     (0..bytes).map(|at| u8::try_from(at * 7 % 251).expect("a remainder")).collect::<Vec<u8>>().into()
 }
 
-fn group(home: &Path, bytes: usize) {
-    let groups = if bytes > 8_000 { 40 } else { 250 };
-    let (body, frame) = (body(bytes), vec![7; GROUP * (bytes + 25)]);
+fn group(home: &Path, rows: usize, bytes: usize) {
+    let groups = if rows * bytes > 500_000 { 40 } else { 150 };
+    let (body, frame) = (body(bytes), vec![7; rows * (bytes + 25) + 48]);
     let raw = File::create_new(home.join("raw")).expect("a new file");
     let room = frame.len() * groups * ROUNDS;
     write_at(&raw, &vec![0; room], 0);
@@ -72,8 +72,8 @@ fn group(home: &Path, bytes: usize) {
             let start = Instant::now();
             for group in 0..groups {
                 let mut batch = Batch::new();
-                for row in 0..GROUP {
-                    batch.put_row(1, (((round * groups) + group) * GROUP + row) as u64, body.clone());
+                for row in 0..rows {
+                    batch.put_row(1, (((round * groups) + group) * rows + row) as u64, body.clone());
                 }
                 store.commit(&batch, Durability::Synced).expect("a lawful batch");
             }
@@ -82,14 +82,12 @@ fn group(home: &Path, bytes: usize) {
     }
     let rate = |taken: &mut Vec<Duration>| {
         taken.sort();
-        (groups * GROUP) as f64 / taken[taken.len() / 2].as_secs_f64()
+        (groups * rows) as f64 / taken[taken.len() / 2].as_secs_f64()
     };
     let [raw, plain, ahead] = taken.each_mut().map(rate);
-    println!(
-        "{bytes} B: raw pre-written {raw:.0}/s; log {ahead:.0}/s ({:.2} of raw); log without writing ahead {plain:.0}/s ({:.2})",
-        ahead / raw,
-        plain / raw
-    );
+    let (part, part_plain) = (ahead / raw, plain / raw);
+    println!("{rows} rows of {bytes} B: raw {raw:.0}/s; log {ahead:.0}/s, {part:.2} of it");
+    println!("    without writing ahead {plain:.0}/s, {part_plain:.2} of it");
 }
 
 fn fill(store: &LogStorage, rows: u64, body: &Bytes) {

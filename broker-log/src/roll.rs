@@ -85,12 +85,15 @@ impl LogStorage {
         let (mut bytes, parts) =
             index::encode(&self.state.read().active.rows, old, writer.end, writer.number, writer.synced);
         let file_bytes = writer.seal(&mut bytes, 0)?;
-        {
+        let next = Active { file: file.clone(), rows: BTreeMap::new() };
+        let sealed = {
             let mut state = self.state.write();
-            let next = Active { file: file.clone(), rows: BTreeMap::new() };
             let sealed = std::mem::replace(&mut state.active, next);
-            state.add_sealed(old.number, Sealed::new(sealed.file, file_bytes, parts));
-        }
+            state.add_sealed(old.number, Sealed::new(sealed.file.clone(), file_bytes, parts));
+            sealed
+        };
+        // Its rows are many, and freed when readers need not wait.
+        drop(sealed);
         let base = finish(files, header, &file, &self.state.read(), writer.number)?;
         let limit = Writer::limit(self.options.segment_bytes, base, self.state.read().sealed_bytes());
         let next = Writer::new(header, file, base, writer.number, limit);
