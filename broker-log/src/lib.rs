@@ -40,6 +40,7 @@
 
 mod blocks;
 mod checkpoint;
+mod extents;
 mod fields;
 pub mod files;
 mod format;

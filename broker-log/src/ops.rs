@@ -8,6 +8,9 @@ use crate::{fields::Fields, format::FRAME_HEADER_BYTES, format::FrameHeader, for
 /// What a stored row takes beside its value: its part of the frame, and its part of the index.
 pub(crate) const ROW_BYTES: u64 = 25 + 24;
 
+/// The most memory that a writer keeps for its next frame.
+const KEPT_BYTES: usize = 4 << 20;
+
 mod tag {
     //! The first byte of each write. Never used again for anything else.
     pub(super) const PUT_ROW: u8 = 1;
@@ -118,8 +121,11 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
-    /// Begins anew, in the memory of the frame before.
+    /// Begins anew, in the memory of the frame before, unless that was a very large one.
     pub(crate) fn begin(&mut self) {
+        if self.bytes.capacity() > KEPT_BYTES {
+            self.bytes = Vec::new();
+        }
         self.bytes.clear();
         self.bytes.resize(FRAME_HEADER_BYTES, 0);
     }

@@ -74,7 +74,7 @@ impl Opening<'_> {
         if trailer.checkpoint <= trailer.index || trailer.checkpoint > self.file_bytes {
             return Ok(None);
         }
-        let room = |from: u64| self.file_bytes - from - TRAILER_BYTES as u64;
+        let room = |from: u64| self.file_bytes.saturating_sub(from).saturating_sub(TRAILER_BYTES as u64);
         let read = || {
             let checkpoint =
                 Checkpoint::read(&self.file, self.header, trailer.checkpoint, room(trailer.checkpoint))?;
@@ -89,12 +89,14 @@ impl Opening<'_> {
         let bytes = self.file.read(HEADER_BYTES, FRAME_HEADER_BYTES)?;
         let first = FrameHeader::decode(&bytes, self.header, HEADER_BYTES);
         let base = HEADER_BYTES + first.and_then(|frame| frame.length(trailer.index)).unwrap_or(0);
-        let mut writer = Writer::new(self.header, self.file.clone(), base, checkpoint.number, segment_bytes);
-        (writer.end, writer.synced) = (trailer.index, trailer.index);
-        (writer.file_bytes, writer.cut) = (self.file_bytes, true);
+        let number = checkpoint.number;
         let mut state = self.state(checkpoint)?;
         state.active.rows = rows;
         self.refuse_absent()?;
+        let limit = Writer::limit(segment_bytes, base, state.sealed_bytes());
+        let mut writer = Writer::new(self.header, self.file.clone(), base, number, limit);
+        (writer.end, writer.synced) = (trailer.index, trailer.index);
+        (writer.file_bytes, writer.cut) = (self.file_bytes, true);
         Ok(Some((state, writer)))
     }
 
@@ -130,7 +132,8 @@ impl Opening<'_> {
         if at < self.file_bytes {
             self.file.set_len(at)?;
         }
-        let mut writer = Writer::new(self.header, self.file.clone(), base, number, segment_bytes);
+        let limit = Writer::limit(segment_bytes, base, state.sealed_bytes());
+        let mut writer = Writer::new(self.header, self.file.clone(), base, number, limit);
         (writer.end, writer.synced, writer.file_bytes) = (at, at, at);
         Ok((state, writer))
     }

@@ -23,7 +23,8 @@ pub(crate) fn create(files: &dyn Files, segment_bytes: u64) -> Result<(State, Wr
     let (header, file) = begin(files, 1)?;
     let state = State::new(Active { file: file.clone(), rows: BTreeMap::new() });
     let base = finish(files, header, &file, &state, 0)?;
-    Ok((state, Writer::new(header, file, base, 0, segment_bytes)))
+    let limit = Writer::limit(segment_bytes, base, 0);
+    Ok((state, Writer::new(header, file, base, 0, limit)))
 }
 
 /// A new file for a segment, under its temporary name.
@@ -57,8 +58,7 @@ pub(crate) fn sync_dir(files: &dyn Files) -> Result<(), StorageError> {
 
 impl Writer {
     /// A writer to a segment whose frames begin at `base` and that has none.
-    pub(crate) fn new(header: Header, file: Handle, base: u64, number: u64, segment_bytes: u64) -> Self {
-        let limit = Self::limit(segment_bytes, base);
+    pub(crate) fn new(header: Header, file: Handle, base: u64, number: u64, limit: u64) -> Self {
         Self {
             header,
             file,
@@ -85,14 +85,18 @@ impl LogStorage {
         let (mut bytes, parts) =
             index::encode(&self.state.read().active.rows, old, writer.end, writer.number, writer.synced);
         let file_bytes = writer.seal(&mut bytes, 0)?;
-        {
+        let next = Active { file: file.clone(), rows: BTreeMap::new() };
+        let sealed = {
             let mut state = self.state.write();
-            let next = Active { file: file.clone(), rows: BTreeMap::new() };
             let sealed = std::mem::replace(&mut state.active, next);
-            state.add_sealed(old.number, Sealed::new(sealed.file, file_bytes, parts));
-        }
+            state.add_sealed(old.number, Sealed::new(sealed.file.clone(), file_bytes, parts));
+            sealed
+        };
+        // Its rows are many, and freed when readers need not wait.
+        drop(sealed);
         let base = finish(files, header, &file, &self.state.read(), writer.number)?;
-        let next = Writer::new(header, file, base, writer.number, self.options.segment_bytes);
+        let limit = Writer::limit(self.options.segment_bytes, base, self.state.read().sealed_bytes());
+        let next = Writer::new(header, file, base, writer.number, limit);
         let last = std::mem::replace(writer, next);
         (writer.frame, writer.budget, writer.pinned) = (last.frame, last.budget, last.pinned);
         // The checkpoint that is durable now does not list them.

@@ -132,9 +132,9 @@ impl Ord for Place {
 
 /// The parts that can have a row of the page.
 fn sources(state: &State, partition: u64, range: &Range<u64>, page: Page) -> Vec<Source> {
-    let extents = state.extents.get(&partition).map_or(&[][..], Vec::as_slice);
     let (mut sources, mut sure, mut last) = (Vec::new(), 0_u64, 0);
-    for extent in extents.iter().filter(|extent| extent.last >= range.start) {
+    let extents = state.extents.get(&partition).into_iter();
+    for extent in extents.flat_map(|extents| extents.reaching(range.start)) {
         // Those before have a page of rows, all of them before this one's.
         if extent.first >= range.end || (sure >= page.entries.max(1) as u64 && extent.first > last) {
             break;

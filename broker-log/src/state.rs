@@ -5,7 +5,7 @@
 //! visible as a whole, under one short lock.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry as Place},
     sync::Arc,
 };
 
@@ -14,6 +14,7 @@ use bytes::Bytes;
 
 use crate::{
     blocks::Blocks,
+    extents::Extents,
     files::Handle,
     index::{BLOCK_ROWS, Block, Entry, Rows},
     ops::{Logged, Ops},
@@ -34,21 +35,13 @@ pub(crate) struct Active {
     pub(crate) rows: Rows,
 }
 
-/// Where rows of a partition are, among the sealed segments.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Extent {
-    pub(crate) first: u64,
-    pub(crate) last: u64,
-    pub(crate) segment: u64,
-}
-
 /// See the module.
 pub(crate) struct State {
     pub(crate) meta: BTreeMap<Box<[u8]>, Bytes>,
     pub(crate) active: Active,
     pub(crate) sealed: BTreeMap<u64, Sealed>,
     /// For each partition with rows in sealed segments: where, by first sequence.
-    pub(crate) extents: HashMap<u64, Vec<Extent>>,
+    pub(crate) extents: BTreeMap<u64, Extents>,
     /// Segments without a row whose files are still there, and their lengths.
     pub(crate) dead: BTreeMap<u64, u64>,
     /// Segments of which less than half is worth keeping.
@@ -59,7 +52,7 @@ pub(crate) struct State {
 
 /// Blocks of indexes, by segment, partition and number.
 #[derive(Default)]
-pub(crate) struct Prefetched(HashMap<(u64, u64, u64), Arc<Block>>);
+pub(crate) struct Prefetched(BTreeMap<(u64, u64, u64), Arc<Block>>);
 
 impl Sealed {
     pub(crate) fn new(file: Handle, file_bytes: u64, parts: BTreeMap<u64, Arc<Part>>) -> Self {
@@ -78,7 +71,7 @@ impl State {
             meta: BTreeMap::new(),
             active,
             sealed: BTreeMap::new(),
-            extents: HashMap::new(),
+            extents: BTreeMap::new(),
             dead: BTreeMap::new(),
             sparse: BTreeSet::new(),
             killed_bytes: 0,
@@ -93,8 +86,7 @@ impl State {
         }
         for (partition, part) in &sealed.parts {
             let extents = self.extents.entry(*partition).or_default();
-            let at = extents.partition_point(|extent| extent.first <= part.first());
-            extents.insert(at, Extent { first: part.first(), last: part.last, segment: number });
+            extents.insert(part.first(), part.last, number);
         }
         if sealed.is_sparse() {
             self.sparse.insert(number);
@@ -102,11 +94,8 @@ impl State {
         self.sealed.insert(number, sealed);
     }
 
-    /// The sealed segments that may have a row.
-    fn candidates(&self, partition: u64, seq: u64) -> impl Iterator<Item = Extent> {
-        let extents = self.extents.get(&partition).map_or(&[][..], Vec::as_slice);
-        let begun = extents.iter().take_while(move |extent| extent.first <= seq);
-        begun.filter(move |extent| seq <= extent.last).copied()
+    pub(crate) fn sealed_bytes(&self) -> u64 {
+        self.sealed.values().map(|sealed| sealed.file_bytes).sum()
     }
 
     /// The sealed segments that may have a row, with their files and their parts of its partition.
@@ -115,7 +104,8 @@ impl State {
         partition: u64,
         seq: u64,
     ) -> impl Iterator<Item = (u64, &Handle, &Arc<Part>)> {
-        self.candidates(partition, seq).map(move |extent| {
+        let extents = self.extents.get(&partition).into_iter();
+        extents.flat_map(move |extents| extents.holding(seq)).map(move |extent| {
             let sealed = &self.sealed[&extent.segment];
             (extent.segment, &sealed.file, &sealed.parts[&partition])
         })
@@ -205,7 +195,7 @@ impl State {
             self.active.rows.remove(key);
         }
         let extents = self.extents.get(&partition).cloned().unwrap_or_default();
-        for extent in extents.iter().take_while(|extent| extent.first < below) {
+        for extent in extents.reaching(0).take_while(|extent| extent.first < below) {
             self.change(extent.segment, partition, |part| {
                 if extent.last < below {
                     part.live = 0;
@@ -238,8 +228,7 @@ impl State {
         if part.live == 0 {
             sealed.parts.remove(&partition);
             let extents = self.extents.get_mut(&partition).expect("it had a part");
-            extents.retain(|extent| extent.segment != segment);
-            if extents.is_empty() {
+            if extents.remove(segment) {
                 self.extents.remove(&partition);
             }
         }
@@ -261,7 +250,7 @@ impl Prefetched {
         part: &Part,
         blocks: &Blocks,
     ) -> Result<(), StorageError> {
-        if let std::collections::hash_map::Entry::Vacant(place) = self.0.entry(key) {
+        if let Place::Vacant(place) = self.0.entry(key) {
             place.insert(blocks.get(key.0, file, part, key.2)?);
         }
         Ok(())

@@ -21,6 +21,8 @@ use crate::{
 
 /// The most that is moved behind one commit.
 const STEP_BYTES: u64 = 1 << 20;
+/// Less is not worth a frame, unless it is all that survives in a segment.
+const STEP_BYTES_MIN: u64 = 64 << 10;
 
 /// A row that survives in a segment that does not.
 struct Survivor {
@@ -33,11 +35,13 @@ impl LogStorage {
     /// Takes one step.
     pub(crate) fn tidy(&self, writer: &mut Writer) -> Result<(), StorageError> {
         self.forget_dead(writer)?;
-        let sparse = self.state.read().sparse.iter().copied().find(|number| !writer.pinned.contains(number));
-        let Some(segment) = sparse else {
+        let Some((segment, live_bytes)) = self.oldest_sparse(writer) else {
             writer.budget = 0;
             return Ok(());
         };
+        if writer.budget < STEP_BYTES_MIN.min(live_bytes) {
+            return Ok(());
+        }
         let moved = match self.gather(segment, writer.budget.min(STEP_BYTES)) {
             // What is damaged is not moved, and so it stays where it can be looked at.
             Err(StorageError::Corrupt { .. }) => {
@@ -62,6 +66,13 @@ impl LogStorage {
         self.append(writer, Durability::Memory)?;
         writer.budget = left;
         self.forget_dead(writer)
+    }
+
+    /// The oldest segment that is mostly dead and can be read, and how much survives in it.
+    fn oldest_sparse(&self, writer: &Writer) -> Option<(u64, u64)> {
+        let state = self.state.read();
+        let segment = *state.sparse.iter().find(|number| !writer.pinned.contains(number))?;
+        Some((segment, state.sealed[&segment].live_bytes))
     }
 
     /// Says durably that the dead segments are not needed, then removes their files.

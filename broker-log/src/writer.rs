@@ -17,6 +17,9 @@ use crate::{
 /// A frame larger than this part of what is pre-written has no use for it: one sync is little against its write.
 const PREWRITE_SHARE: u64 = 8;
 
+/// About how many segments there are at most, unless many are small.
+const SEGMENTS: u64 = 512;
+
 /// The active segment, as its writer knows it.
 pub(crate) struct Writer {
     pub(crate) header: Header,
@@ -43,10 +46,11 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Where a segment whose frames begin at `base` should end. A large checkpoint makes a large segment, so that
-    /// checkpoints stay a small part of what is written.
-    pub(crate) fn limit(segment_bytes: u64, base: u64) -> u64 {
-        segment_bytes.max(base.saturating_mul(5))
+    /// Where a segment whose frames begin at `base` should end, with `sealed_bytes` in segments before it. A large
+    /// checkpoint makes a large segment, so that checkpoints stay a small part of what is written. So does a large
+    /// store, so that it does not take a file descriptor for each of thousands of files.
+    pub(crate) fn limit(segment_bytes: u64, base: u64, sealed_bytes: u64) -> u64 {
+        segment_bytes.max(base.saturating_mul(5)).max(sealed_bytes / SEGMENTS)
     }
 
     /// Writes the frame in the buffer, and returns where.

@@ -31,9 +31,6 @@ impl Directory {
     pub fn lock(path: &Path) -> std::result::Result<Self, StorageError> {
         if !path.is_dir() {
             create_private(path).map_err(|error| failed("creating", path, error))?;
-            if let Some(parent) = parent(path) {
-                sync_directory(parent).map_err(|error| failed("syncing", parent, error))?;
-            }
         }
         refuse_foreign(path)?;
         set_private(path, 0o700).map_err(|error| failed("restricting", path, error))?;
@@ -42,7 +39,13 @@ impl Directory {
             private(OpenOptions::new().create(true).truncate(false).read(true).write(true)).open(&file);
         let lock = opened.map_err(|error| failed("opening", &file, error))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Ok(()) => {
+                // Each time: a process that was killed may have created the directory and done no more.
+                if let Some(parent) = parent(path) {
+                    sync_directory(parent).map_err(|error| failed("syncing", parent, error))?;
+                }
+                Ok(Self { path: path.to_owned(), _lock: lock })
+            }
             Err(fs::TryLockError::WouldBlock) => Err(StorageError::InUse { path: path.to_owned() }),
             Err(fs::TryLockError::Error(error)) => Err(failed("locking", &file, error)),
         }

@@ -6,8 +6,9 @@ use broker_core::storage::{Durability, Storage};
 use broker_log::{LogOptions, LogStorage};
 
 use crate::{
-    disk::{Disk, Image, Luck},
+    disk::{Disk, Image},
     history::{Content, History, Numbers, options, seeds},
+    luck::Luck,
 };
 
 const COMMITS: usize = 60;

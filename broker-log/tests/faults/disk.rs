@@ -12,7 +12,7 @@ use std::{
 use broker_log::files::{File, Files};
 use parking_lot::Mutex;
 
-use crate::history::Numbers;
+use crate::{history::Numbers, luck::Luck};
 
 /// What is on a disk: the files by name.
 pub(crate) type Image = BTreeMap<String, Vec<u8>>;
@@ -168,61 +168,6 @@ fn inode_of(calls: &[Call], first: &BTreeMap<String, usize>, name: &str, before:
         _ => None,
     });
     created.or_else(|| first.get(name).copied()).expect("a file that is renamed was created")
-}
-
-/// What becomes of that which was not durable.
-pub(crate) enum Luck {
-    /// All of it is lost.
-    Bad,
-    /// All of it is there: as if only the process had died.
-    Good,
-    /// Each piece for itself.
-    Mixed(Numbers),
-}
-
-impl Luck {
-    fn holds(&mut self) -> bool {
-        match self {
-            Luck::Bad => false,
-            Luck::Good => true,
-            Luck::Mixed(numbers) => numbers.below(2) == 0,
-        }
-    }
-
-    fn write(&mut self, file: &mut Vec<u8>, offset: usize, bytes: &[u8], durable: bool) {
-        let end = offset + bytes.len();
-        let mut put = |from: usize, to: usize| {
-            if file.len() < to {
-                file.resize(to, 0);
-            }
-            file[from..to].copy_from_slice(&bytes[from - offset..to - offset]);
-        };
-        match self {
-            _ if durable => put(offset, end),
-            Luck::Good => put(offset, end),
-            Luck::Bad => {}
-            Luck::Mixed(numbers) => match numbers.below(6) {
-                0 => {}
-                1 => put(offset, end),
-                // A length without the bytes.
-                2 => file.resize(file.len().max(end), 0),
-                3 => put(offset, offset + numbers.index(bytes.len() + 1)),
-                // Pieces, as they lie in sectors or anyhow.
-                kind => {
-                    let mut from = offset;
-                    while from < end {
-                        let sector = (from / 512 + 1) * 512;
-                        let to =
-                            if kind == 4 { sector.min(end) } else { end.min(from + 1 + numbers.index(100)) };
-                        if numbers.below(2) == 0 {
-                            put(from, to);
-                        }
-                        from = to;
-                    }
-                }
-            },
-        }
-    }
 }
 
 impl State {

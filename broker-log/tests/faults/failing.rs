@@ -6,8 +6,9 @@ use broker_core::storage::{Durability, Storage, StorageError};
 use broker_log::{LogOptions, LogStorage};
 
 use crate::{
-    disk::{Disk, Failure, Image, Luck},
+    disk::{Disk, Failure, Image},
     history::{Content, History, Numbers, options, seeds},
+    luck::Luck,
 };
 
 const COMMITS: usize = 40;

@@ -7,3 +7,4 @@ mod damage;
 mod disk;
 mod failing;
 mod history;
+mod luck;
