@@ -50,13 +50,13 @@
 
 mod chunks;
 mod directory;
+mod errors;
 mod keys;
 mod open;
 mod record;
 mod writes;
 
 use std::{
-    any::Any,
     fs::File,
     ops::Range,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -69,6 +69,7 @@ use broker_core::{
     storage::{Batch, Durability, Op, Page, Profile, Storage, StorageError},
 };
 use bytes::Bytes;
+use errors::{engine_error, panic_text};
 use parking_lot::{Mutex, RwLock};
 use record::Record;
 
@@ -280,26 +281,3 @@ impl Drop for SledStorage {
 
 /// A page of one entry, for point reads.
 const ONE: Page = Page { entries: 1, bytes: usize::MAX };
-
-/// What sled says, in the broker's terms.
-fn engine_error(action: &str, error: sled::Error, file: &Path) -> StorageError {
-    let file = file.display();
-    match error {
-        sled::Error::Io(source) => StorageError::io(format!("{action}, in {file},"), source),
-        sled::Error::Corruption { at: Some(at), .. } => {
-            StorageError::corrupt(file.to_string(), format!("sled found a bad record at {at} while {action}"))
-        }
-        // Without a place in the log it is one of the small files next to it.
-        sled::Error::Corruption { .. } => StorageError::corrupt(
-            file.to_string(),
-            format!("sled rejects it, or `conf` or `snap.*` next to it, while {action}"),
-        ),
-        other => StorageError::Engine(format!("{action}: {other}")),
-    }
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-    format!("sled panicked: {}", text.unwrap_or_default())
-}

@@ -45,7 +45,8 @@ async fn lets_another_pass(queue: &LocalQueue) -> bool {
 
 /// Q101, Q102: the case that fair queues are for.
 async fn while_a_tenant_is_noisy_the_messages_of_others_come_first(world: World) {
-    let (_broker, queue) = world.limits(bulk()).queue().await;
+    let world = world.limits(bulk());
+    let (_broker, queue) = world.queue().await;
     send(&queue, numbered("a", 100)).await;
     hold(&queue, 40).await;
     send(&queue, ["b0", "c0", "7"].map(str::to_owned)).await;
@@ -84,7 +85,8 @@ async fn a_tenant_with_a_tenth_of_what_is_in_flight_is_not_noisy(world: World) {
 
 /// Q100: nobody is their tenant.
 async fn messages_without_a_group_are_never_noisy(world: World) {
-    let (_broker, queue) = world.limits(bulk()).queue().await;
+    let world = world.limits(bulk());
+    let (_broker, queue) = world.queue().await;
     send(&queue, numbered("", 200)).await;
     hold(&queue, 100).await;
     assert!(!lets_another_pass(&queue).await);
@@ -94,7 +96,8 @@ async fn messages_without_a_group_are_never_noisy(world: World) {
 
 /// Q102: nobody waits because somebody is noisy.
 async fn if_no_quiet_message_waits_noisy_ones_are_returned(world: World) {
-    let (_broker, queue) = world.limits(bulk()).queue().await;
+    let world = world.limits(bulk());
+    let (_broker, queue) = world.queue().await;
     send(&queue, numbered("a", 100)).await;
     hold(&queue, 40).await;
     let received = poll_for(&queue, 60, LONG).await;
@@ -104,7 +107,8 @@ async fn if_no_quiet_message_waits_noisy_ones_are_returned(world: World) {
 
 /// Q102: and a long poll returns at once with them.
 async fn a_long_poll_returns_noisy_messages_at_once(world: World) {
-    let (_broker, queue) = world.limits(bulk()).queue().await;
+    let world = world.limits(bulk());
+    let (_broker, queue) = world.queue().await;
     send(&queue, numbered("a", 50)).await;
     hold(&queue, 40).await;
     let begin = tokio::time::Instant::now();
@@ -115,7 +119,8 @@ async fn a_long_poll_returns_noisy_messages_at_once(world: World) {
 
 /// Q102: of several that are noisy, the one with the fewest in flight.
 async fn of_several_noisy_tenants_the_one_with_fewest_in_flight_comes_first(world: World) {
-    let (_broker, queue) = world.limits(bulk()).queue().await;
+    let world = world.limits(bulk());
+    let (_broker, queue) = world.queue().await;
     send(&queue, numbered("a", 50)).await;
     send(&queue, numbered("b", 35)).await;
     hold(&queue, 85).await;
@@ -140,7 +145,8 @@ async fn work(queue: &LocalQueue, time: std::time::Duration) {
 
 /// Q101: a tenant whose messages take most of the consumers' time is noisy with few in flight.
 async fn a_tenant_that_takes_more_than_a_tenth_of_the_time_is_noisy(world: World) {
-    let (_broker, queue) = world.limits(bulk()).queue().await;
+    let world = world.limits(bulk());
+    let (_broker, queue) = world.queue().await;
     send(&queue, numbered("", 10)).await;
     send(&queue, numbered("a", 20)).await;
     for _ in 0..10 {
@@ -152,7 +158,8 @@ async fn a_tenant_that_takes_more_than_a_tenth_of_the_time_is_noisy(world: World
 
 /// Q101: one whose messages take less is not.
 async fn a_tenant_that_takes_less_than_a_tenth_of_the_time_is_not_noisy(world: World) {
-    let (_broker, queue) = world.limits(bulk()).queue().await;
+    let world = world.limits(bulk());
+    let (_broker, queue) = world.queue().await;
     send(&queue, numbered("", 10)).await;
     send(&queue, numbered("a", 20)).await;
     for _ in 0..11 {
@@ -182,7 +189,8 @@ async fn time_in_flight_counts_however_it_ends(world: World) {
 
 /// Q103: a tenant that was noisy is until its backlog is drained, also with less in flight; then it begins anew.
 async fn a_noisy_tenant_is_quiet_again_when_its_backlog_is_drained(world: World) {
-    let (_broker, queue) = world.limits(bulk()).queue().await;
+    let world = world.limits(bulk());
+    let (_broker, queue) = world.queue().await;
     send(&queue, numbered("a", 60)).await;
     let held = hold(&queue, 40).await;
     assert!(lets_another_pass(&queue).await);
@@ -197,7 +205,8 @@ async fn a_noisy_tenant_is_quiet_again_when_its_backlog_is_drained(world: World)
 
 /// Q101: what took the consumers' time a while ago does not matter any more.
 async fn a_share_of_the_time_is_forgotten(world: World) {
-    let (_broker, queue) = world.limits(bulk()).queue().await;
+    let world = world.limits(bulk());
+    let (_broker, queue) = world.queue().await;
     send(&queue, numbered("a", 10)).await;
     let all = hold(&queue, 10).await;
     advance(secs(10)).await;
@@ -241,7 +250,8 @@ async fn messages_of_one_group_are_in_flight_together(world: World) {
 
 /// Q100: tenants may be as many as there are messages, and nobody's messages are lost in being fair.
 async fn every_message_of_a_thousand_tenants_is_delivered_once(world: World) {
-    let (_broker, queue) = world.limits(bulk()).queue().await;
+    let world = world.limits(bulk());
+    let (_broker, queue) = world.queue().await;
     send(&queue, numbered("a", 400)).await;
     let mut left: std::collections::BTreeSet<String> = numbered("a", 400).into_iter().collect();
     let others: Vec<String> = (0..1_000).map(|n| format!("t{n}-0")).collect();
@@ -264,7 +274,8 @@ async fn every_message_of_a_thousand_tenants_is_delivered_once(world: World) {
 
 /// Q102: also with a backlog that memory does not hold.
 async fn quiet_messages_are_found_behind_a_long_noisy_backlog(world: World) {
-    let (_broker, queue) = world.limits(bulk()).queue().await;
+    let world = world.limits(bulk());
+    let (_broker, queue) = world.queue().await;
     send(&queue, numbered("a", 3_000)).await;
     hold(&queue, 40).await;
     send(&queue, numbered("b", 3)).await;

@@ -40,7 +40,8 @@ async fn far_delays_end_at_their_time(world: World) {
 
 /// Q53: the end of a far delay ends a wait.
 async fn the_end_of_a_far_delay_ends_a_wait(world: World) {
-    let (broker, queue) = world.limits(bulk()).queue().await;
+    let world = world.limits(bulk());
+    let (broker, queue) = world.queue().await;
     send_numbers(&queue, 0..10_000, |_| secs(800)).await;
     queue.send(SendMessage::from("near").delay(secs(7))).await.unwrap();
     queue.send(SendMessage::from("nearer").delay(secs(5))).await.unwrap();
@@ -99,7 +100,8 @@ async fn far_delayed_messages_expire(world: World) {
 
 /// Q4: what is not delivered any more, although its place in the index was made for the longer retention.
 async fn a_lowered_retention_reaches_far_delayed_messages(world: World) {
-    let (_broker, queue) = world.limits(bulk()).queue().await;
+    let world = world.limits(bulk());
+    let (_broker, queue) = world.queue().await;
     send_numbers(&queue, 0..10_500, |_| secs(100)).await;
     queue.set_attributes(QueueSettings::new().retention(secs(60))).await.unwrap();
     advance(secs(100)).await;

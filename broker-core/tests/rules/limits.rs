@@ -16,7 +16,8 @@ const YEAR: Duration = Duration::from_secs(365 * 86_400);
 
 /// Q20: bodies that only this broker takes.
 async fn without_limits_a_body_is_any_bytes_but_none(world: World) {
-    let (broker, queue) = world.limits(Limits::unlimited()).queue().await;
+    let world = world.limits(Limits::unlimited());
+    let (broker, queue) = world.queue().await;
     let bytes: Vec<u8> = (0..=255).collect();
     queue.send(bytes.clone()).await.unwrap();
     let error = refusal(&queue, queue.send("")).await;
@@ -37,7 +38,8 @@ async fn raised_limits_are_taken_to_the_edge(world: World) {
         receive_max: 11,
         ..Limits::aws()
     };
-    let (_broker, queue) = world.limits(limits).queue().await;
+    let world = world.limits(limits);
+    let (_broker, queue) = world.queue().await;
     queue.send("x".repeat(3 << 20)).await.unwrap();
     let error = refusal(&queue, queue.send("x".repeat((3 << 20) + 1))).await;
     assert!(matches!(error, Error::MessageTooLong { max: 0x30_0000, .. }));

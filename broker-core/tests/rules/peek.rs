@@ -48,7 +48,8 @@ async fn a_peek_shows_every_message_with_its_state_in_order(world: World) {
 }
 
 async fn a_receive_after_a_peek_is_as_if_it_had_not_been(world: World) {
-    let (broker, queue) = world.with_little_memory().limits(bulk()).queue().await;
+    let world = world.with_little_memory().limits(bulk());
+    let (broker, queue) = world.queue().await;
     let twin = broker.queue("twin").await.unwrap();
     for queue in [&queue, &twin] {
         send_numbers(queue, 0..40, |n| secs(n as u64 % 3)).await;
@@ -68,7 +69,8 @@ async fn a_receive_after_a_peek_is_as_if_it_had_not_been(world: World) {
 }
 
 async fn what_has_expired_is_not_shown(world: World) {
-    let (_broker, queue) = world.with_little_memory().limits(bulk()).queue().await;
+    let world = world.with_little_memory().limits(bulk());
+    let (_broker, queue) = world.queue().await;
     queue.set_attributes(QueueSettings::new().retention(secs(60))).await.unwrap();
     send_numbers(&queue, 0..20, |_| secs(0)).await;
     advance(secs(59)).await;

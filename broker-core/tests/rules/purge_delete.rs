@@ -67,7 +67,8 @@ async fn a_purge_can_follow_a_purge(world: World) {
 
 /// Q8. [`test_purge_queue`] The wait of SQS is an option.
 async fn with_waits_a_purge_within_60_seconds_of_another_is_refused(world: World) {
-    let (broker, queue) = world.limits(Limits::aws_with_waits()).queue().await;
+    let world = world.limits(Limits::aws_with_waits());
+    let (broker, queue) = world.queue().await;
     let other = broker.queue("other").await.unwrap();
     queue.purge().await.unwrap();
     queue.send("m").await.unwrap();

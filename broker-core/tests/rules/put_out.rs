@@ -116,7 +116,8 @@ async fn messages_that_were_put_out_are_purged_and_expire(world: World) {
 
 /// Q54: a receive with a timeout of zero puts out what it returns, and returns it whole.
 async fn a_receive_of_everything_with_a_timeout_of_zero_repeats(world: World) {
-    let (_broker, queue) = world.limits(bulk()).queue().await;
+    let world = world.limits(bulk());
+    let (_broker, queue) = world.queue().await;
     send_numbers(&queue, 0..MANY, |_| secs(0)).await;
     for round in 1..=3 {
         let received = poll_for(&queue, 10_000, Duration::ZERO).await;
@@ -128,7 +129,8 @@ async fn a_receive_of_everything_with_a_timeout_of_zero_repeats(world: World) {
 
 /// Q70, IQ7: recalling one message must not put it out again before it is deleted.
 async fn a_receipt_deletes_a_message_although_memory_is_full(world: World) {
-    let (_broker, queue) = world.limits(bulk()).queue().await;
+    let world = world.limits(bulk());
+    let (_broker, queue) = world.queue().await;
     send_numbers(&queue, 0..8_193 + 4_096, |_| secs(0)).await;
     // One more than may be ready in memory: half of them are put out, 4,096 stay.
     let received = poll_for(&queue, 8_193, secs(10)).await;

@@ -128,7 +128,8 @@ async fn a_watcher_sees_what_others_do(world: World) {
 
 /// Nobody does anything: delays and leases end, messages expire, in memory and in storage.
 async fn a_watcher_sees_what_time_does(world: World) {
-    let (_broker, queue) = world.with_little_memory().limits(bulk()).queue().await;
+    let world = world.with_little_memory().limits(bulk());
+    let (_broker, queue) = world.queue().await;
     queue.set_attributes(QueueSettings::new().retention(secs(60))).await.unwrap();
     send_numbers(&queue, 0..9, |n| secs(if n < 7 { 0 } else { 5 * n as u64 })).await;
     poll_for(&queue, 2, secs(10)).await;

@@ -31,7 +31,8 @@ async fn all_return(queue: &LocalQueue, at_most: Duration, make_visible: impl As
 
 /// IQ17.
 async fn as_many_waiters_return_as_messages_are_sent_in_one_batch(world: World) {
-    let (_broker, queue) = world.limits(Limits { batch_entries_max: 100, ..Limits::aws() }).queue().await;
+    let world = world.limits(Limits { batch_entries_max: 100, ..Limits::aws() });
+    let (_broker, queue) = world.queue().await;
     all_return(&queue, secs(1), async || {
         let batch = (0..WAITERS).map(|n| SendMessage::from(n.to_string())).collect();
         queue.send_batch(batch).await.unwrap().all().unwrap();
@@ -211,7 +212,8 @@ async fn an_idle_long_poll_sleeps() {
 
 /// Q53, Q59: what makes room at the in-flight limit ends the wait for it.
 async fn room_at_the_in_flight_limit_ends_a_wait(world: World) {
-    let (_broker, queue) = world.limits(Limits { in_flight_max: 2, ..Limits::aws() }).queue().await;
+    let world = world.limits(Limits { in_flight_max: 2, ..Limits::aws() });
+    let (_broker, queue) = world.queue().await;
     send_all(&queue, &["a", "b", "c", "d", "e"]).await;
     let in_flight = poll(&queue, 10).await;
     let waiting = waiter(&queue, secs(20)).await;

@@ -76,7 +76,8 @@ async fn a_blocked_group_is_named(world: World) {
 
 /// One large group stands before all others (rule F36).
 async fn what_is_too_deep_to_be_searched_is_said(world: World) {
-    let broker = world.with_little_memory().broker().await;
+    let world = world.with_little_memory();
+    let broker = world.broker().await;
     let queue = broker.queue("orders.fifo").fifo().dedup_by_content().await.unwrap();
     let send = async |n: usize, group: &str| {
         queue.send(SendMessage::from(n.to_string()).group_id(group)).await.unwrap().id
@@ -93,7 +94,8 @@ async fn what_is_too_deep_to_be_searched_is_said(world: World) {
 }
 
 async fn spent_messages_are_nothing_to_receive(world: World) {
-    let broker = world.with_little_memory().broker().await;
+    let world = world.with_little_memory();
+    let broker = world.broker().await;
     broker.queue("dead").await.unwrap();
     let queue = broker.queue("orders").dead_letter("dead", 1).await.unwrap();
     send_all(&queue, &["a", "b", "c", "d", "e"]).await;
