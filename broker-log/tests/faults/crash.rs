@@ -88,7 +88,7 @@ fn a_power_cut_at_any_call_leaves_a_prefix_with_all_that_was_synced() {
         let options = options(seed);
         let mut numbers = Numbers::new(seed + 77);
         let run = Run::new(Disk::default(), History::new(seed), COMMITS, &options, &mut numbers);
-        let (_, renames, removals) = run.disk.named();
+        let (renames, removals) = run.disk.named();
         (rolled, removed) = (rolled + renames, removed + removals);
         for calls in 0..=run.disk.calls() {
             let pieces: Vec<_> = (0..MIXED).map(|_| mixed(&mut numbers)).collect();

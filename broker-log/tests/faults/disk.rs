@@ -50,6 +50,7 @@ struct State {
     calls: Vec<Call>,
     failure: Option<Failure>,
     salts: u64,
+    written: usize,
 }
 
 /// See the module. Clones are the same disk.
@@ -97,15 +98,22 @@ impl Disk {
         self.0.lock().calls.len()
     }
 
-    /// How many files were created, renamed and removed.
-    pub(crate) fn named(&self) -> (usize, usize, usize) {
+    /// How many bytes were written, ever.
+    pub(crate) fn written(&self) -> usize {
+        self.0.lock().written
+    }
+
+    /// How many bytes its files take.
+    pub(crate) fn bytes(&self) -> usize {
+        let state = self.0.lock();
+        state.names.values().map(|inode| state.inodes[*inode].len()).sum()
+    }
+
+    /// How many files were renamed and removed.
+    pub(crate) fn named(&self) -> (usize, usize) {
         let state = self.0.lock();
         let count = |is: fn(&Call) -> bool| state.calls.iter().filter(|call| is(call)).count();
-        (
-            count(|call| matches!(call, Call::Create { .. })),
-            count(|call| matches!(call, Call::Rename { .. })),
-            count(|call| matches!(call, Call::Remove { .. })),
-        )
+        (count(|call| matches!(call, Call::Rename { .. })), count(|call| matches!(call, Call::Remove { .. })))
     }
 
     /// What a process finds that starts now.
@@ -186,6 +194,9 @@ impl State {
                 self.calls.push(Call::Failed);
             }
             return Err(failure.kind.into());
+        }
+        if let Call::Write { bytes, .. } = &call {
+            self.written += bytes.len();
         }
         self.apply(&call);
         self.calls.push(call);

@@ -8,3 +8,4 @@ mod disk;
 mod failing;
 mod history;
 mod luck;
+mod pacing;
