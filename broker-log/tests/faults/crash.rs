@@ -84,7 +84,7 @@ fn mixed(numbers: &mut Numbers) -> Luck {
 #[test]
 fn a_power_cut_at_any_call_leaves_a_prefix_with_all_that_was_synced() {
     let (mut images, mut rolled, mut removed) = (0, 0, 0);
-    for seed in seeds(9) {
+    for seed in seeds(18) {
         let options = options(seed);
         let mut numbers = Numbers::new(seed + 77);
         let run = Run::new(Disk::default(), History::new(seed), COMMITS, &options, &mut numbers);

@@ -12,7 +12,7 @@ use std::{
 use broker_log::files::{File, Files};
 use parking_lot::Mutex;
 
-use crate::{history::Numbers, luck::Luck};
+use crate::{failing::Failure, history::Numbers, luck::Luck};
 
 /// What is on a disk: the files by name.
 pub(crate) type Image = BTreeMap<String, Vec<u8>>;
@@ -27,17 +27,6 @@ enum Call {
     Remove { name: String },
     SyncDir,
     Failed,
-}
-
-/// How a call fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Failure {
-    /// The call that fails.
-    pub(crate) call: usize,
-    /// With which error.
-    pub(crate) kind: ErrorKind,
-    /// Whether the calls after it fail too.
-    pub(crate) lasting: bool,
 }
 
 #[derive(Default)]
