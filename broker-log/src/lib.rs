@@ -27,10 +27,12 @@
 //! - **Space comes back**: a segment whose rows are all dead is removed. When less than half of one lives, its survivors
 //!   are moved, in small steps behind commits.
 //! - **Meta is whole in memory**, and is written out with each checkpoint.
+//! - **A full segment is synced** before the next one begins, also where no commit asked for it: one commit in many waits
+//!   for what the commits before it had only written. Readers do not.
 //! - **Damage is reported**: each row, frame and index block has a checksum. A torn tail is cut. What a later frame knows
 //!   to have been durable and is not whole fails the opening, with file and place, and nothing is deleted.
 //!   [`verify`] reads everything.
-//! - **After a failed write or sync** the store commits nothing more, and can still be read.
+//! - **After a failed write or sync**, a full disk included, the store commits nothing more, and can still be read.
 //!
 //! `docs/LOG-FORMAT.md` draws the files byte by byte. What it does to its device is behind [`files::Files`], so that a test
 //! can lose, tear and fail any of it. It is not: a background compactor (all work is done by the thread that commits), or

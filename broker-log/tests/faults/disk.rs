@@ -12,7 +12,7 @@ use std::{
 use broker_log::files::{File, Files};
 use parking_lot::Mutex;
 
-use crate::{history::Numbers, luck::Luck};
+use crate::{failing::Failure, history::Numbers, luck::Luck};
 
 /// What is on a disk: the files by name.
 pub(crate) type Image = BTreeMap<String, Vec<u8>>;
@@ -29,17 +29,6 @@ enum Call {
     Failed,
 }
 
-/// How a call fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Failure {
-    /// The call that fails.
-    pub(crate) call: usize,
-    /// With which error.
-    pub(crate) kind: ErrorKind,
-    /// Whether the calls after it fail too.
-    pub(crate) lasting: bool,
-}
-
 #[derive(Default)]
 struct State {
     inodes: Vec<Vec<u8>>,
@@ -50,6 +39,7 @@ struct State {
     calls: Vec<Call>,
     failure: Option<Failure>,
     salts: u64,
+    written: usize,
 }
 
 /// See the module. Clones are the same disk.
@@ -97,15 +87,22 @@ impl Disk {
         self.0.lock().calls.len()
     }
 
-    /// How many files were created, renamed and removed.
-    pub(crate) fn named(&self) -> (usize, usize, usize) {
+    /// How many bytes were written, ever.
+    pub(crate) fn written(&self) -> usize {
+        self.0.lock().written
+    }
+
+    /// How many bytes its files take.
+    pub(crate) fn bytes(&self) -> usize {
+        let state = self.0.lock();
+        state.names.values().map(|inode| state.inodes[*inode].len()).sum()
+    }
+
+    /// How many files were renamed and removed.
+    pub(crate) fn named(&self) -> (usize, usize) {
         let state = self.0.lock();
         let count = |is: fn(&Call) -> bool| state.calls.iter().filter(|call| is(call)).count();
-        (
-            count(|call| matches!(call, Call::Create { .. })),
-            count(|call| matches!(call, Call::Rename { .. })),
-            count(|call| matches!(call, Call::Remove { .. })),
-        )
+        (count(|call| matches!(call, Call::Rename { .. })), count(|call| matches!(call, Call::Remove { .. })))
     }
 
     /// What a process finds that starts now.
@@ -186,6 +183,9 @@ impl State {
                 self.calls.push(Call::Failed);
             }
             return Err(failure.kind.into());
+        }
+        if let Call::Write { bytes, .. } = &call {
+            self.written += bytes.len();
         }
         self.apply(&call);
         self.calls.push(call);

@@ -6,12 +6,23 @@ use broker_core::storage::{Durability, Storage, StorageError};
 use broker_log::{LogOptions, LogStorage};
 
 use crate::{
-    disk::{Disk, Failure, Image},
+    disk::{Disk, Image},
     history::{Content, History, Numbers, options, seeds},
     luck::Luck,
 };
 
 const COMMITS: usize = 40;
+
+/// How a call fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// The call that fails.
+    pub(crate) call: usize,
+    /// With which error.
+    pub(crate) kind: ErrorKind,
+    /// Whether the calls after it fail too.
+    pub(crate) lasting: bool,
+}
 
 /// What a history came to before it failed.
 #[derive(Default)]

@@ -8,3 +8,5 @@ mod disk;
 mod failing;
 mod history;
 mod luck;
+mod model;
+mod pacing;

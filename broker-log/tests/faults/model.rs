@@ -1,11 +1,14 @@
 //! Any batches and reopenings, in tiny segments, give what the store in memory gives.
 
+use std::sync::Arc;
+
 use broker_core::storage::{Batch, Durability, Page, Storage};
 use broker_log::{LogOptions, LogStorage};
 use broker_mem::MemStorage;
 use bytes::Bytes;
 use proptest::{collection::vec, prelude::*};
-use tempfile::TempDir;
+
+use crate::disk::Disk;
 
 const PARTITIONS: u64 = 3;
 const EVERYTHING: Page = Page { entries: usize::MAX, bytes: usize::MAX };
@@ -41,8 +44,12 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+fn open(disk: &Disk, options: &LogOptions) -> LogStorage {
+    LogStorage::open_on(Arc::new(disk.clone()), options).expect("an undamaged store")
+}
+
 struct Both {
-    home: TempDir,
+    disk: Disk,
     options: LogOptions,
     log: Option<LogStorage>,
     mem: MemStorage,
@@ -88,7 +95,7 @@ impl Both {
             }
             Step::Reopen => {
                 self.log = None;
-                self.log = Some(LogStorage::open_with(self.home.path(), &self.options).expect("undamaged"));
+                self.log = Some(open(&self.disk, &self.options));
             }
             Step::Scan { partition, back, entries, bytes } => {
                 let from = next(&self.next, partition).saturating_sub(back);
@@ -116,7 +123,7 @@ impl Both {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 250, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_history_agrees_with_the_store_in_memory(
@@ -124,11 +131,11 @@ proptest! {
         segment_bytes in prop_oneof![300..3_000_u64, Just(20_000)],
         prewrite_bytes in prop_oneof![Just(0), 1..5_000_u64],
     ) {
-        let home = TempDir::new().unwrap();
+        let disk = Disk::default();
         let options = LogOptions { segment_bytes, prewrite_bytes, cached_blocks: 2 };
-        let log = Some(LogStorage::open_with(home.path(), &options).unwrap());
+        let log = Some(open(&disk, &options));
         let (mem, batch, next) = (MemStorage::new(), Batch::new(), [0; 3]);
-        let mut both = Both { home, options, log, mem, batch, next };
+        let mut both = Both { disk, options, log, mem, batch, next };
         for step in &steps {
             both.take(step);
         }
