@@ -3,7 +3,7 @@
 //! A [`Broker`] opens a store and keeps queues in it. A queue hands each message to one consumer at a time, keeps it
 //! invisible while that consumer works, and hands it out again unless the consumer deletes it in time. The semantics are
 //! implemented once, here; where the bytes go is up to a [`Storage`](storage::Storage): `broker-mem` keeps them in
-//! memory, `broker-sled` in a directory, and your own backend takes about a hundred lines.
+//! memory, `broker-log` or `broker-sled` in a directory, and your own backend takes about a hundred lines.
 //!
 //! # An example of most of it
 //!

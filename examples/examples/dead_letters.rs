@@ -41,7 +41,7 @@ const WORKERS: usize = 64;
 #[derive(Debug, Parser)]
 #[command(name = "dead_letters", version)]
 struct Options {
-    /// Keeps the queues on sled in this directory, and empties them first. Without it they are in memory.
+    /// Keeps the queues on disk in this directory, and empties them first. Without it they are in memory.
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }

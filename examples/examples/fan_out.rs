@@ -37,7 +37,7 @@ const LATE_MINUTES: i64 = 60;
 #[derive(Debug, Parser)]
 #[command(name = "fan_out", version)]
 struct Options {
-    /// Keeps everything on sled in this directory. Without it the broker is in memory.
+    /// Keeps everything on disk in this directory. Without it the broker is in memory.
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }

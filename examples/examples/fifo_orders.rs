@@ -45,7 +45,7 @@ const STUCK: Duration = Duration::from_secs(60);
 #[derive(Debug, Parser)]
 #[command(name = "fifo_orders", version)]
 struct Options {
-    /// Keeps the queue on sled in this directory, and empties it first. Without it the queue is in memory.
+    /// Keeps the queue on disk in this directory, and empties it first. Without it the queue is in memory.
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 

@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use broker_core::{Broker, LocalQueue, QueueExt as _};
-use broker_sled::SledStorage;
+use broker_log::LogStorage;
 use tokio::task::JoinSet;
 
 const JOBS: usize = 60;
@@ -18,7 +18,7 @@ const WORKERS: usize = 3;
 async fn main() -> anyhow::Result<()> {
     // A program keeps its data in a directory of its own. This one forgets it at the end.
     let directory = tempfile::tempdir()?;
-    let broker = Broker::open(SledStorage::open(directory.path())?).await?;
+    let broker = Broker::open(LogStorage::open(directory.path())?).await?;
 
     // Created by the first run, opened by all later ones.
     let jobs = broker.queue("jobs").visibility_timeout(Duration::from_secs(30)).await?;

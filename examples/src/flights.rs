@@ -4,8 +4,8 @@ use std::{io::Read as _, path::Path, time::UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, ensure};
 use broker_core::{Broker, BrokerBuilder};
+use broker_log::LogStorage;
 use broker_mem::MemStorage;
-use broker_sled::SledStorage;
 use flate2::bufread::MultiGzDecoder;
 
 /// The departures that the examples ship, gzipped.
@@ -69,7 +69,7 @@ pub fn shipped() -> Result<(Columns, Vec<Flight>)> {
     Ok((columns, flights))
 }
 
-/// Opens a broker on sled in the directory, or in memory if none is given.
+/// Opens a broker on broker-log in the directory, or in memory if none is given.
 pub async fn open(directory: Option<&Path>) -> Result<Broker> {
     Ok(builder(directory)?.open().await?)
 }
@@ -79,7 +79,7 @@ pub async fn open(directory: Option<&Path>) -> Result<Broker> {
 /// The workers of an earlier run died with it, so what they had is visible at once.
 pub fn builder(directory: Option<&Path>) -> Result<BrokerBuilder> {
     let builder = match directory {
-        Some(directory) => Broker::builder(SledStorage::open(directory)?),
+        Some(directory) => Broker::builder(LogStorage::open(directory)?),
         None => Broker::builder(MemStorage::new()),
     };
     Ok(builder.release_in_flight())

@@ -108,7 +108,7 @@ fn a_directory_of_another_input_is_refused_until_told_to_start_over() {
     let home = tempfile::tempdir().unwrap();
     departures(home.path(), &["--limit", "20"], 0);
     let text = departures(home.path(), &["--input", MALFORMED], 2);
-    assert_has(&text, &["belongs to another input (20 rows", "malformed.csv has 16 rows", "--fresh"]);
+    assert_has(&text, &["belongs to another input or store (20 rows", "malformed.csv has 16 rows", "--fresh"]);
     let text = departures(home.path(), &["--input", MALFORMED, "--fresh", "--check"], 0);
     assert_has(&text, &["done:     16 rows", "kept in departures-rejected: 11"]);
 }
@@ -179,7 +179,7 @@ async fn a_good_row_among_the_dead_letters_is_moved_back() {
     edit_journal(home.path(), |journal| {
         journal.split_inclusive('\n').filter(|line| !line.contains(" row 7 ")).collect()
     });
-    let broker = broker_sled::open(home.path().join("broker")).await.unwrap();
+    let broker = broker_log::open(home.path().join("broker")).await.unwrap();
     let queue = broker.open_queue("departures").await.unwrap();
     let row = SendMessage::from(shipped_lines().swap_remove(7)).attribute("row", AttributeValue::number(7));
     queue.send(row).await.unwrap();

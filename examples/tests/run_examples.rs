@@ -67,7 +67,7 @@ fn fifo_orders() {
 }
 
 #[test]
-fn fifo_orders_on_sled_and_again_in_the_same_directory() {
+fn fifo_orders_on_disk_and_again_in_the_same_directory() {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path().to_str().unwrap();
     assert_prints_given("fifo_orders", &["--dir", dir], 0, &IN_ORDER);
@@ -80,7 +80,7 @@ fn fifo_orders_notices_what_a_standard_queue_does() {
     assert_prints_given("fifo_orders", &["--standard", "--fail", "7"], 1, &parts);
 }
 
-/// What `dead_letters` says, in memory and on sled.
+/// What `dead_letters` says, in memory and on disk.
 const REDRIVEN: [&str; 11] = [
     "departures sent: 27004",
     "given up at once: 155",
@@ -102,7 +102,7 @@ fn dead_letters() {
 }
 
 #[test]
-fn dead_letters_on_sled_and_again_in_the_same_directory() {
+fn dead_letters_on_disk_and_again_in_the_same_directory() {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path().to_str().unwrap();
     for _ in 0..2 {
@@ -127,7 +127,7 @@ fn fan_out() {
 }
 
 #[test]
-fn fan_out_on_sled_and_again_in_the_same_directory() {
+fn fan_out_on_disk_and_again_in_the_same_directory() {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path().to_str().unwrap();
     for _ in 0..2 {
@@ -155,7 +155,7 @@ fn clickstream() {
 }
 
 #[test]
-fn clickstream_on_sled_and_again_in_the_same_directory() {
+fn clickstream_on_disk_and_again_in_the_same_directory() {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path().to_str().unwrap();
     for _ in 0..2 {

@@ -1,7 +1,7 @@
 //! Fair queues: rules Q100 to Q104. A tenant is a message group of a standard queue; while one takes more than its share,
 //! the messages of the others come first.
 
-use broker_core::{Entries, LocalQueue, Message, ReceiveOptions, SendMessage, storage::Durability};
+use broker_core::{Broker, Entries, LocalQueue, Message, ReceiveOptions, SendMessage, storage::Durability};
 
 use crate::support::{World, advance, bulk, counts, ms, poll, poll_for, secs, texts};
 
@@ -12,6 +12,13 @@ const LONG: std::time::Duration = secs(10_000);
 fn tenant(body: &str) -> SendMessage {
     let group = crate::fifo_support::group_of(body);
     if group.is_empty() { SendMessage::from(body) } else { SendMessage::from(body).group_id(group) }
+}
+
+/// A queue that takes more at once than SQS does.
+async fn bulk_queue(world: World) -> (World, Broker, LocalQueue) {
+    let world = world.limits(bulk());
+    let (broker, queue) = world.queue().await;
+    (world, broker, queue)
 }
 
 async fn send(queue: &LocalQueue, bodies: impl IntoIterator<Item = String>) {
@@ -45,8 +52,7 @@ async fn lets_another_pass(queue: &LocalQueue) -> bool {
 
 /// Q101, Q102: the case that fair queues are for.
 async fn while_a_tenant_is_noisy_the_messages_of_others_come_first(world: World) {
-    let world = world.limits(bulk());
-    let (_broker, queue) = world.queue().await;
+    let (_world, _broker, queue) = bulk_queue(world).await;
     send(&queue, numbered("a", 100)).await;
     hold(&queue, 40).await;
     send(&queue, ["b0", "c0", "7"].map(str::to_owned)).await;
@@ -85,8 +91,7 @@ async fn a_tenant_with_a_tenth_of_what_is_in_flight_is_not_noisy(world: World) {
 
 /// Q100: nobody is their tenant.
 async fn messages_without_a_group_are_never_noisy(world: World) {
-    let world = world.limits(bulk());
-    let (_broker, queue) = world.queue().await;
+    let (_world, _broker, queue) = bulk_queue(world).await;
     send(&queue, numbered("", 200)).await;
     hold(&queue, 100).await;
     assert!(!lets_another_pass(&queue).await);
@@ -96,8 +101,7 @@ async fn messages_without_a_group_are_never_noisy(world: World) {
 
 /// Q102: nobody waits because somebody is noisy.
 async fn if_no_quiet_message_waits_noisy_ones_are_returned(world: World) {
-    let world = world.limits(bulk());
-    let (_broker, queue) = world.queue().await;
+    let (_world, _broker, queue) = bulk_queue(world).await;
     send(&queue, numbered("a", 100)).await;
     hold(&queue, 40).await;
     let received = poll_for(&queue, 60, LONG).await;
@@ -107,8 +111,7 @@ async fn if_no_quiet_message_waits_noisy_ones_are_returned(world: World) {
 
 /// Q102: and a long poll returns at once with them.
 async fn a_long_poll_returns_noisy_messages_at_once(world: World) {
-    let world = world.limits(bulk());
-    let (_broker, queue) = world.queue().await;
+    let (_world, _broker, queue) = bulk_queue(world).await;
     send(&queue, numbered("a", 50)).await;
     hold(&queue, 40).await;
     let begin = tokio::time::Instant::now();
@@ -119,8 +122,7 @@ async fn a_long_poll_returns_noisy_messages_at_once(world: World) {
 
 /// Q102: of several that are noisy, the one with the fewest in flight.
 async fn of_several_noisy_tenants_the_one_with_fewest_in_flight_comes_first(world: World) {
-    let world = world.limits(bulk());
-    let (_broker, queue) = world.queue().await;
+    let (_world, _broker, queue) = bulk_queue(world).await;
     send(&queue, numbered("a", 50)).await;
     send(&queue, numbered("b", 35)).await;
     hold(&queue, 85).await;
@@ -145,8 +147,7 @@ async fn work(queue: &LocalQueue, time: std::time::Duration) {
 
 /// Q101: a tenant whose messages take most of the consumers' time is noisy with few in flight.
 async fn a_tenant_that_takes_more_than_a_tenth_of_the_time_is_noisy(world: World) {
-    let world = world.limits(bulk());
-    let (_broker, queue) = world.queue().await;
+    let (_world, _broker, queue) = bulk_queue(world).await;
     send(&queue, numbered("", 10)).await;
     send(&queue, numbered("a", 20)).await;
     for _ in 0..10 {
@@ -158,8 +159,7 @@ async fn a_tenant_that_takes_more_than_a_tenth_of_the_time_is_noisy(world: World
 
 /// Q101: one whose messages take less is not.
 async fn a_tenant_that_takes_less_than_a_tenth_of_the_time_is_not_noisy(world: World) {
-    let world = world.limits(bulk());
-    let (_broker, queue) = world.queue().await;
+    let (_world, _broker, queue) = bulk_queue(world).await;
     send(&queue, numbered("", 10)).await;
     send(&queue, numbered("a", 20)).await;
     for _ in 0..11 {
@@ -189,8 +189,7 @@ async fn time_in_flight_counts_however_it_ends(world: World) {
 
 /// Q103: a tenant that was noisy is until its backlog is drained, also with less in flight; then it begins anew.
 async fn a_noisy_tenant_is_quiet_again_when_its_backlog_is_drained(world: World) {
-    let world = world.limits(bulk());
-    let (_broker, queue) = world.queue().await;
+    let (_world, _broker, queue) = bulk_queue(world).await;
     send(&queue, numbered("a", 60)).await;
     let held = hold(&queue, 40).await;
     assert!(lets_another_pass(&queue).await);
@@ -205,8 +204,7 @@ async fn a_noisy_tenant_is_quiet_again_when_its_backlog_is_drained(world: World)
 
 /// Q101: what took the consumers' time a while ago does not matter any more.
 async fn a_share_of_the_time_is_forgotten(world: World) {
-    let world = world.limits(bulk());
-    let (_broker, queue) = world.queue().await;
+    let (_world, _broker, queue) = bulk_queue(world).await;
     send(&queue, numbered("a", 10)).await;
     let all = hold(&queue, 10).await;
     advance(secs(10)).await;
@@ -250,8 +248,7 @@ async fn messages_of_one_group_are_in_flight_together(world: World) {
 
 /// Q100: tenants may be as many as there are messages, and nobody's messages are lost in being fair.
 async fn every_message_of_a_thousand_tenants_is_delivered_once(world: World) {
-    let world = world.limits(bulk());
-    let (_broker, queue) = world.queue().await;
+    let (_world, _broker, queue) = bulk_queue(world).await;
     send(&queue, numbered("a", 400)).await;
     let mut left: std::collections::BTreeSet<String> = numbered("a", 400).into_iter().collect();
     let others: Vec<String> = (0..1_000).map(|n| format!("t{n}-0")).collect();
@@ -274,8 +271,7 @@ async fn every_message_of_a_thousand_tenants_is_delivered_once(world: World) {
 
 /// Q102: also with a backlog that memory does not hold.
 async fn quiet_messages_are_found_behind_a_long_noisy_backlog(world: World) {
-    let world = world.limits(bulk());
-    let (_broker, queue) = world.queue().await;
+    let (_world, _broker, queue) = bulk_queue(world).await;
     send(&queue, numbered("a", 3_000)).await;
     hold(&queue, 40).await;
     send(&queue, numbered("b", 3)).await;

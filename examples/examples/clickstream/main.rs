@@ -52,7 +52,7 @@ const STUCK: Duration = Duration::from_secs(120);
 #[derive(Debug, Parser)]
 #[command(name = "clickstream", version)]
 struct Options {
-    /// Keeps the stream on sled in this directory. Without it the broker is in memory.
+    /// Keeps the stream on disk in this directory. Without it the broker is in memory.
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }

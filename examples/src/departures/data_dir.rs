@@ -3,13 +3,14 @@
 //! | name | what |
 //! |---|---|
 //! | `lock` | empty; locked while the program runs |
-//! | `departures` | the marker: this program's directory, and the input that it belongs to |
+//! | `departures` | the marker: this program's directory, and the input and the kind of store that it belongs to |
 //! | `broker/` | the store of the broker |
 //! | `journal` | the results |
 //! | `stdin.csv` | what came from standard input, kept so that it can be read twice |
 //! | `*.new`, `broker.old/` | being made or removed when a crash came |
 
 use std::{
+    ffi::OsStr,
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, ErrorKind, Write as _},
     path::{Path, PathBuf},
@@ -17,16 +18,21 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use super::input::Identity;
+use super::{input::Identity, options::Backend};
 
 /// What the marker begins with: program and version of the layout.
-const MARKER_TITLE: &str = "broker example departures, layout 2";
+const MARKER_TITLE: &str = "broker example departures, layout 3";
 
 /// What may be there before the marker is: leftovers of a start that was killed early.
 const BEFORE_MARKER: [&str; 4] = ["lock", "departures.new", "stdin.csv", "stdin.csv.new"];
 
-/// What broker-sled makes in its directory.
-const IN_STORE: [&str; 3] = ["lock", "store", "store.new"];
+/// Whether a store makes something of this name in its directory: broker-sled those in the list, broker-log its segments.
+fn is_in_store(name: &OsStr) -> bool {
+    let name = Path::new(name);
+    let extension = name.extension().is_some_and(|end| end == "log" || end == "new");
+    let is_segment = extension && name.file_stem().is_some_and(|stem| stem.len() == 16);
+    is_segment || ["lock", "store", "store.new"].iter().any(|ours| name.as_os_str() == *ours)
+}
 
 /// A directory that is this program's, locked until this is dropped.
 #[derive(Debug)]
@@ -69,7 +75,7 @@ impl DataDir {
         let (store, old) = (self.store(), self.path.join("broker.old"));
         for entry in store.read_dir().into_iter().flatten() {
             let name = entry.with_context(|| format!("reading {}", store.display()))?.file_name();
-            if !IN_STORE.iter().any(|ours| name == *ours) {
+            if !is_in_store(&name) {
                 bail!("{} holds {}, which this program did not make", store.display(), name.display());
             }
         }
@@ -91,16 +97,16 @@ impl DataDir {
         }
     }
 
-    /// Binds the directory to an input. One that is bound to another is refused.
-    pub(super) fn claim(&self, input: &str, identity: &Identity) -> Result<()> {
+    /// Binds the directory to an input and a store. One that is bound to another is refused.
+    pub(super) fn claim(&self, input: &str, identity: &Identity, backend: Backend) -> Result<()> {
         let marker = self.path.join("departures");
-        let wanted = format!("{MARKER_TITLE}\n{identity}\n");
+        let wanted = format!("{MARKER_TITLE}\n{identity}, store {backend}\n");
         match fs::read_to_string(&marker) {
             Ok(found) if found == wanted => Ok(()),
             Ok(found) => match found.strip_prefix(MARKER_TITLE) {
                 Some(other) => bail!(
-                    "{} belongs to another input ({}), and {input} has {identity}: give another --data-dir, or \
-                     --fresh to start over",
+                    "{} belongs to another input or store ({}), and {input} has {identity}, store {backend}: give \
+                     another --data-dir, or --fresh to start over",
                     self.path.display(),
                     other.trim()
                 ),
@@ -171,9 +177,10 @@ mod tests {
         let identity = Input::shipped(Some(10)).survey().unwrap().identity;
         let other = Input::shipped(Some(11)).survey().unwrap().identity;
         let dir = DataDir::open(home.path()).unwrap();
-        dir.claim("ten", &identity).unwrap();
-        dir.claim("ten", &identity).unwrap();
-        assert!(dir.claim("eleven", &other).unwrap_err().to_string().contains("11 rows"));
+        dir.claim("ten", &identity, Backend::Log).unwrap();
+        dir.claim("ten", &identity, Backend::Log).unwrap();
+        assert!(dir.claim("ten", &identity, Backend::Sled).unwrap_err().to_string().contains("store sled"));
+        assert!(dir.claim("eleven", &other, Backend::Log).unwrap_err().to_string().contains("11 rows"));
         fs::create_dir(dir.store()).unwrap();
         fs::write(dir.store().join("diary"), "").unwrap();
         fs::write(dir.journal(), "").unwrap();

@@ -32,5 +32,5 @@ mod row;
 mod run;
 mod tally;
 
-pub use options::{Options, ProgressStyle};
+pub use options::{Backend, Options, ProgressStyle};
 pub use run::{Verdict, run};

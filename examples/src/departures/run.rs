@@ -11,7 +11,6 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 use broker_core::{BodyRule, Broker, Limits, LocalQueue};
-use broker_sled::SledStorage;
 use parking_lot::Mutex;
 use tokio::{sync::watch, task::JoinSet, time::Instant};
 
@@ -20,7 +19,7 @@ use super::{
     data_dir::DataDir,
     input::{Input, Survey},
     journal::{Journal, Record},
-    options::Options,
+    options::{Backend, Options},
     produce,
     progress::Progress,
     rejected::{self, DELIVERIES_MAX, DEPARTURES, REJECTED},
@@ -93,11 +92,11 @@ pub async fn run(options: &Options) -> Result<Verdict> {
     let input = open_input(options, &dir)?;
     let survey = input.survey()?;
     let columns = Columns::find(&survey.header).with_context(|| format!("reading {}", input.name()))?;
-    dir.claim(input.name(), &survey.identity)?;
+    dir.claim(input.name(), &survey.identity, options.backend)?;
 
-    let store = SledStorage::open(dir.store())?;
+    let store = options.backend.open(&dir.store())?;
     // The workers of an earlier run died with it.
-    let broker = Broker::builder(store).limits(LIMITS).release_in_flight().open().await?;
+    let broker = Broker::builder_on(store).limits(LIMITS).release_in_flight().open().await?;
     let shared = Arc::new(open_shared(options, &dir, &broker, columns.clone(), &survey).await?);
     let before = shared.tally.lock().done_count();
     writeln!(out, "input: {} ({}), {before} rows done before", input.name(), survey.identity)?;
@@ -152,6 +151,10 @@ async fn open_shared(
     let rows = survey.identity.rows;
     let mut tally = Tally::new(rows);
     let journal = Journal::open(&dir.journal(), &mut tally)?;
+    if options.backend == Backend::Mem {
+        // What an earlier run has sent went with it.
+        tally.sent_below = 0;
+    }
     dir.sync().context("syncing the data directory")?;
     let progress = Progress::new(options.progress, rows, tally.done_count());
     progress.line(0, tally.done_count());
