@@ -74,7 +74,8 @@ impl Part {
         let (block, word, bit) = place(ordinal);
         self.dead.entry(block).or_default()[word] |= bit;
         self.live -= 1;
-        self.live_bytes -= cost.min(self.live_bytes);
+        let freed = cost.min(self.live_bytes);
+        self.live_bytes -= freed;
         while self.head < self.count
             && self.dead.get(&place(self.head).0).is_some_and(|bits| is_set(bits, self.head))
         {
@@ -83,7 +84,7 @@ impl Part {
                 self.dead.remove(&(self.head / BLOCK_ROWS - 1));
             }
         }
-        cost
+        freed
     }
 
     /// The dead, for a checkpoint.

@@ -93,7 +93,7 @@ impl Opening<'_> {
         let mut state = self.state(checkpoint)?;
         state.active.rows = rows;
         self.refuse_absent()?;
-        let limit = Writer::limit(segment_bytes, base, state.sealed_bytes());
+        let limit = Writer::limit(segment_bytes, base, state.sealed_bytes);
         let mut writer = Writer::new(self.header, self.file.clone(), base, number, limit);
         (writer.end, writer.synced) = (trailer.index, trailer.index);
         (writer.file_bytes, writer.cut) = (self.file_bytes, true);
@@ -132,7 +132,7 @@ impl Opening<'_> {
         if at < self.file_bytes {
             self.file.set_len(at)?;
         }
-        let limit = Writer::limit(segment_bytes, base, state.sealed_bytes());
+        let limit = Writer::limit(segment_bytes, base, state.sealed_bytes);
         let mut writer = Writer::new(self.header, self.file.clone(), base, number, limit);
         (writer.end, writer.synced, writer.file_bytes) = (at, at, at);
         Ok((state, writer))

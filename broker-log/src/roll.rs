@@ -95,7 +95,7 @@ impl LogStorage {
         // Its rows are many, and freed when readers need not wait.
         drop(sealed);
         let base = finish(files, header, &file, &self.state.read(), writer.number)?;
-        let limit = Writer::limit(self.options.segment_bytes, base, self.state.read().sealed_bytes());
+        let limit = Writer::limit(self.options.segment_bytes, base, self.state.read().sealed_bytes);
         let next = Writer::new(header, file, base, writer.number, limit);
         let last = std::mem::replace(writer, next);
         (writer.frame, writer.budget, writer.pinned) = (last.frame, last.budget, last.pinned);

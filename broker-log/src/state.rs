@@ -48,6 +48,9 @@ pub(crate) struct State {
     pub(crate) sparse: BTreeSet<u64>,
     /// What died in sealed segments, ever.
     pub(crate) killed_bytes: u64,
+    /// What the sealed segments take, and what of it lives.
+    pub(crate) sealed_bytes: u64,
+    pub(crate) live_bytes: u64,
 }
 
 /// Blocks of indexes, by segment, partition and number.
@@ -75,6 +78,8 @@ impl State {
             dead: BTreeMap::new(),
             sparse: BTreeSet::new(),
             killed_bytes: 0,
+            sealed_bytes: 0,
+            live_bytes: 0,
         }
     }
 
@@ -91,11 +96,9 @@ impl State {
         if sealed.is_sparse() {
             self.sparse.insert(number);
         }
+        self.sealed_bytes += sealed.file_bytes;
+        self.live_bytes += sealed.live_bytes;
         self.sealed.insert(number, sealed);
-    }
-
-    pub(crate) fn sealed_bytes(&self) -> u64 {
-        self.sealed.values().map(|sealed| sealed.file_bytes).sum()
     }
 
     /// The sealed segments that may have a row, with their files and their parts of its partition.
@@ -224,7 +227,8 @@ impl State {
         let part = Arc::make_mut(part);
         let killed = change(part);
         self.killed_bytes += killed;
-        sealed.live_bytes -= killed.min(sealed.live_bytes);
+        sealed.live_bytes -= killed;
+        self.live_bytes -= killed;
         if part.live == 0 {
             sealed.parts.remove(&partition);
             let extents = self.extents.get_mut(&partition).expect("it had a part");
@@ -234,6 +238,8 @@ impl State {
         }
         if sealed.parts.is_empty() {
             self.dead.insert(segment, sealed.file_bytes);
+            self.sealed_bytes -= sealed.file_bytes;
+            self.live_bytes -= sealed.live_bytes;
             self.sealed.remove(&segment);
             self.sparse.remove(&segment);
         } else if sealed.is_sparse() {

@@ -1,8 +1,8 @@
 //! Space comes back: segments without a row are removed, and the last rows of segments that are mostly dead are moved.
 //!
 //! Both happen behind a commit and in bounded steps. A move is a frame like any other, which puts the rows again; the
-//! copies in the old segment are dead from then on. Moves are paid for by what became garbage, so they write at most as
-//! much as the commits did, and garbage never outgrows what lives.
+//! copies in the old segment are dead from then on. Nothing is moved while garbage is less than what lives and one segment;
+//! then moves are paid for by what becomes garbage, so that they write about as much as commits do at most.
 
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ impl LogStorage {
     /// Takes one step.
     pub(crate) fn tidy(&self, writer: &mut Writer) -> Result<(), StorageError> {
         self.forget_dead(writer)?;
-        let Some((segment, live_bytes)) = self.oldest_sparse(writer) else {
+        let Some((segment, live_bytes)) = self.sparsest(writer) else {
             writer.budget = 0;
             return Ok(());
         };
@@ -68,11 +68,19 @@ impl LogStorage {
         self.forget_dead(writer)
     }
 
-    /// The oldest segment that is mostly dead and can be read, and how much survives in it.
-    fn oldest_sparse(&self, writer: &Writer) -> Option<(u64, u64)> {
+    /// The segment of which least lives, and how much that is; `None` while garbage is not worth a move.
+    ///
+    /// A queue consumes its segments from the head: what is left of one will soon be dead, and is better left alone. So
+    /// nothing moves before garbage outgrows what lives and one segment.
+    fn sparsest(&self, writer: &Writer) -> Option<(u64, u64)> {
         let state = self.state.read();
-        let segment = *state.sparse.iter().find(|number| !writer.pinned.contains(number))?;
-        Some((segment, state.sealed[&segment].live_bytes))
+        if state.sealed_bytes <= state.live_bytes.saturating_mul(2).saturating_add(self.options.segment_bytes)
+        {
+            return None;
+        }
+        let movable = state.sparse.iter().filter(|number| !writer.pinned.contains(number));
+        let live = movable.map(|number| (*number, state.sealed[number].live_bytes));
+        live.min_by_key(|(_, live_bytes)| *live_bytes)
     }
 
     /// Says durably that the dead segments are not needed, then removes their files.
