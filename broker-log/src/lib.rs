@@ -32,7 +32,9 @@
 //! - **Damage is reported**: each row, frame and index block has a checksum. A torn tail is cut. What a later frame knows
 //!   to have been durable and is not whole fails the opening, with file and place, and nothing is deleted.
 //!   [`verify`] reads everything.
-//! - **After a failed write or sync**, a full disk included, the store commits nothing more, and can still be read.
+//! - **A full disk** is told before anything is written ([`Storage::room`]), and a file that is kept in reserve makes room for
+//!   deletions.
+//! - **After a failed write or sync** the store commits nothing more, and can still be read.
 //!
 //! `docs/LOG-FORMAT.md` draws the files byte by byte. What it does to its device is behind [`files::Files`], so that a test
 //! can lose, tear and fail any of it. It is not: a background compactor (all work is done by the thread that commits), or
@@ -52,6 +54,7 @@ mod names;
 mod ops;
 mod part;
 mod recover;
+mod reserve;
 mod roll;
 mod scan;
 mod state;
@@ -76,6 +79,7 @@ use broker_core::{
 use bytes::Bytes;
 use files::{Directory, Files};
 use parking_lot::{Mutex, RwLock};
+use reserve::{Reserve, Reserved};
 use state::State;
 pub use verify::{Problem, Report, verify, verify_on};
 use writer::Writer;
@@ -106,13 +110,17 @@ pub struct LogOptions {
     /// How far zeros are written ahead of synced commits, which makes their syncs cheaper; 1 MiB unless told. Zero for
     /// not at all.
     pub prewrite_bytes: u64,
+    /// How much space is kept for a full device, in a file of its own, once the store has grown to an eighth of that; 16 MiB
+    /// unless told. It lets messages be received and deleted while there is no room for new ones. Zero for none: then a
+    /// full device ends the store's life until it is opened again.
+    pub reserve_bytes: u64,
     /// How many blocks of sealed segments' indexes are kept in memory, of 12 KiB each; 512 unless told.
     pub cached_blocks: usize,
 }
 
 impl Default for LogOptions {
     fn default() -> Self {
-        Self { segment_bytes: 64 << 20, prewrite_bytes: 1 << 20, cached_blocks: 512 }
+        Self { segment_bytes: 64 << 20, prewrite_bytes: 1 << 20, reserve_bytes: 16 << 20, cached_blocks: 512 }
     }
 }
 
@@ -124,6 +132,7 @@ pub struct LogStorage {
     blocks: Blocks,
     /// Held over a whole commit.
     writer: Mutex<Writer>,
+    reserve: Arc<Reserve>,
     /// Set by the first failure. Only reopening clears it.
     failed: AtomicBool,
     /// Declared last, so released last: it holds the lock of the directory.
@@ -146,9 +155,12 @@ impl LogStorage {
     /// Opens the store in these files, or creates it.
     pub fn open_on(files: Arc<dyn Files>, options: &LogOptions) -> Result<Self, StorageError> {
         let blocks = Blocks::new(options.cached_blocks);
+        let reserve = Reserve::of(files, options.reserve_bytes);
+        let files: Arc<dyn Files> = Arc::new(Reserved(reserve.clone()));
         let (state, writer) = recover::open(&files, options.segment_bytes, &blocks)?;
         let (state, writer) = (RwLock::new(state), Mutex::new(writer));
-        Ok(Self { options: options.clone(), state, blocks, writer, failed: AtomicBool::new(false), files })
+        let (options, failed) = (options.clone(), AtomicBool::new(false));
+        Ok(Self { options, state, blocks, writer, reserve, failed, files })
     }
 
     fn commit_now(
@@ -219,8 +231,11 @@ impl Storage for LogStorage {
         Ok(found)
     }
 
-    fn room(&self, _: usize) -> Result<(), StorageError> {
-        Ok(())
+    fn room(&self, bytes: usize) -> Result<(), StorageError> {
+        if self.reserve.has_room() {
+            return Ok(());
+        }
+        Err(StorageError::Full { bytes, place: self.files.place("") })
     }
 
     fn profile(&self) -> Profile {

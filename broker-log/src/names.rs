@@ -3,6 +3,9 @@
 /// The file that is locked while a store is open.
 pub(crate) const LOCK: &str = "lock";
 
+/// The file that is given up when the device is full.
+pub(crate) const RESERVE: &str = "reserve";
+
 /// The name of a segment.
 pub(crate) fn of(number: u64) -> String {
     format!("{number:016x}.log")
@@ -24,7 +27,7 @@ pub(crate) fn is_unfinished(name: &str) -> bool {
 }
 
 pub(crate) fn is_ours(name: &str) -> bool {
-    name == LOCK || segment(name).is_some() || is_unfinished(name)
+    name == LOCK || name == RESERVE || segment(name).is_some() || is_unfinished(name)
 }
 
 fn number(digits: &str) -> Option<u64> {

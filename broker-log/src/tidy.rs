@@ -34,6 +34,7 @@ struct Survivor {
 impl LogStorage {
     /// Takes one step.
     pub(crate) fn tidy(&self, writer: &mut Writer) -> Result<(), StorageError> {
+        self.reserve.grow_with(self.state.read().sealed_bytes.saturating_add(writer.end));
         self.forget_dead(writer)?;
         let Some((segment, live_bytes)) = self.sparsest(writer) else {
             writer.budget = 0;

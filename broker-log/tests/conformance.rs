@@ -31,7 +31,7 @@ mod tiny {
     use super::*;
 
     fn options() -> LogOptions {
-        LogOptions { segment_bytes: 2_000, prewrite_bytes: 3_000, cached_blocks: 2 }
+        LogOptions { segment_bytes: 2_000, prewrite_bytes: 3_000, reserve_bytes: 2_000, cached_blocks: 2 }
     }
 
     broker_core::storage_conformance!(OnLog { options: options() });

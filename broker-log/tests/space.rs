@@ -10,7 +10,12 @@ const SEGMENT_BYTES: u64 = 100_000;
 const BODY_BYTES: u64 = 1_000;
 
 fn open(home: &TempDir) -> LogStorage {
-    let options = LogOptions { segment_bytes: SEGMENT_BYTES, prewrite_bytes: 20_000, cached_blocks: 16 };
+    let options = LogOptions {
+        segment_bytes: SEGMENT_BYTES,
+        prewrite_bytes: 20_000,
+        reserve_bytes: 0,
+        cached_blocks: 16,
+    };
     LogStorage::open_with(home.path(), &options).expect("an undamaged store")
 }
 

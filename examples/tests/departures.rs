@@ -108,7 +108,10 @@ fn a_directory_of_another_input_is_refused_until_told_to_start_over() {
     let home = tempfile::tempdir().unwrap();
     departures(home.path(), &["--limit", "20"], 0);
     let text = departures(home.path(), &["--input", MALFORMED], 2);
-    assert_has(&text, &["belongs to another input or store (20 rows", "malformed.csv has 16 rows", "--fresh"]);
+    assert_has(
+        &text,
+        &["belongs to another input or store (20 rows", "malformed.csv has 16 rows", "--fresh"],
+    );
     let text = departures(home.path(), &["--input", MALFORMED, "--fresh", "--check"], 0);
     assert_has(&text, &["done:     16 rows", "kept in departures-rejected: 11"]);
 }

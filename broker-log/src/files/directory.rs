@@ -3,6 +3,7 @@
 //! | name | what |
 //! |---|---|
 //! | `lock` | empty; locked while a store is open |
+//! | `reserve` | zeros, given up when the device is full |
 //! | sixteen hex digits and `.log` | the segment of that number |
 //! | sixteen hex digits and `.new` | a segment that is being created, or a leftover of a crash in that |
 
@@ -21,7 +22,7 @@ use crate::names;
 /// A directory of the file system, locked for as long as this lives.
 pub struct Directory {
     path: PathBuf,
-    _lock: fs::File,
+    lock: fs::File,
 }
 
 impl Directory {
@@ -44,11 +45,18 @@ impl Directory {
                 if let Some(parent) = parent(path) {
                     sync_directory(parent).map_err(|error| failed("syncing", parent, error))?;
                 }
-                Ok(Self { path: path.to_owned(), _lock: lock })
+                Ok(Self { path: path.to_owned(), lock })
             }
             Err(fs::TryLockError::WouldBlock) => Err(StorageError::InUse { path: path.to_owned() }),
             Err(fs::TryLockError::Error(error)) => Err(failed("locking", &file, error)),
         }
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        // Closing is not enough: a child that another thread has just forked holds the file until it executes its program.
+        drop(self.lock.unlock());
     }
 }
 

@@ -18,7 +18,7 @@ const MANY_FRAMES: u64 = 6_000;
 /// A store of which everything is synced, in a few segments, as it is while it is open or after it was closed.
 fn small_store(closed: bool, segment_bytes: u64) -> (Image, History) {
     let (disk, mut history) = (Disk::default(), History::new(5));
-    let options = LogOptions { segment_bytes, prewrite_bytes: 400, cached_blocks: 2 };
+    let options = LogOptions { segment_bytes, prewrite_bytes: 400, reserve_bytes: 0, cached_blocks: 2 };
     let store = LogStorage::open_on(Arc::new(disk.clone()), &options).expect("an empty disk");
     for _ in 0..COMMITS {
         store.commit(&history.batch(), Durability::Synced).expect("a lawful batch");

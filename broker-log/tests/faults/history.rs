@@ -18,6 +18,7 @@ pub(crate) fn options(seed: u64) -> LogOptions {
     LogOptions {
         segment_bytes: [700, 1_500, 4_000][at % 3],
         prewrite_bytes: [0, 300, 4_000][at / 3 % 3],
+        reserve_bytes: [0, 600][at % 2],
         cached_blocks: 2,
     }
 }

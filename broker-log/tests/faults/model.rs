@@ -132,7 +132,7 @@ proptest! {
         prewrite_bytes in prop_oneof![Just(0), 1..5_000_u64],
     ) {
         let disk = Disk::default();
-        let options = LogOptions { segment_bytes, prewrite_bytes, cached_blocks: 2 };
+        let options = LogOptions { segment_bytes, prewrite_bytes, reserve_bytes: 0, cached_blocks: 2 };
         let log = Some(open(&disk, &options));
         let (mem, batch, next) = (MemStorage::new(), Batch::new(), [0; 3]);
         let mut both = Both { disk, options, log, mem, batch, next };

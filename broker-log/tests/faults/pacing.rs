@@ -15,7 +15,8 @@ const COMMIT_BYTES_MAX: usize = 128 << 10;
 #[test]
 fn a_commit_writes_a_bounded_amount_however_much_can_be_moved() {
     let disk = Disk::default();
-    let options = LogOptions { segment_bytes: SEGMENT_BYTES, prewrite_bytes: 0, cached_blocks: 16 };
+    let options =
+        LogOptions { segment_bytes: SEGMENT_BYTES, prewrite_bytes: 0, reserve_bytes: 0, cached_blocks: 16 };
     let store = LogStorage::open_on(Arc::new(disk.clone()), &options).expect("an empty disk");
     let commit = |fill: &dyn Fn(&mut Batch)| {
         let (mut batch, before) = (Batch::new(), disk.written());
