@@ -79,6 +79,16 @@ impl Handle {
         Ok(Self { file, place })
     }
 
+    /// A file that is there, and will be called `later`.
+    pub(crate) fn reopen(files: &dyn Files, name: &str, later: &str) -> Result<Self, StorageError> {
+        Ok(Self { place: files.place(later).into(), ..Self::open(files, name)? })
+    }
+
+    /// Whether nobody else has this open: no reader will miss what is written over.
+    pub(crate) fn is_exclusive(&self) -> bool {
+        Arc::strong_count(&self.file) == 1
+    }
+
     /// A new file, which will be called `later`.
     pub(crate) fn create(files: &dyn Files, name: &str, later: &str) -> Result<Self, StorageError> {
         let place: Arc<str> = files.place(later).into();

@@ -6,6 +6,9 @@ pub(crate) const LOCK: &str = "lock";
 /// The file that is given up when the device is full.
 pub(crate) const RESERVE: &str = "reserve";
 
+/// The file of a segment that died, kept for the next one.
+pub(crate) const SPARE: &str = "spare";
+
 /// The name of a segment.
 pub(crate) fn of(number: u64) -> String {
     format!("{number:016x}.log")
@@ -27,7 +30,7 @@ pub(crate) fn is_unfinished(name: &str) -> bool {
 }
 
 pub(crate) fn is_ours(name: &str) -> bool {
-    name == LOCK || name == RESERVE || segment(name).is_some() || is_unfinished(name)
+    [LOCK, RESERVE, SPARE].contains(&name) || segment(name).is_some() || is_unfinished(name)
 }
 
 fn number(digits: &str) -> Option<u64> {

@@ -20,7 +20,7 @@ use crate::{
     index, names,
     ops::{Logged, Ops},
     roll,
-    state::{Active, Sealed, State},
+    state::{Active, Dead, Sealed, State},
     writer::Writer,
 };
 
@@ -44,7 +44,7 @@ pub(crate) fn open(
     let header = Header::read(&file, newest)?;
     let mut opening = Opening { files, header, file, file_bytes: 0, there, absent: BTreeSet::new() };
     opening.file_bytes = opening.file.size()?;
-    let (state, writer) = match opening.closed(segment_bytes)? {
+    let (state, mut writer) = match opening.closed(segment_bytes)? {
         Some(opened) => opened,
         None => opening.replayed(segment_bytes, blocks)?,
     };
@@ -52,6 +52,10 @@ pub(crate) fn open(
     opening.file.sync_all()?;
     roll::sync_dir(files)?;
     opening.remove_leftovers(&state);
+    if listed.iter().any(|name| name == names::SPARE) {
+        let file = Handle::open(files, names::SPARE)?;
+        writer.spare = Some(Dead { file_bytes: file.size()?, file });
+    }
     Ok((state, writer))
 }
 

@@ -14,24 +14,28 @@ use crate::{
     format::{HEADER_BYTES, Header, Trailer},
     index, names,
     ops::Frame,
-    state::{Active, Sealed, State},
+    state::{Active, Dead, Sealed, State},
     writer::Writer,
 };
 
 /// Makes the first segment of a new store.
 pub(crate) fn create(files: &dyn Files, segment_bytes: u64) -> Result<(State, Writer), StorageError> {
-    let (header, file) = begin(files, 1)?;
+    let (header, file, _) = begin(files, 1, None)?;
     let state = State::new(Active { file: file.clone(), rows: BTreeMap::new() });
     let base = finish(files, header, &file, &state, 0)?;
     let limit = Writer::limit(segment_bytes, base, 0);
     Ok((state, Writer::new(header, file, base, 0, limit)))
 }
 
-/// A new file for a segment, under its temporary name.
-fn begin(files: &dyn Files, number: u64) -> Result<(Header, Handle), StorageError> {
+/// A file for a segment, under its temporary name, and its length: a new one, or a spare one that is written over. That one
+/// has its blocks already, which makes syncs cheaper.
+fn begin(files: &dyn Files, number: u64, spare: Option<Dead>) -> Result<(Header, Handle, u64), StorageError> {
     let salt = files.salt().map_err(|error| StorageError::io("asking for random numbers", error))?;
-    let file = Handle::create(files, &names::unfinished(number), &names::of(number))?;
-    Ok((Header { number, salt }, file))
+    let (header, unfinished, later) = (Header { number, salt }, names::unfinished(number), names::of(number));
+    let Some(spare) = spare else { return Ok((header, Handle::create(files, &unfinished, &later)?, 0)) };
+    let renamed = files.rename(names::SPARE, &unfinished);
+    renamed.map_err(|error| StorageError::io(format!("naming {}", files.place(&later)), error))?;
+    Ok((header, Handle::reopen(files, &unfinished, &later)?, spare.file_bytes))
 }
 
 /// Writes what a segment begins with, and gives it its name. Returns where its frames begin.
@@ -72,6 +76,7 @@ impl Writer {
             frame: Frame::default(),
             budget: 0,
             pinned: BTreeSet::new(),
+            spare: None,
         }
     }
 }
@@ -81,7 +86,7 @@ impl LogStorage {
     pub(crate) fn roll(&self, writer: &mut Writer) -> Result<(), StorageError> {
         let files = self.files.as_ref();
         let old = writer.header;
-        let (header, file) = begin(files, old.number + 1)?;
+        let (header, file, spare_bytes) = begin(files, old.number + 1, writer.spare.take())?;
         let (mut bytes, parts) =
             index::encode(&self.state.read().active.rows, old, writer.end, writer.number, writer.synced);
         let file_bytes = writer.seal(&mut bytes, 0)?;
@@ -96,20 +101,33 @@ impl LogStorage {
         drop(sealed);
         let base = finish(files, header, &file, &self.state.read(), writer.number)?;
         let limit = Writer::limit(self.options.segment_bytes, base, self.state.read().sealed_bytes);
-        let next = Writer::new(header, file, base, writer.number, limit);
+        let mut next = Writer::new(header, file, base, writer.number, limit);
+        next.file_bytes = next.file_bytes.max(spare_bytes);
         let last = std::mem::replace(writer, next);
         (writer.frame, writer.budget, writer.pinned) = (last.frame, last.budget, last.pinned);
+        writer.spare = last.spare;
         // The checkpoint that is durable now does not list them.
         let dead = std::mem::take(&mut self.state.write().dead);
-        for number in dead.keys() {
-            self.remove(*number);
-        }
-        Ok(())
+        self.retire(writer, dead)
     }
 
-    /// Removes the file of a segment that nothing refers to any more. If that fails, opening tries again.
-    pub(crate) fn remove(&self, number: u64) {
-        drop(self.files.remove(&names::of(number)));
+    /// Removes the files of segments that nothing refers to any more, but for one that the next segment is to be written over.
+    pub(crate) fn retire(&self, writer: &mut Writer, dead: BTreeMap<u64, Dead>) -> Result<(), StorageError> {
+        for (number, dead) in dead {
+            let most = self.options.segment_bytes.saturating_mul(2);
+            let fits = (self.options.segment_bytes / 2..=most).contains(&dead.file_bytes);
+            if writer.spare.is_some() || !fits || !dead.file.is_exclusive() {
+                // If that fails, opening tries again.
+                drop(self.files.remove(&names::of(number)));
+                continue;
+            }
+            let renamed = self.files.rename(&names::of(number), names::SPARE);
+            renamed.map_err(|error| StorageError::io(format!("renaming {}", dead.file.place()), error))?;
+            // Before it is written over: under its old name it would be taken for what it was.
+            sync_dir(self.files.as_ref())?;
+            writer.spare = Some(dead);
+        }
+        Ok(())
     }
 
     /// Leaves an index and a checkpoint behind the frames, so that the next opening reads no frame.

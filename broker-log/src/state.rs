@@ -29,6 +29,12 @@ pub(crate) struct Sealed {
     pub(crate) parts: BTreeMap<u64, Arc<Part>>,
 }
 
+/// A segment without a row.
+pub(crate) struct Dead {
+    pub(crate) file: Handle,
+    pub(crate) file_bytes: u64,
+}
+
 /// The segment that is being written.
 pub(crate) struct Active {
     pub(crate) file: Handle,
@@ -42,8 +48,8 @@ pub(crate) struct State {
     pub(crate) sealed: BTreeMap<u64, Sealed>,
     /// For each partition with rows in sealed segments: where, by first sequence.
     pub(crate) extents: BTreeMap<u64, Extents>,
-    /// Segments without a row whose files are still there, and their lengths.
-    pub(crate) dead: BTreeMap<u64, u64>,
+    /// Segments without a row whose files are still there.
+    pub(crate) dead: BTreeMap<u64, Dead>,
     /// Segments of which less than half is worth keeping.
     pub(crate) sparse: BTreeSet<u64>,
     /// What died in sealed segments, ever.
@@ -68,6 +74,12 @@ impl Sealed {
     }
 }
 
+impl From<Sealed> for Dead {
+    fn from(Sealed { file, file_bytes, .. }: Sealed) -> Self {
+        Self { file, file_bytes }
+    }
+}
+
 impl State {
     pub(crate) fn new(active: Active) -> Self {
         Self {
@@ -86,7 +98,7 @@ impl State {
     /// Takes up a sealed segment; one without rows is dead at once.
     pub(crate) fn add_sealed(&mut self, number: u64, sealed: Sealed) {
         if sealed.parts.is_empty() {
-            self.dead.insert(number, sealed.file_bytes);
+            self.dead.insert(number, sealed.into());
             return;
         }
         for (partition, part) in &sealed.parts {
@@ -237,11 +249,11 @@ impl State {
             }
         }
         if sealed.parts.is_empty() {
-            self.dead.insert(segment, sealed.file_bytes);
             self.sealed_bytes -= sealed.file_bytes;
             self.live_bytes -= sealed.live_bytes;
-            self.sealed.remove(&segment);
             self.sparse.remove(&segment);
+            let dead = self.sealed.remove(&segment).expect("it was there just now");
+            self.dead.insert(segment, dead.into());
         } else if sealed.is_sparse() {
             self.sparse.insert(segment);
         }

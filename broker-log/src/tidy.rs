@@ -72,11 +72,12 @@ impl LogStorage {
     /// The segment of which least lives, and how much that is; `None` while garbage is not worth a move.
     ///
     /// A queue consumes its segments from the head: what is left of one will soon be dead, and is better left alone. So
-    /// nothing moves before garbage outgrows what lives and one segment.
+    /// nothing moves before garbage outgrows what lives and one segment, which the spare one may be.
     fn sparsest(&self, writer: &Writer) -> Option<(u64, u64)> {
         let state = self.state.read();
-        if state.sealed_bytes <= state.live_bytes.saturating_mul(2).saturating_add(self.options.segment_bytes)
-        {
+        let spare = writer.spare.as_ref().map_or(0, |spare| spare.file_bytes);
+        let most = state.live_bytes.saturating_mul(2).saturating_add(self.options.segment_bytes);
+        if state.sealed_bytes.saturating_add(spare) <= most {
             return None;
         }
         let movable = state.sparse.iter().filter(|number| !writer.pinned.contains(number));
@@ -84,22 +85,19 @@ impl LogStorage {
         live.min_by_key(|(_, live_bytes)| *live_bytes)
     }
 
-    /// Says durably that the dead segments are not needed, then removes their files.
+    /// Says durably that the dead segments are not needed, then retires their files.
     fn forget_dead(&self, writer: &mut Writer) -> Result<(), StorageError> {
-        let dead: Vec<u64> = self.state.read().dead.keys().copied().collect();
-        if dead.is_empty() {
+        if self.state.read().dead.is_empty() {
             return Ok(());
         }
+        let dead = std::mem::take(&mut self.state.write().dead);
         writer.frame.begin();
-        for segment in &dead {
+        for segment in dead.keys() {
             writer.frame.put(Logged::Forget { segment: *segment });
         }
         writer.frame.end_ops();
         self.append(writer, Durability::Synced)?;
-        for segment in &dead {
-            self.remove(*segment);
-        }
-        Ok(())
+        self.retire(writer, dead)
     }
 
     /// The first survivors of a segment, and their values: at least one, and about `most` bytes.

@@ -12,6 +12,7 @@ use crate::{
     files::Handle,
     format::{FRAME_HEADER_BYTES, Header, Kind, size},
     ops::Frame,
+    state::Dead,
 };
 
 /// A frame larger than this part of what is pre-written has no use for it: one sync is little against its write.
@@ -26,7 +27,8 @@ pub(crate) struct Writer {
     pub(crate) file: Handle,
     /// Where the next frame goes.
     pub(crate) end: u64,
-    /// The length of the file: what is behind `end` are zeros, or what a closed store left there.
+    /// The length of the file: what is behind `end` are zeros, what a closed store left there, or the frames of a segment
+    /// that is no more.
     pub(crate) file_bytes: u64,
     /// What a closed store left behind `end` must go before anything is written.
     pub(crate) cut: bool,
@@ -43,6 +45,8 @@ pub(crate) struct Writer {
     pub(crate) budget: u64,
     /// Segments whose survivors cannot be moved, since one of them cannot be read.
     pub(crate) pinned: BTreeSet<u64>,
+    /// The file that the next segment is to be written over.
+    pub(crate) spare: Option<Dead>,
 }
 
 impl Writer {

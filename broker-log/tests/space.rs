@@ -52,7 +52,9 @@ fn a_drained_backlog_gives_its_files_back_at_once() {
     for seq in 0..2_000 {
         commit(&store, |batch| batch.delete_row(1, seq));
     }
-    assert!(disk_bytes(home.path()) <= 2 * SEGMENT_BYTES, "{}", disk_bytes(home.path()));
+    // One is being written, and one is kept to be written over, each with its index.
+    let most = 2 * (SEGMENT_BYTES + SEGMENT_BYTES / 20);
+    assert!(disk_bytes(home.path()) <= most, "{}", disk_bytes(home.path()));
     assert_eq!(rows(&store, 1), [0; 0]);
 }
 

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `lock` | empty; locked while a store is open |
 //! | `reserve` | zeros, given up when the device is full |
+//! | `spare` | the file of a dead segment, for the next one to be written over |
 //! | sixteen hex digits and `.log` | the segment of that number |
 //! | sixteen hex digits and `.new` | a segment that is being created, or a leftover of a crash in that |
 

@@ -25,7 +25,10 @@ fn small_store(closed: bool, segment_bytes: u64) -> (Image, History) {
     }
     let open = disk.now();
     drop(store);
-    (if closed { disk.now() } else { open }, history)
+    let mut image = if closed { disk.now() } else { open };
+    // What is in it does not matter.
+    image.remove("spare");
+    (image, history)
 }
 
 /// Opens and reads a damaged store. How many commits it has, or nothing if it says that it is damaged.

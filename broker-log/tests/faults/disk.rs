@@ -160,11 +160,12 @@ impl Disk {
 
 /// The file that had that name when the call `before` was made.
 fn inode_of(calls: &[Call], first: &BTreeMap<String, usize>, name: &str, before: usize) -> usize {
-    let created = calls[..before].iter().rev().find_map(|call| match call {
+    let named = calls[..before].iter().enumerate().rev().find_map(|(at, call)| match call {
         Call::Create { inode, name: created } if created == name => Some(*inode),
+        Call::Rename { from, to } if to == name => Some(inode_of(calls, first, from, at)),
         _ => None,
     });
-    created.or_else(|| first.get(name).copied()).expect("a file that is renamed was created")
+    named.or_else(|| first.get(name).copied()).expect("a file that is renamed was created")
 }
 
 impl State {
