@@ -24,8 +24,9 @@
 //! - **Segments** are files of 64 MiB. Each begins with a checkpoint; only frames behind the newest one are read when a
 //!   store opens, and none if it was closed. A sealed segment has its own index, so memory follows what is being written
 //!   and what was deleted, not the backlog.
-//! - **Space comes back**: a segment whose rows are all dead is removed, but for one, which the next is written over. When there is more garbage than what lives and one
-//!   segment, the last rows of the emptiest segment are moved, in small steps behind commits.
+//! - **Space comes back**: a segment whose rows are all dead is removed, but for one, which the next segment is written
+//!   over. When there is more garbage than what lives and one segment, the last rows of the emptiest segment are moved, in
+//!   small steps behind commits.
 //! - **Meta is whole in memory**, and is written out with each checkpoint.
 //! - **A full segment is synced** before the next one begins, also where no commit asked for it: one commit in many waits
 //!   for what the commits before it had only written. Readers do not.
