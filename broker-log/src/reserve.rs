@@ -6,7 +6,10 @@
 
 use std::{
     io::{Error, ErrorKind, Result},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use parking_lot::Mutex;
@@ -35,7 +38,10 @@ enum Kept {
 pub(crate) struct Reserve {
     files: Arc<dyn Files>,
     bytes: u64,
+    /// Held while the reserve is made.
     kept: Mutex<Kept>,
+    /// Whether it was given up: what everybody who sends asks, without waiting for the lock.
+    is_full: AtomicBool,
 }
 
 impl Reserve {
@@ -48,24 +54,33 @@ impl Reserve {
             drop(files.remove(names::RESERVE));
         }
         let kept = Mutex::new(if whole { Kept::Whole } else { Kept::NotYet });
-        Arc::new(Self { files, bytes, kept })
+        Arc::new(Self { files, bytes, kept, is_full: AtomicBool::new(false) })
     }
 
     /// Makes the reserve once the store has grown to so many bytes. Without space for it the device counts as full.
     pub(crate) fn grow_with(&self, store_bytes: u64) {
         let mut kept = self.kept.lock();
         if *kept == Kept::NotYet && self.bytes > 0 && store_bytes >= self.bytes / SMALL_SHARE {
-            *kept = if self.make().is_ok() { Kept::Whole } else { Kept::GivenUp };
+            let made = self.make().is_ok();
+            self.set(&mut kept, if made { Kept::Whole } else { Kept::GivenUp });
         }
     }
 
     /// Whether something new can be taken in: the reserve is there, or can be made again now.
     pub(crate) fn has_room(&self) -> bool {
+        if !self.is_full.load(Ordering::Acquire) {
+            return true;
+        }
         let mut kept = self.kept.lock();
         if *kept == Kept::GivenUp && self.make().is_ok() {
-            *kept = Kept::Whole;
+            self.set(&mut kept, Kept::Whole);
         }
         *kept != Kept::GivenUp
+    }
+
+    fn set(&self, kept: &mut Kept, to: Kept) {
+        *kept = to;
+        self.is_full.store(to == Kept::GivenUp, Ordering::Release);
     }
 
     fn make(&self) -> Result<()> {
@@ -96,7 +111,7 @@ impl Reserve {
                 if *kept == Kept::Whole {
                     self.files.remove(names::RESERVE)?;
                 }
-                *kept = Kept::GivenUp;
+                self.set(&mut kept, Kept::GivenUp);
                 call()
             }
             done => done,
