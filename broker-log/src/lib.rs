@@ -79,6 +79,7 @@ use broker_core::{
 };
 use bytes::Bytes;
 use files::{Directory, Files};
+pub use names::is_store_file;
 use parking_lot::{Mutex, RwLock};
 use reserve::{Reserve, Reserved};
 use state::State;

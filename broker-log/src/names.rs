@@ -29,7 +29,8 @@ pub(crate) fn is_unfinished(name: &str) -> bool {
     name.strip_suffix(".new").and_then(number).is_some()
 }
 
-pub(crate) fn is_ours(name: &str) -> bool {
+/// Whether a store makes a file of this name in its directory: for whoever clears one away, and nothing else with it.
+pub fn is_store_file(name: &str) -> bool {
     [LOCK, RESERVE, SPARE].contains(&name) || segment(name).is_some() || is_unfinished(name)
 }
 

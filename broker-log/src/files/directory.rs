@@ -161,7 +161,7 @@ fn refuse_foreign(path: &Path) -> std::result::Result<(), StorageError> {
         let entry = entry.map_err(|error| failed("listing", path, error))?;
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        if names::is_ours(&name) {
+        if names::is_store_file(&name) {
             ours |= names::segment(&name).is_some();
             if fs::symlink_metadata(entry.path()).is_ok_and(|found| !found.is_file()) {
                 let detail = "a symbolic link or directory does not belong here";

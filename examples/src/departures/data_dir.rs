@@ -26,12 +26,12 @@ const MARKER_TITLE: &str = "broker example departures, layout 3";
 /// What may be there before the marker is: leftovers of a start that was killed early.
 const BEFORE_MARKER: [&str; 4] = ["lock", "departures.new", "stdin.csv", "stdin.csv.new"];
 
-/// Whether a store makes something of this name in its directory: broker-sled those in the list, broker-log its segments.
+/// What broker-sled makes in its directory. broker-log says itself what it makes.
+const IN_SLED: [&str; 3] = ["lock", "store", "store.new"];
+
+/// Whether a store makes something of this name in its directory.
 fn is_in_store(name: &OsStr) -> bool {
-    let name = Path::new(name);
-    let extension = name.extension().is_some_and(|end| end == "log" || end == "new");
-    let is_segment = extension && name.file_stem().is_some_and(|stem| stem.len() == 16);
-    is_segment || ["lock", "store", "store.new"].iter().any(|ours| name.as_os_str() == *ours)
+    name.to_str().is_some_and(|name| IN_SLED.contains(&name) || broker_log::is_store_file(name))
 }
 
 /// A directory that is this program's, locked until this is dropped.
@@ -159,6 +159,9 @@ impl DataDir {
 
 #[cfg(test)]
 mod tests {
+    use broker_core::storage::{Batch, Durability, Storage as _};
+    use broker_log::{LogOptions, LogStorage};
+
     use super::*;
     use crate::departures::input::Input;
 
@@ -192,6 +195,25 @@ mod tests {
         let mut left: Vec<_> = left.collect();
         left.sort();
         assert_eq!(left, ["lock", "notes"]);
+    }
+
+    /// A store that has grown has more than segments.
+    #[test]
+    fn starting_over_removes_whatever_the_log_has_made() {
+        let home = tempfile::tempdir().unwrap();
+        let dir = DataDir::open(home.path()).unwrap();
+        let options = LogOptions { segment_bytes: 4_000, reserve_bytes: 800, ..LogOptions::default() };
+        let store = LogStorage::open_with(dir.store(), &options).unwrap();
+        for seq in 0..100 {
+            let mut batch = Batch::new();
+            batch.put_row(1, seq, vec![0; 200]);
+            batch.trim_rows(1, seq);
+            store.commit(&batch, Durability::Buffered).unwrap();
+        }
+        drop(store);
+        assert!(["reserve", "spare"].iter().all(|name| dir.store().join(name).exists()), "it has grown");
+        dir.start_over().unwrap();
+        assert!(!dir.store().exists());
     }
 
     #[test]
