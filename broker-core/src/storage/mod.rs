@@ -167,8 +167,8 @@ pub trait Storage: Send + Sync + 'static {
     /// The meta entries with `from <= key < to`, ascending, at most a page.
     fn meta_range(&self, from: &[u8], to: &[u8], page: Page) -> Result<Vec<(Bytes, Bytes)>, StorageError>;
 
-    /// Whether there is room for about so many bytes more; [`StorageError::Full`] says that there is not. Quick, and changes
-    /// nothing.
+    /// Whether there is room for about so many bytes more; [`StorageError::Full`] says that there is not. Asked for everything
+    /// that is sent, so quick while there is room; changes nothing that is stored.
     ///
     /// The broker asks before it takes in something new, and tells the caller, to whom nothing has happened. It does not ask
     /// before it gives out, deletes or moves what is there: an engine whose device can be full keeps a reserve for that, or
