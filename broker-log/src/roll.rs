@@ -161,3 +161,36 @@ impl Writer {
         Ok(file_bytes)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use broker_core::storage::{Batch, Durability, Page, Storage};
+
+    use super::*;
+    use crate::{LogOptions, scan::Plan};
+
+    fn put(store: &LogStorage, seqs: std::ops::Range<u64>) {
+        for seq in seqs {
+            let mut batch = Batch::new();
+            batch.put_row(1, seq, seq.to_le_bytes().repeat(25));
+            store.commit(&batch, Durability::Buffered).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_file_that_a_reader_has_open_is_not_written_over() {
+        let home = tempfile::tempdir().unwrap();
+        let options = LogOptions { segment_bytes: 4_000, ..LogOptions::default() };
+        let store = LogStorage::open_with(home.path(), &options).unwrap();
+        put(&store, 0..40);
+        let reader = Plan::new(&store.state.read(), 1, 0..5, Page { entries: 5, bytes: usize::MAX });
+        let mut batch = Batch::new();
+        batch.trim_rows(1, 40);
+        store.commit(&batch, Durability::Buffered).unwrap();
+        assert!(store.writer.lock().spare.is_some(), "the files of the others are good for that");
+        put(&store, 40..200);
+        let rows = reader.read(&store.blocks).unwrap();
+        assert!(rows.iter().map(|(seq, _)| *seq).eq(0..5));
+        assert!(rows.iter().all(|(seq, value)| value[..8] == seq.to_le_bytes()));
+    }
+}

@@ -1,7 +1,8 @@
 //! Reading rows: a plan is taken under the lock, and carried out without it.
 //!
 //! The plan has what was there at one instant: the parts of sealed segments as they were, and a page of the active
-//! segment's index. What it names stays readable, since files are kept open and values are never written over.
+//! segment's index. What it names stays readable, since files are kept open, and none is written over that a
+//! plan has open.
 
 use std::{cmp::Reverse, collections::BinaryHeap, ops::Range, sync::Arc};
 
