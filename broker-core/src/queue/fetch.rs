@@ -136,7 +136,8 @@ pub(crate) fn damaged_row(partition: u64, seq: u64, what: Malformed) -> StorageE
     StorageError::corrupt(format!("row {seq} of partition {partition}"), what.0)
 }
 
-/// The first row of a stretch that was stored at this time or later, where times only grow.
+/// The first row of a stretch that was stored at this time or later, where times only grow. Rows that are being trimmed
+/// meanwhile are passed over.
 pub(crate) fn first_since(
     store: &dyn Storage,
     partition: u64,
@@ -144,18 +145,19 @@ pub(crate) fn first_since(
     from: u64,
 ) -> Result<u64, StorageError> {
     let Range { mut start, mut end } = range;
+    let mut found = None;
     while start < end {
         let middle = start + (end - start) / 2;
         let row = store.rows(partition, middle..end, Page { entries: 1, bytes: 1 })?;
         match row.first() {
             Some((seq, row)) => {
                 let head = RowHead::read(row).map_err(|what| damaged_row(partition, *seq, what))?;
-                if head.sent_at < from { start = seq + 1 } else { end = middle }
+                if head.sent_at < from { start = seq + 1 } else { (end, found) = (middle, Some(*seq)) }
             }
             None => end = middle,
         }
     }
-    Ok(start)
+    Ok(found.unwrap_or(start))
 }
 
 impl Recalled {

@@ -7,7 +7,10 @@ use crate::{
     clock::{Timestamp, millis},
     error::{Error, Result},
     pipeline::Ticket,
-    queue::fetch::first_since,
+    queue::{
+        fetch::{damaged_row, first_since},
+        row::RowHead,
+    },
     storage::{Durability, Page, Storage, StorageError},
     stream::{
         number::ShardIterator,
@@ -26,10 +29,9 @@ fn begin_since(
     time: u64,
 ) -> Result<u64, StorageError> {
     let first = store.rows(partition, range.clone(), Page { entries: 1, bytes: 1 })?;
-    let Some((first, _)) = first.first() else { return Ok(range.end) };
-    let until = first.saturating_add(1).min(range.end);
-    let begin = first_since(store, partition, *first..until, time)?;
-    if begin == *first { Ok(begin) } else { first_since(store, partition, begin..range.end, time) }
+    let Some((first, row)) = first.first() else { return Ok(range.end) };
+    let head = RowHead::read(row).map_err(|what| damaged_row(partition, *first, what))?;
+    if head.sent_at >= time { Ok(*first) } else { first_since(store, partition, first + 1..range.end, time) }
 }
 
 impl LocalStream {
