@@ -5,11 +5,11 @@ use std::{
     path::Path,
     process::{Child, Command, Stdio},
     sync::mpsc::{self, Receiver, RecvTimeoutError},
-    thread,
+    thread::{self, JoinHandle},
     time::Duration,
 };
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 
 use crate::{promises::Promises, store::Store, work::mix};
 
@@ -39,16 +39,8 @@ impl Life<'_> {
         to_the_last: bool,
         end: impl FnOnce(&mut Child) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        let mut child = self.spawn()?;
-        let output = child.stdout.take().context("its output")?;
-        let (tell, told) = mpsc::channel();
-        let reader = thread::spawn(move || {
-            for line in BufReader::new(output).lines().map_while(Result::ok) {
-                if tell.send(line).is_err() {
-                    break;
-                }
-            }
-        });
+        let mut child = spawn(self.command()?)?;
+        let (told, reader) = listener(&mut child)?;
         let listened = self.listen(&told, promises);
         let ended = end(&mut child);
         // It may be dead already; then that is found here.
@@ -65,12 +57,33 @@ impl Life<'_> {
         ended
     }
 
-    fn spawn(self) -> anyhow::Result<Child> {
+    /// Lets the child work until it dies at the call of that number to one of `calls`, in any of its threads.
+    pub(crate) fn die_at(self, call: u64, calls: &str, promises: &mut Promises) -> anyhow::Result<()> {
+        let child = self.command()?;
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={calls}")]);
+        strace.args(["-e", &format!("inject={calls}:signal=SIGKILL:when={call}")]);
+        strace.arg(child.get_program()).args(child.get_args());
+        let mut child = spawn(strace)?;
+        let (told, reader) = listener(&mut child)?;
+        let heard = loop {
+            match told.recv_timeout(SILENCE_MAX) {
+                Ok(line) => promises.hear(&line, true)?,
+                Err(RecvTimeoutError::Disconnected) => break Ok(()),
+                Err(RecvTimeoutError::Timeout) => break Err(anyhow!("the child lives on in silence")),
+            }
+        };
+        drop(child.kill());
+        child.wait()?;
+        reader.join().ok().context("reading what it says")?;
+        heard
+    }
+
+    fn command(self) -> anyhow::Result<Command> {
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("--child").arg(self.directory).arg("--store").arg(self.store.to_string());
         command.args(["--life", &self.number.to_string(), "--seed", &self.seed.to_string()]);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Ok(command.spawn()?)
+        Ok(command)
     }
 
     /// Hears as much as this life is to say.
@@ -93,4 +106,23 @@ impl Life<'_> {
         }
         Ok(())
     }
+}
+
+fn spawn(mut command: Command) -> anyhow::Result<Child> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    Ok(command.spawn()?)
+}
+
+/// What the child says, line by line.
+fn listener(child: &mut Child) -> anyhow::Result<(Receiver<String>, JoinHandle<()>)> {
+    let output = child.stdout.take().context("its output")?;
+    let (tell, told) = mpsc::channel();
+    let reader = thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            if tell.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    Ok((told, reader))
 }

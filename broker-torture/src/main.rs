@@ -4,6 +4,7 @@
 //! parent ends it in the middle, by SIGKILL or by taking the file system away under it, opens the store again, and
 //! compares. Each suite ends with one line of figures; the process fails if any of them says `bad` above zero.
 
+mod calls;
 mod child;
 mod kills;
 mod life;
@@ -48,6 +49,8 @@ struct Arguments {
 enum Suite {
     /// SIGKILL under load.
     Kills,
+    /// SIGKILL at each of the first calls that change files; needs strace.
+    Calls,
     /// Power cuts on a file system of its own; needs root, a loop device, ext4 and Python or `xfs_io`.
     Power,
 }
@@ -67,6 +70,9 @@ fn main() -> anyhow::Result<ExitCode> {
     for store in [Store::Log, Store::Sled] {
         if wanted(Suite::Kills) {
             outcomes.push(kills::run(store, lives, arguments.seed)?);
+        }
+        if wanted(Suite::Calls) {
+            outcomes.push(calls::run(store, lives, arguments.seed)?);
         }
         if wanted(Suite::Power) {
             outcomes.push(power::run(store, lives, arguments.seed)?);

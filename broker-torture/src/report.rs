@@ -74,7 +74,8 @@ impl Tally {
         Ok(path(self.store))
     }
 
-    fn next_store(&mut self) {
+    /// Another store has been promised nothing.
+    pub(crate) fn next_store(&mut self) {
         self.store += 1;
         self.acknowledged += std::mem::take(&mut self.promises).acknowledged();
     }
