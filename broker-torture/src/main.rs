@@ -2,7 +2,7 @@
 //!
 //! A child process works on a store and says on its standard output what it is about to do and what it was promised. The
 //! parent ends it in the middle, by SIGKILL or by taking the file system away under it, opens the store again, and
-//! compares. Each suite ends with one line of figures; the process fails if any of them says `bad` above zero.
+//! compares. One suite is about order instead: tasks of one process, in whatever order they can run. Each suite ends with one line of figures; the process fails if any of them says `bad` above zero.
 
 mod calls;
 mod child;
@@ -12,6 +12,7 @@ mod machine;
 mod power;
 mod promises;
 mod report;
+mod schedules;
 mod store;
 mod work;
 
@@ -51,12 +52,17 @@ enum Suite {
     Kills,
     /// SIGKILL at each of the first calls that change files; needs strace.
     Calls,
+    /// Orders in which the tasks of a queue can run, in memory.
+    Schedules,
     /// Power cuts on a file system of its own; needs root, a loop device, ext4 and Python or `xfs_io`.
     Power,
 }
 
 /// How often a store is killed, and how often its power is cut, in a run that is not full.
 const LIVES: u64 = 100;
+
+/// How many schedules are tried in a run that is not full.
+const SCHEDULES: u64 = 200_000;
 
 fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
@@ -67,6 +73,10 @@ fn main() -> anyhow::Result<ExitCode> {
     let lives = arguments.lives.unwrap_or(if arguments.full { 10 * LIVES } else { LIVES });
     let wanted = |suite| arguments.suite.is_empty() || arguments.suite.contains(&suite);
     let mut outcomes = Vec::new();
+    if wanted(Suite::Schedules) {
+        let schedules = if arguments.full { 10 * SCHEDULES } else { SCHEDULES };
+        outcomes.push(schedules::run(schedules, arguments.seed)?);
+    }
     for store in [Store::Log, Store::Sled] {
         if wanted(Suite::Kills) {
             outcomes.push(kills::run(store, lives, arguments.seed)?);

@@ -21,6 +21,10 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
+    pub(crate) fn new(suite: &'static str, figures: Vec<(&'static str, u64)>, bad: Vec<String>) -> Self {
+        Self { suite, skipped: None, figures, bad }
+    }
+
     pub(crate) fn skipped(suite: &'static str, why: String) -> Self {
         Self { suite, skipped: Some(why), figures: Vec::new(), bad: Vec::new() }
     }
@@ -98,6 +102,6 @@ impl Tally {
             ("acknowledged", self.acknowledged),
             ("seed", self.seed),
         ];
-        Outcome { suite: self.suite, skipped: None, figures, bad: self.bad }
+        Outcome::new(self.suite, figures, self.bad)
     }
 }
