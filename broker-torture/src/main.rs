@@ -9,6 +9,7 @@ mod child;
 mod kills;
 mod life;
 mod machine;
+mod models;
 mod power;
 mod promises;
 mod report;
@@ -54,6 +55,8 @@ enum Suite {
     Calls,
     /// Orders in which the tasks of a queue can run, in memory.
     Schedules,
+    /// Equal results of the same operations on memory and on a durable store.
+    Models,
     /// Power cuts on a file system of its own; needs root, a loop device, ext4 and Python or `xfs_io`.
     Power,
 }
@@ -63,6 +66,9 @@ const LIVES: u64 = 100;
 
 /// How many schedules are tried in a run that is not full.
 const SCHEDULES: u64 = 200_000;
+
+/// How many runs of operations there are on each store for each time that it is killed.
+const RUNS_PER_LIFE: u64 = 20;
 
 fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
@@ -78,6 +84,9 @@ fn main() -> anyhow::Result<ExitCode> {
         outcomes.push(schedules::run(schedules, arguments.seed)?);
     }
     for store in [Store::Log, Store::Sled] {
+        if wanted(Suite::Models) {
+            outcomes.push(models::run(store, lives * RUNS_PER_LIFE, arguments.seed)?);
+        }
         if wanted(Suite::Kills) {
             outcomes.push(kills::run(store, lives, arguments.seed)?);
         }
