@@ -14,6 +14,7 @@ mod power;
 mod promises;
 mod report;
 mod schedules;
+mod soak;
 mod store;
 mod work;
 
@@ -38,6 +39,9 @@ struct Arguments {
     /// How often each store is killed, and how often its power is cut, instead of the usual number.
     #[arg(long)]
     lives: Option<u64>,
+    /// Where plots are written.
+    #[arg(long, default_value = ".")]
+    plots: PathBuf,
     /// For the parent's use: the child that works on the store in this directory until it is ended.
     #[arg(long, hide = true, requires = "store")]
     child: Option<PathBuf>,
@@ -57,6 +61,8 @@ enum Suite {
     Schedules,
     /// Equal results of the same operations on memory and on a durable store.
     Models,
+    /// Seven simulated days of churn; only when named, or in a full run.
+    Soak,
     /// Power cuts on a file system of its own; needs root, a loop device, ext4 and Python or `xfs_io`.
     Power,
 }
@@ -92,6 +98,9 @@ fn main() -> anyhow::Result<ExitCode> {
         }
         if wanted(Suite::Calls) {
             outcomes.push(calls::run(store, lives, arguments.seed)?);
+        }
+        if arguments.suite.contains(&Suite::Soak) || arguments.full && wanted(Suite::Soak) {
+            outcomes.push(soak::run(store, arguments.seed, &arguments.plots)?);
         }
         if wanted(Suite::Power) {
             outcomes.push(power::run(store, lives, arguments.seed)?);
