@@ -1,0 +1,1 @@
+//! Graceful shutdown: stop taking work, drain until a deadline, release the rest, report counts.
