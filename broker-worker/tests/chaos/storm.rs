@@ -49,6 +49,14 @@ fn deed(seed: u64, body: &str, delivery: u32) -> Deed {
     }
 }
 
+/// On a FIFO queue nobody makes messages visible behind the back of the runtime: whoever does so has given up their order.
+fn planned(seed: u64, body: &str, message: &Received) -> Deed {
+    match deed(seed, body, message.receive_count) {
+        Deed::LoseTheLease if message.sequence_number.is_some() => Deed::Hang,
+        deed => deed,
+    }
+}
+
 async fn carry_out(deed: Deed, queue: LocalQueue, message: Received) -> Outcome {
     match deed {
         Deed::Work => {
@@ -79,7 +87,7 @@ fn handler(
         let (queue, ledger) = (queue.clone(), ledger.clone());
         Box::pin(async move {
             ledger.begins(&body, message.receive_count);
-            let outcome = carry_out(deed(seed, &body, message.receive_count), queue, message).await;
+            let outcome = carry_out(planned(seed, &body, &message), queue, message).await;
             if outcome == Outcome::Ack {
                 ledger.done(&body);
             }
@@ -158,7 +166,7 @@ fn check(seed: u64, messages: usize, counts: Counts, ledger: &Ledger, letters: &
     let done: usize = seen.values().map(|seen| seen.done).sum();
     // What was said to be done, and was not acknowledged, was stale.
     assert!(done as u64 <= counts.acked + counts.stale, "seed {seed}: {done} done, {counts}");
-    assert!(counts.stale > 0 && counts.failed > 0 && counts.retried > 0 && counts.dead > 0, "{counts}");
+    assert!(counts.failed > 0 && counts.retried > 0 && counts.dead > 0, "{counts}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -167,6 +175,7 @@ async fn nothing_is_lost_and_no_stale_acknowledge_counts() {
     for seed in 0..12 {
         let (counts, ledger, letters) = storm(seed, 200, false, false).await;
         check(seed, 200, counts, &ledger, &letters);
+        assert!(counts.stale > 0, "seed {seed}: {counts}");
     }
 }
 
@@ -176,6 +185,7 @@ async fn nothing_is_lost_with_heartbeats() {
     for seed in 100..112 {
         let (counts, ledger, letters) = storm(seed, 200, true, false).await;
         check(seed, 200, counts, &ledger, &letters);
+        assert!(counts.stale > 0, "seed {seed}: {counts}");
     }
 }
 
