@@ -1,12 +1,14 @@
 //! How many workers there should be: pure functions of (metrics, state, now). No clock, no `async`, no I/O.
 //!
 //! A [`Scale`] answers with a [`Decision`]: the count that is wanted now, and why. Whoever has the workers acts on it: a
-//! [`pool`](crate::pool) in this process, or a program that starts containers elsewhere. Three come with the crate:
+//! [`pool`](crate::pool) in this process, or a program that starts containers elsewhere. Two come with the crate:
 //!
 //! - [`Scaler`]: target tracking, step and simple scaling, as Amazon's two auto scaling services do it, several policies at
 //!   once, schedules, cooldowns or warm-up;
-//! - [`QueueScaler`]: KEDA's scaler of a queue, from and to zero, above an [`Hpa`], which is Kubernetes' one;
-//! - [`Pollers`]: how Lambda grows and shrinks the pollers of a queue.
+//! - [`QueueScaler`]: KEDA's scaler of a queue, from and to zero, above an [`Hpa`], which is Kubernetes' one.
+//!
+//! How Lambda grows and shrinks the pollers of a queue is not here but in [`Pollers`](crate::queue::Pollers), because it goes
+//! by what each poll finds and needs no metrics. A fleet outside that has to choose whom to stop has a [`Roster`].
 //!
 //! The metrics are a [`Sample`]. State is a value: keep it, clone it, start again from it.
 //!
@@ -34,7 +36,6 @@ mod bounds;
 mod decision;
 mod hpa;
 mod policy;
-mod pollers;
 mod queue_scaler;
 mod queue_target;
 mod roster;
@@ -53,10 +54,10 @@ pub use bounds::Bounds;
 pub use decision::{Decision, Reason};
 pub use hpa::{Behavior, Hpa, HpaState, Pod, RateChange, RatePolicy, Reading, Select};
 pub use policy::Policy;
-pub use pollers::{PollerState, Pollers};
 pub use queue_scaler::{QueueScaler, QueueScalerState};
 pub use queue_target::{Fallback, FallbackBehavior, Pause, QueueTarget};
 pub use roster::{Plan, Protection, Roster, WorkerId};
+pub(crate) use round::number;
 pub use sample::{Metric, Sample};
 pub use scaler::{Scaler, ScalerState, Suspended};
 pub use schedule::Scheduled;
@@ -74,7 +75,7 @@ use broker_core::Timestamp;
 /// where a rule says that a human's word counts for more; deciding twice for the same moment changes nothing more.
 pub trait Scale: Send + Sync + 'static {
     /// What is remembered between decisions.
-    type State: Clone + Send + 'static;
+    type State: Clone + Send + Sync + 'static;
 
     /// The state of a fleet that has `desired` workers at `now`.
     fn start(&self, desired: u32, now: Timestamp) -> Self::State;

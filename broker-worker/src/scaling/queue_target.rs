@@ -69,6 +69,10 @@ pub enum FallbackBehavior {
 
 /// What a human has stopped, or wants (rule S55).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "these are the switches that there are, each apart from the others"
+)]
 pub struct Pause {
     /// No changes.
     pub paused: bool,

@@ -15,8 +15,6 @@ pub struct Sample {
     pub in_flight: Option<u64>,
     /// Messages that are delayed.
     pub delayed: Option<u64>,
-    /// Message groups that have something to do, of a FIFO queue.
-    pub groups: Option<u32>,
     /// Workers that run. Those that are still starting do not.
     pub in_service: u32,
     /// Further metrics, averages over the workers, for [`Metric::Named`].
@@ -54,12 +52,6 @@ impl Sample {
     /// Messages that are delayed.
     pub fn delayed(mut self, messages: u64) -> Self {
         self.delayed = Some(messages);
-        self
-    }
-
-    /// Message groups that have something to do.
-    pub fn groups(mut self, groups: u32) -> Self {
-        self.groups = Some(groups);
         self
     }
 

@@ -121,7 +121,7 @@ impl Scaler {
         honor_cooldown: bool,
         now: Timestamp,
     ) -> Result<u32, Error> {
-        if honor_cooldown && let Some(until) = self.busy_until(state, now) {
+        if honor_cooldown && let Some(until) = Self::busy_until(state, now) {
             let reason = format!("a cooldown that is to be honoured ends at {until}");
             return Err(Error::setting("desired", desired, reason));
         }
@@ -130,7 +130,7 @@ impl Scaler {
     }
 
     /// When the last of what is being waited for ends.
-    fn busy_until(&self, state: &ScalerState, now: Timestamp) -> Option<Timestamp> {
+    fn busy_until(state: &ScalerState, now: Timestamp) -> Option<Timestamp> {
         let pause = match state.pause {
             Some(Pause::Activity { given_up, .. }) => Some(given_up),
             Some(Pause::Cooldown(until)) => Some(until),

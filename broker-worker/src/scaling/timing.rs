@@ -151,7 +151,7 @@ impl Damping {
     pub(crate) fn scaled_in(&mut self, timing: Timing, count: u32, wait: Duration, now: Timestamp) {
         match timing {
             Timing::Cooldown { .. } => {
-                self.cooldown = Some((after(now, wait), 0)).filter(|(until, _)| now < *until)
+                self.cooldown = Some((after(now, wait), 0)).filter(|(until, _)| now < *until);
             }
             Timing::WarmUp { .. } => self.not_launched(count),
         }

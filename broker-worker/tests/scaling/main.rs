@@ -8,7 +8,6 @@ mod cooldown;
 mod hpa;
 mod hpa_pods;
 mod hpa_rates;
-mod pollers;
 mod properties;
 mod protection;
 mod queue_scaler;

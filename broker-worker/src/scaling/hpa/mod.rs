@@ -3,7 +3,7 @@
 mod behavior;
 mod reading;
 
-use std::{collections::VecDeque, time::Duration};
+use std::{cmp::Ordering, collections::VecDeque, time::Duration};
 
 use broker_core::Timestamp;
 
@@ -103,7 +103,7 @@ impl Hpa {
             return Decision::new(was, was, Reason::Disabled);
         }
         if bounds.clamp(was) != was {
-            return self.follow(state, bounds.clamp(was), Reason::PulledIntoBounds, now);
+            return state.follow(bounds.clamp(was), Reason::PulledIntoBounds, now);
         }
         let proposals = readings.iter().map(|reading| self.propose(reading, was, now));
         let (mut wanted, mut failed) = (None, false);
@@ -129,12 +129,10 @@ impl Hpa {
         state.forget(now);
         let stable = self.stabilize(state, wanted, now);
         state.proposed.push_back((now, wanted));
-        let allowed = if stable > was {
-            stable.min(self.up.limit_up(was, &state.ups, &state.downs, now))
-        } else if stable < was {
-            stable.max(self.down.limit_down(was, &state.ups, &state.downs, now))
-        } else {
-            was
+        let allowed = match stable.cmp(&was) {
+            Ordering::Greater => stable.min(self.up.limit_up(was, &state.ups, &state.downs, now)),
+            Ordering::Less => stable.max(self.down.limit_down(was, &state.ups, &state.downs, now)),
+            Ordering::Equal => was,
         };
         let count = self.bounds.clamp(allowed);
         let reason = if stable != wanted {
@@ -151,7 +149,7 @@ impl Hpa {
             Reason::Content if count < was => proportion(was, wanted, false),
             held => held,
         };
-        self.follow(state, count, reason, now)
+        state.follow(count, reason, now)
     }
 
     /// The nearest to what is that all recommendations of the windows allow (rule S64).
@@ -164,16 +162,6 @@ impl Hpa {
         let most = within(self.down.stabilization).chain([wanted]).max().unwrap_or(wanted);
         state.current.max(least).min(most)
     }
-
-    fn follow(&self, state: &mut HpaState, count: u32, reason: Reason, now: Timestamp) -> Decision {
-        let was = std::mem::replace(&mut state.current, count);
-        if count > was {
-            state.ups.push_back((now, count - was));
-        } else if count < was {
-            state.downs.push_back((now, was - count));
-        }
-        Decision::new(was, count, reason)
-    }
 }
 
 /// The reason of a change that nothing holds back.
@@ -183,6 +171,17 @@ fn proportion(was: u32, wanted: u32, above: bool) -> Reason {
 }
 
 impl HpaState {
+    /// Has so many from now on.
+    fn follow(&mut self, count: u32, reason: Reason, now: Timestamp) -> Decision {
+        let was = std::mem::replace(&mut self.current, count);
+        if count > was {
+            self.ups.push_back((now, count - was));
+        } else if count < was {
+            self.downs.push_back((now, was - count));
+        }
+        Decision::new(was, count, reason)
+    }
+
     /// Gives up what no window and no period reaches.
     fn forget(&mut self, now: Timestamp) {
         for (kept, reach) in [
