@@ -193,6 +193,12 @@ impl Lease {
         outcomes.into_iter().next().expect("one outcome for one change")
     }
 
+    /// What was decided of the message, and its id.
+    pub(crate) fn decided(&self) -> (MessageId, Option<&Outcome>) {
+        let entry = self.entry();
+        (entry.id, entry.decided.get())
+    }
+
     pub(crate) fn decide(&self, outcome: Outcome) -> bool {
         self.entry().decided.set(outcome).is_ok()
     }

@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    ops::Add,
     sync::atomic::{AtomicU64, Ordering},
 };
 
@@ -36,6 +37,30 @@ pub struct Counts {
     pub released: u64,
     /// Leases that ended while the handler worked.
     pub leases_lost: u64,
+}
+
+/// What two mappings have done together.
+impl Add for Counts {
+    type Output = Self;
+
+    fn add(self, more: Self) -> Self {
+        Self {
+            received: self.received + more.received,
+            filtered: self.filtered + more.filtered,
+            invocations: self.invocations + more.invocations,
+            failed_invocations: self.failed_invocations + more.failed_invocations,
+            throttled: self.throttled + more.throttled,
+            dropped: self.dropped + more.dropped,
+            acked: self.acked + more.acked,
+            retried: self.retried + more.retried,
+            dead: self.dead + more.dead,
+            failed: self.failed + more.failed,
+            stale: self.stale + more.stale,
+            unsettled: self.unsettled + more.unsettled,
+            released: self.released + more.released,
+            leases_lost: self.leases_lost + more.leases_lost,
+        }
+    }
 }
 
 /// One of the [`Counts`].
