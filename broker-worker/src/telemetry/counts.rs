@@ -21,7 +21,7 @@ pub struct Counts {
     pub throttled: u64,
     /// Messages that waited for a permit until their lease was over, and were left alone.
     pub dropped: u64,
-    /// Messages done and deleted.
+    /// Messages that a handler was done with and that are gone: deleted, or gone before, if somebody else was faster.
     pub acked: u64,
     /// Messages to be tried again after a time that the handler gave.
     pub retried: u64,
