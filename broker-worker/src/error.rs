@@ -1,6 +1,6 @@
 //! Every way in which the runtime can refuse or fail a call.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 /// Why a call of the runtime failed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -14,6 +14,33 @@ pub enum Error {
         /// The refused value.
         value: String,
         /// What is allowed.
+        reason: String,
+    },
+    /// A batch of more than 10 messages needs a window to fill up in (rule L30). Set one of a second or more.
+    #[error(
+        "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10"
+    )]
+    WindowNeeded {
+        /// The batch size that was asked for.
+        batch_size: usize,
+    },
+    /// A handler that may run longer than its messages stay invisible would have them handled twice (rule L42). Shorten
+    /// the timeout, lengthen the queue's visibility timeout, or switch the heartbeat on.
+    #[error(
+        "Queue visibility timeout: {} seconds is less than Function timeout: {} seconds",
+        visibility.as_secs_f64(),
+        timeout.as_secs_f64()
+    )]
+    TimeoutTooLong {
+        /// The queue's visibility timeout.
+        visibility: Duration,
+        /// The timeout that was asked for.
+        timeout: Duration,
+    },
+    /// The thread that keeps leases alive could not be started.
+    #[error("the thread that keeps leases alive could not be started: {reason}")]
+    NoThread {
+        /// What the system says.
         reason: String,
     },
     /// The queue or stream refused a call.

@@ -9,21 +9,27 @@
 //! | `call` | one invocation: panics and timeouts become failures |
 //! | `each`, `batch`, `service` | functions and tower services as handlers of queue batches |
 
+mod batch;
 mod call;
 mod context;
+mod each;
 mod failure;
 mod outcome;
 mod payload;
+mod service;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
+pub use batch::{BatchFunction, batch};
 pub use call::call;
 pub use context::Context;
+pub use each::{Each, each};
 pub use failure::{BoxError, Failure, FailureKind};
 pub use outcome::{IntoOutcome, Outcome};
 pub use payload::{Json, Payload};
+pub use service::{batch_service, each_service};
 
 /// What a handler can be given, and what it answers.
 pub trait Event: Send + 'static {

@@ -22,6 +22,13 @@ impl<T: DeserializeOwned + Send + 'static> Payload for Json<T> {
     }
 }
 
+/// Nothing of it: the function looks at the message itself.
+impl Payload for () {
+    fn read(_: &Message) -> Result<Self, Failure> {
+        Ok(())
+    }
+}
+
 impl Payload for String {
     fn read(message: &Message) -> Result<Self, Failure> {
         let not_text = |error| Failure::payload(format_args!("the body is not text: {error}"));
