@@ -29,6 +29,7 @@ mod worker;
 
 pub use batch::{Batch, IntoResponse, Received, Response};
 pub use filter::{FilterCriteria, FilterError};
+pub(crate) use gather::is_the_end;
 pub use lease::Lease;
 pub use mapping::QueueMapping;
 pub use pollers::Pollers;
