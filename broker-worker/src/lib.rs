@@ -29,5 +29,5 @@ pub mod telemetry;
 
 pub use error::{Error, Result};
 pub use handler::{
-    Context, Event, Failure, FailureKind, Handler, IntoOutcome, Json, Outcome, Payload, SharedHandler,
+    BoxError, Context, Event, Failure, FailureKind, Handler, IntoOutcome, Json, Outcome, Payload, SharedHandler,
 };

@@ -138,13 +138,13 @@ where
     Fut: Future<Output = Result<Value, E>> + Send,
     E: Into<BoxError> + Send + 'static,
 {
-    Function { source, function, error: PhantomData }
+    Function { source, run: function, error: PhantomData }
 }
 
 /// What [`function`] makes.
 pub struct Function<F, E> {
     source: Source,
-    function: F,
+    run: F,
     error: PhantomData<fn() -> E>,
 }
 
@@ -157,6 +157,6 @@ where
 {
     async fn handle(&self, batch: Batch, context: Context) -> Result<Response, Failure> {
         let event = SqsEvent::new(&batch, &self.source);
-        (self.function)(event, context).await.map(Response::Json).map_err(Failure::of)
+        (self.run)(event, context).await.map(Response::Json).map_err(Failure::of)
     }
 }

@@ -57,7 +57,8 @@ where
     async fn one(&self, message: Received) -> bool {
         if message.lease().is_lost() {
             // Somebody else may be at it by now.
-            return !message.decide(Outcome::Failed(Failure::new("the lease was lost before its turn came")));
+            message.decide(Outcome::Failed(Failure::new("the lease was lost before its turn came")));
+            return false;
         }
         let outcome = match message.payload::<P>() {
             Err(failure) => Outcome::Failed(failure),

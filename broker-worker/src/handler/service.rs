@@ -17,7 +17,7 @@ where
     S::Error: Into<BoxError> + Send,
     S::Future: Send,
 {
-    each(move |_: (), message: Received| {
+    each(move |(): (), message: Received| {
         let service = service.clone();
         async move { call(service, message).await }
     })

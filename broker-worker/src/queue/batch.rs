@@ -47,7 +47,10 @@ impl Batch {
 
 impl fmt::Debug for Batch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Batch").field("queue", &self.queue()).field("messages", &self.messages).finish()
+        f.debug_struct("Batch")
+            .field("queue", &self.queue())
+            .field("messages", &self.messages)
+            .finish_non_exhaustive()
     }
 }
 

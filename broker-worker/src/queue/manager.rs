@@ -18,9 +18,10 @@ pub(super) async fn run(shared: Arc<Shared>) {
         if stopping && workers.is_empty() {
             return;
         }
-        let growth = match stopping {
-            true => Growth::Enough,
-            false => shared.state.lock().pollers.grow(shared.clock.now().as_millis()),
+        let growth = if stopping {
+            Growth::Enough
+        } else {
+            shared.state.lock().pollers.grow(shared.clock.now().as_millis())
         };
         let ask_again = async {
             match growth {

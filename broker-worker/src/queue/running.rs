@@ -144,7 +144,9 @@ impl Running {
         if !drained {
             // Before the workers know: whoever answers from now on answers too late.
             let sets = shared.keeper.sets();
-            sets.iter().for_each(|set| set.release());
+            for set in &sets {
+                set.release();
+            }
             shared.abort.cancel();
             for set in sets {
                 let (counts, _) = settle::settle(&set, None).await;

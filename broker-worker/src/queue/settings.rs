@@ -104,9 +104,10 @@ impl QueueMappingSettings {
     fn terms(&self, visibility: Duration, fifo: bool) -> Terms {
         let timeout = self.timeout.or((!self.heartbeat).then_some(visibility));
         let whole = self.window.saturating_add(timeout.unwrap_or(visibility));
-        let visibility = match whole > visibility && !self.window.is_zero() {
-            true => whole.saturating_add(VISIBILITY_MARGIN),
-            false => visibility,
+        let visibility = if whole > visibility && !self.window.is_zero() {
+            whole.saturating_add(VISIBILITY_MARGIN)
+        } else {
+            visibility
         };
         Terms { visibility, timeout, fifo }
     }

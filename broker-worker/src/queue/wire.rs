@@ -7,8 +7,8 @@ use broker_core::Message;
 use super::{gather::Held, settings::BATCH_BYTES_MAX};
 use crate::event::{Source, sqs::SqsRecord};
 
-/// What an event has around its records: `{"Records":[]}`.
-const ENVELOPE_BYTES: usize = 14;
+/// What an event has around its records, `{"Records":[]}`, less the comma that the last record does not have.
+const ENVELOPE_BYTES: usize = 13;
 /// What a record has at most beside what is counted: names, ids, ARN, times, digests.
 const RECORD_BYTES_MAX: usize = 2_048;
 /// The same for an attribute.

@@ -9,7 +9,6 @@ use crate::{queue::Running, telemetry::Counts};
 
 /// What became of a mapping that was stopped.
 #[derive(Debug, Clone)]
-#[must_use = "it says whether anything was left undone"]
 pub struct Report {
     /// The queue.
     pub queue: String,

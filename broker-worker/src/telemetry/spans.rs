@@ -75,7 +75,9 @@ pub(crate) fn process_span<'m>(
         span.record("messaging.links", text.join(","));
     }
     if let Some(link) = link {
-        links.iter().for_each(|context| link(&span, context));
+        for context in &links {
+            link(&span, context);
+        }
     }
     span
 }
