@@ -29,5 +29,6 @@ pub mod telemetry;
 
 pub use error::{Error, Result};
 pub use handler::{
-    BoxError, Context, Event, Failure, FailureKind, Handler, IntoOutcome, Json, Outcome, Payload, SharedHandler,
+    BoxError, Context, Event, Failure, FailureKind, Handler, IntoOutcome, Json, Outcome, Payload,
+    SharedHandler,
 };

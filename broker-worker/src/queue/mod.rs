@@ -28,6 +28,7 @@ mod wire;
 mod worker;
 
 pub use batch::{Batch, IntoResponse, Received, Response};
+pub(crate) use filter::bytes_json;
 pub use filter::{FilterCriteria, FilterError};
 pub(crate) use gather::is_the_end;
 pub use lease::Lease;

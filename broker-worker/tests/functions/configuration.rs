@@ -129,8 +129,7 @@ async fn a_function_that_cannot_run_is_not_started() {
     let fifo = world.broker.queue("events.fifo").fifo().await.unwrap();
     let expected = "queue is events.fifo: events wait in a standard queue";
     assert_refused(AsyncFunction::new("orders", fifo, echo()).start().await, expected);
-    let redriven =
-        world.broker.queue("redriven").dead_letter("events", 3).await.unwrap();
+    let redriven = world.broker.queue("redriven").dead_letter("events", 3).await.unwrap();
     assert!(AsyncFunction::new("orders", redriven, echo()).start().await.is_err());
     let config = InvokeConfig { maximum_retry_attempts: Some(3), ..Default::default() };
     assert!(new("orders").config(config).start().await.is_err());

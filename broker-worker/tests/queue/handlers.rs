@@ -109,7 +109,8 @@ async fn failures(handler: impl broker_worker::Handler<Batch>) -> Vec<Failure> {
 #[tokio::test(start_paused = true)]
 async fn a_panic_is_a_failure_with_its_message() {
     let number = 7;
-    let found = failures(batch(move |_: Batch, _| async move { assert!(number != 7, "number {number}") })).await;
+    let found =
+        failures(batch(move |_: Batch, _| async move { assert!(number != 7, "number {number}") })).await;
     assert_eq!(found[0].kind, FailureKind::Panic);
     assert_eq!(found[0].message, "the handler panicked: number 7");
     // Before its first await, and with something that is no text.
