@@ -230,7 +230,7 @@ impl Running {
                 return Ok(());
             }
         };
-        add(&self.shard.mapping.counters.done, done.len());
+        add(&self.shard.mapping.counters.done, self.batch(done.clone()).records().len());
         self.shard.done(&self.job.records[done]).await
     }
 
@@ -242,13 +242,15 @@ impl Running {
         invocations: u32,
     ) -> Result<()> {
         let shard = self.shard.clone();
-        add(&shard.mapping.counters.given_up, range.len());
+        // The last invocation of a window has no records of its own.
+        let records = self.batch(range.clone()).records().len();
+        add(&shard.mapping.counters.given_up, records);
         if let Some(destination) = &shard.mapping.settings.on_failure
             && let Some(report) = self.report(range.clone(), condition, invocations)
             && let Err(error) = destination.deliver(&Report::Batch(report)).await
         {
             tracing::warn!(%error, "a destination does not take what was given up");
-            add(&shard.mapping.counters.destination_failures, range.len());
+            add(&shard.mapping.counters.destination_failures, records);
         }
         shard.done(&self.job.records[range]).await
     }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use broker_core::{Clock, GroupStream, StartingPosition, TokioClock};
+use broker_core::{Clock, GroupStream, StartingPosition};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
@@ -186,7 +186,7 @@ impl StreamMapping {
         Self { gate: Arc::new(gate), ..self }
     }
 
-    /// Takes time from here. It must be the clock of the stream's broker, or go as fast. By default a [`TokioClock`].
+    /// Takes time from here. By default it comes from the stream, which is what its records' times are compared with.
     pub fn clock(self, clock: Arc<dyn Clock>) -> Self {
         Self { clock: Some(clock), ..self }
     }
@@ -206,7 +206,7 @@ impl StreamMapping {
     pub async fn start(self) -> Result<RunningStream> {
         self.settings.check(&self.function)?;
         let Source { region, account, .. } = &self.source;
-        let clock = self.clock.unwrap_or_else(|| Arc::new(TokioClock::new()));
+        let clock = self.clock.unwrap_or_else(|| self.stream.clock());
         let shared = Arc::new(Shared {
             function_arn: format!("arn:aws:lambda:{region}:{account}:function:{}", self.function),
             function: self.function,

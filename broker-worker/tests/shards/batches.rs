@@ -83,7 +83,7 @@ async fn a_batch_has_6_mib_of_json_at_most() {
 async fn a_record_larger_than_a_batch_goes_alone() {
     let world = World::new(1).await;
     let large = world.broker.stream("large").shards(1).max_record_size(10 * 1024 * 1024).await.unwrap();
-    let world = World { stream: large, ..world };
+    let world = world.with(large);
     world.put("k", "a").await;
     world.stream.put(PutRecord::new("k", vec![b'x'; 8_000_000])).await.unwrap();
     world.put("k", "b").await;

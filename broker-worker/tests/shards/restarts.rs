@@ -77,7 +77,7 @@ async fn a_restart_goes_on_where_it_was() {
 // L34: the checkpoint is in the store, so another process goes on with it.
 #[tokio::test(start_paused = true)]
 async fn a_checkpoint_outlives_the_broker() {
-    let store = std::sync::Arc::new(MemStorage::new());
+    let store = MemStorage::new();
     let open = || async { Broker::builder(store.clone()).open().await.unwrap() };
     let broker = open().await;
     let stream = broker.stream("clicks").shards(1).await.unwrap();

@@ -50,6 +50,11 @@ impl World {
         Self { broker, stream, began: Instant::now(), calls: Arc::default(), running: Arc::default() }
     }
 
+    /// The same world with another stream.
+    pub(crate) fn with(self, stream: LocalStream) -> Self {
+        Self { stream, ..self }
+    }
+
     /// Puts each letter as a record of this key.
     pub(crate) async fn put(&self, key: &str, letters: &str) -> Vec<RecordNumber> {
         let records = letters.chars().map(|letter| PutRecord::new(key, letter.to_string())).collect();

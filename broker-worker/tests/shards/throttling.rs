@@ -7,7 +7,7 @@ use broker_worker::{
     stream::RecordBatch,
 };
 
-use crate::support::{World, owned, queue, secs};
+use crate::support::{World, ms, owned, queue, secs};
 
 // L82
 #[tokio::test(start_paused = true)]
@@ -44,9 +44,9 @@ async fn a_throttled_batch_is_given_up_when_it_is_too_old() {
     let mapping = world.working().bisect_batch_on_function_error(true).gate(concurrency.gate(""));
     let mapping = mapping.maximum_record_age(secs(60)).on_failure(queue(&failed));
     let _running = mapping.start().await.unwrap();
-    tokio::time::sleep(secs(59)).await;
+    tokio::time::sleep(ms(59_999)).await;
     assert!(world.told(&failed).await.is_empty());
-    tokio::time::sleep(secs(1)).await;
+    tokio::time::sleep(ms(2)).await;
     let told = world.told(&failed).await;
     assert_eq!((told.len(), &told[0]["KinesisBatchInfo"]["batchSize"]), (1, &2.into()));
     assert_eq!(told[0]["requestContext"]["condition"], "RecordAgeExceeded");
@@ -74,8 +74,8 @@ async fn a_reservation_bounds_the_batches_of_all_shards() {
 #[tokio::test(start_paused = true)]
 async fn a_throttled_stream_is_read_slower_and_whole() {
     let world = World::new(1).await;
-    let throttled = world.broker.stream("throttled").shards(1).throttled(true).await.unwrap();
-    let world = World { stream: throttled, ..world };
+    let throttled = world.broker.stream("throttled").shards(1).throttled().await.unwrap();
+    let world = world.with(throttled);
     for letter in "abcdefghijklmnopqrst".chars() {
         world.stream.put(PutRecord::new("k", letter.to_string())).await.unwrap();
     }

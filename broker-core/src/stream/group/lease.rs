@@ -3,13 +3,15 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     pin::pin,
+    sync::Arc,
 };
 
 use async_trait::async_trait;
 
 use super::{cell::LeaseKey, member::Member, state::Held};
 use crate::{
-    clock::millis,
+    clock::{Clock, Sleep, Timestamp, millis},
+    engine::Engine,
     error::{Error, Result},
     stream::{
         LocalStream, Stream, attributes::StreamAttributes, number::RecordNumber, record::StartingPosition,
@@ -35,6 +37,9 @@ pub trait GroupStream: Stream {
 
     /// Describes the stream: see [`LocalStream::attributes`].
     async fn attributes(&self) -> Result<StreamAttributes>;
+
+    /// The clock by which records are put and expire.
+    fn clock(&self) -> Arc<dyn Clock>;
 }
 
 /// A worker of a consumer group. Dropping it leaves the group: its leases are lost, and others get them.
@@ -94,6 +99,23 @@ impl GroupStream for LocalStream {
 
     async fn attributes(&self) -> Result<StreamAttributes> {
         LocalStream::attributes(self).await
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        Arc::new(BrokerClock(self.cell.engine.clone()))
+    }
+}
+
+/// The broker's own time, as a clock.
+struct BrokerClock(Arc<Engine>);
+
+impl Clock for BrokerClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.timeline.now())
+    }
+
+    fn sleep_until(&self, deadline: Timestamp) -> Sleep<'_> {
+        self.0.timeline.sleep_until(deadline.as_millis())
     }
 }
 
