@@ -43,6 +43,12 @@ pub enum Error {
         /// What the system says.
         reason: String,
     },
+    /// Another version is being deployed. Wait for its end.
+    #[error("the version {version:?} is still being deployed")]
+    Deploying {
+        /// The other version.
+        version: String,
+    },
     /// The queue or stream refused a call.
     #[error(transparent)]
     Broker(#[from] broker_core::Error),

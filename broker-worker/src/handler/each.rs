@@ -68,7 +68,8 @@ where
                 run.unwrap_or_else(|panic| Outcome::Failed(Failure::panic(&*panic)))
             }
         };
-        let settled = matches!(outcome, Outcome::Ack | Outcome::Dead { .. });
+        // Without the lease it may be with somebody else, whatever was done here.
+        let settled = matches!(outcome, Outcome::Ack | Outcome::Dead { .. }) && !message.lease().is_lost();
         message.decide(outcome);
         settled
     }

@@ -186,12 +186,17 @@ impl Worker {
 
     /// Waits for the next call that provisioned pollers may make.
     async fn pace(&self, may_leave: bool) -> Result<(), Halt> {
-        let at = {
-            let mut state = self.shared.state.lock();
-            let Some(pollers) = state.pollers.provisioned() else { return Ok(()) };
-            state.pace.call(self.now(), pollers)
-        };
-        self.pause(Duration::from_millis(at.saturating_sub(self.now())), may_leave).await
+        loop {
+            let at = {
+                let mut state = self.shared.state.lock();
+                let Some(pollers) = state.pollers.provisioned() else { return Ok(()) };
+                state.pace.call(self.now(), pollers)
+            };
+            self.pause(Duration::from_millis(at.saturating_sub(self.now())), may_leave).await?;
+            if self.shared.state.lock().pace.is_free(self.now()) {
+                return Ok(());
+            }
+        }
     }
 }
 

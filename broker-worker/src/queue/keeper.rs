@@ -46,6 +46,8 @@ struct Held {
 struct Watched {
     /// `None` while somebody is at it.
     due: Option<u64>,
+    /// After a failed extension, when to try again at the earliest.
+    not_before: u64,
     set: Arc<LeaseSet>,
 }
 
@@ -80,7 +82,7 @@ impl Keeper {
         if held.sets.is_empty() && self.heartbeat.is_some() {
             self.occupied.notify_one();
         }
-        held.sets.insert(id, Watched { due: Some(due), set });
+        held.sets.insert(id, Watched { due: Some(due), not_before: 0, set });
         // Mostly the task sleeps until something that is over by now, which is early enough.
         if held.sleeps_until.is_none_or(|sleeps| due < sleeps) {
             self.moved.notify_one();
@@ -105,7 +107,8 @@ impl Keeper {
             let next = {
                 let mut held = this.held.lock();
                 for watched in held.sets.values_mut() {
-                    watched.due = watched.due.map(|due| due.min(this.due_of(&watched.set)));
+                    watched.due =
+                        watched.due.map(|due| due.min(this.due_of(&watched.set).max(watched.not_before)));
                 }
                 held.sleeps_until = held.sets.values().filter_map(|watched| watched.due).min();
                 held.sleeps_until
@@ -145,15 +148,12 @@ impl Keeper {
                 self.extend(&set, lease, now).await;
             }
             self.note_lost(&set);
-            let due = match set.first_end() {
-                // It could not be extended, and is not lost yet: try again half way to its end.
-                Some(end) if self.heartbeat.is_some() && self.due_of(&set) <= now => {
-                    now + (end.saturating_sub(now) / 2).max(1)
-                }
-                _ => self.due_of(&set),
-            };
+            let end = set.first_end().unwrap_or(u64::MAX);
+            let due = self.due_of(&set);
+            // It could not be extended, and is not lost yet: try again half way to its end.
+            let not_before = if due <= now { now + (end.saturating_sub(now) / 2).max(1) } else { 0 };
             if let Some(watched) = self.held.lock().sets.get_mut(&id) {
-                watched.due = Some(due);
+                (watched.due, watched.not_before) = (Some(due.max(not_before)), not_before);
             }
         }
     }
@@ -174,9 +174,7 @@ impl Keeper {
     fn note_lost(&self, set: &LeaseSet) {
         let now = self.clock.now().as_millis();
         for entry in set.entries.iter().filter(|entry| entry.until() <= now) {
-            if set.lose(entry) {
-                self.telemetry.lease_lost(entry.id);
-            }
+            set.lose(entry);
         }
     }
 

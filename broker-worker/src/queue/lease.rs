@@ -16,7 +16,7 @@ use broker_core::{
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::handler::Outcome;
+use crate::{handler::Outcome, telemetry::Telemetry};
 
 /// The leases of one batch.
 pub(crate) struct LeaseSet {
@@ -30,6 +30,7 @@ pub(crate) struct LeaseSet {
     released: AtomicBool,
     /// Tells the keeper that an end has changed.
     moved: Arc<Notify>,
+    telemetry: Arc<Telemetry>,
 }
 
 /// The lease of one message.
@@ -69,13 +70,21 @@ impl LeaseSet {
         clock: Arc<dyn Clock>,
         entries: Box<[Entry]>,
         moved: Arc<Notify>,
+        telemetry: Arc<Telemetry>,
     ) -> Self {
         let (held, cancelled) = (AtomicUsize::new(entries.len()), CancellationToken::new());
-        Self { queue, clock, entries, held, cancelled, released: AtomicBool::new(false), moved }
+        Self { queue, clock, entries, held, cancelled, released: AtomicBool::new(false), moved, telemetry }
     }
 
-    /// Notes that a lease is lost. Returns whether that is news.
-    pub(crate) fn lose(&self, entry: &Entry) -> bool {
+    /// Notes that a lease is lost, and tells it.
+    pub(crate) fn lose(&self, entry: &Entry) {
+        if self.end(entry) {
+            self.telemetry.lease_lost(entry.id);
+        }
+    }
+
+    /// Ends a lease. Returns whether that is news.
+    fn end(&self, entry: &Entry) -> bool {
         // Before the look at the token: whoever makes one looks at this after it.
         if entry.lost.swap(true, Ordering::SeqCst) {
             return false;
@@ -98,7 +107,7 @@ impl LeaseSet {
     pub(crate) fn release(&self) {
         self.released.store(true, Ordering::SeqCst);
         self.entries.iter().for_each(|entry| {
-            self.lose(entry);
+            self.end(entry);
         });
         self.cancelled.cancel();
     }
@@ -122,7 +131,7 @@ impl LeaseSet {
             match outcome {
                 Ok(VisibilityChanged::Until(_)) => entry.set_until(after(now, timeout)),
                 Ok(VisibilityChanged::Stale | VisibilityChanged::Gone)
-                | Err(Error::ReceiptHandleExpired { .. }) => drop(self.lose(entry)),
+                | Err(Error::ReceiptHandleExpired { .. }) => self.lose(entry),
                 // The lease stays as it was: the time that it has is not used up.
                 Err(_) => {}
             }
@@ -182,6 +191,12 @@ impl Lease {
         let outcomes = self.set.extend(&[self.entry()], timeout).await?;
         self.set.moved.notify_one();
         outcomes.into_iter().next().expect("one outcome for one change")
+    }
+
+    /// What was decided of the message, and its id.
+    pub(crate) fn decided(&self) -> (MessageId, Option<&Outcome>) {
+        let entry = self.entry();
+        (entry.id, entry.decided.get())
     }
 
     pub(crate) fn decide(&self, outcome: Outcome) -> bool {

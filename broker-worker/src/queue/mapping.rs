@@ -129,6 +129,20 @@ impl QueueMapping {
         Self { link: Some(Arc::new(link)), ..self }
     }
 
+    /// The queue and the clock, for a pool that looks at the one by the other.
+    pub(crate) fn parts(&mut self) -> (Arc<dyn Queue>, Arc<dyn Clock>, SharedHandler<Batch>) {
+        let clock = self.clock.get_or_insert_with(|| Arc::new(TokioClock::new())).clone();
+        (self.queue.clone(), clock, self.handler.clone())
+    }
+
+    /// The same mapping of another handler, with a fixed number of workers.
+    pub(crate) fn lane(&self, handler: SharedHandler<Batch>, workers: usize) -> Self {
+        let Self { queue, settings, gate, clock, link, .. } = self;
+        let (queue, settings, gate) = (queue.clone(), settings.clone(), gate.clone());
+        Self { queue, handler, settings, gate, clock: clock.clone(), link: link.clone() }
+            .pollers(Pollers::Fixed(workers))
+    }
+
     /// Starts it. Fails if the queue cannot be mapped with these settings, or does not answer; nothing runs then. Must
     /// be called inside a tokio runtime.
     pub async fn start(self) -> Result<Running> {

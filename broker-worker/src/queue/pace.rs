@@ -23,6 +23,11 @@ impl Pace {
         at.div_ceil(1_000)
     }
 
+    /// Whether a call may be made after all: those before it may have taken too much meanwhile. If not, take another one.
+    pub(super) fn is_free(&self, now_ms: u64) -> bool {
+        self.bytes_at <= now_ms.saturating_mul(1_000)
+    }
+
     /// A call has returned so many bytes.
     pub(super) fn took(&mut self, now_ms: u64, bytes: usize, pollers: usize) {
         let now = now_ms.saturating_mul(1_000);

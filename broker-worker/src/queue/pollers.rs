@@ -149,7 +149,13 @@ impl PollerState {
     pub(super) fn grow(&mut self, now: u64) -> Growth {
         let (most, always) = self.bounds();
         let few = if now < self.grows_at { always.min(IDLE_MIN) } else { always };
+        let (every, more) = match self.policy {
+            Pollers::Provisioned { .. } => (PROVISIONED_GROWTH_MS, PER_POLLER),
+            _ if self.fifo => (0, 1),
+            _ => (GROWTH_MS, 1),
+        };
         if self.running < few && !self.shrunk_on_purpose(now) {
+            self.grows_at = self.grows_at.max(now + every);
             return self.spawn(few - self.running);
         }
         if self.waiting > 0 || self.running >= most {
@@ -158,11 +164,6 @@ impl PollerState {
         if now < self.grows_at {
             return Growth::At(self.grows_at);
         }
-        let (every, more) = match self.policy {
-            Pollers::Provisioned { .. } => (PROVISIONED_GROWTH_MS, PER_POLLER),
-            _ if self.fifo => (0, 1),
-            _ => (GROWTH_MS, 1),
-        };
         self.grows_at = now + every;
         self.spawn(more.min(most - self.running))
     }

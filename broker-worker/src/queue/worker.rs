@@ -234,7 +234,13 @@ impl Worker {
         let entry = |held: &Held| Entry::new(held.message.id, held.message.receipt, held.until);
         let entries = held.iter().map(entry).collect();
         let (queue, clock) = (shared.queue.clone(), shared.clock.clone());
-        let set = Arc::new(LeaseSet::new(queue, clock, entries, shared.keeper.moved.clone()));
+        let set = Arc::new(LeaseSet::new(
+            queue,
+            clock,
+            entries,
+            shared.keeper.moved.clone(),
+            shared.telemetry.clone(),
+        ));
         let deadline = shared.terms.timeout.map(|timeout| after(shared.clock.now(), timeout));
         let deadline = deadline.map(Timestamp::from_millis);
         let context = Context::new(set.cancelled.clone()).with_deadline(deadline);

@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    ops::Add,
     sync::atomic::{AtomicU64, Ordering},
 };
 
@@ -20,7 +21,7 @@ pub struct Counts {
     pub throttled: u64,
     /// Messages that waited for a permit until their lease was over, and were left alone.
     pub dropped: u64,
-    /// Messages done and deleted.
+    /// Messages that a handler was done with and that are gone: deleted, or gone before, if somebody else was faster.
     pub acked: u64,
     /// Messages to be tried again after a time that the handler gave.
     pub retried: u64,
@@ -36,6 +37,30 @@ pub struct Counts {
     pub released: u64,
     /// Leases that ended while the handler worked.
     pub leases_lost: u64,
+}
+
+/// What two mappings have done together.
+impl Add for Counts {
+    type Output = Self;
+
+    fn add(self, more: Self) -> Self {
+        Self {
+            received: self.received + more.received,
+            filtered: self.filtered + more.filtered,
+            invocations: self.invocations + more.invocations,
+            failed_invocations: self.failed_invocations + more.failed_invocations,
+            throttled: self.throttled + more.throttled,
+            dropped: self.dropped + more.dropped,
+            acked: self.acked + more.acked,
+            retried: self.retried + more.retried,
+            dead: self.dead + more.dead,
+            failed: self.failed + more.failed,
+            stale: self.stale + more.stale,
+            unsettled: self.unsettled + more.unsettled,
+            released: self.released + more.released,
+            leases_lost: self.leases_lost + more.leases_lost,
+        }
+    }
 }
 
 /// One of the [`Counts`].

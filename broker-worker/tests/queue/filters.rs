@@ -143,7 +143,7 @@ fn filters_are_limited_in_number_and_length() {
         FilterError::TooMany { count: 11, max: 10 }
     );
     let pattern = |chars: usize| {
-        let text = format!(r#"{{"body": ["{}"]}}"#, "ä".repeat(chars - 13));
+        let text = format!(r#"{{"body": ["{}"]}}"#, "ä".repeat(chars - 14));
         assert_eq!(text.chars().count(), chars);
         text
     };

@@ -193,7 +193,7 @@ async fn a_message_that_was_taken_over_is_noticed_and_not_acknowledged() {
     let report = run_for(mapping.start().await.unwrap(), secs(20)).await;
     // At the first heartbeat.
     assert_eq!(log.lines(), [(15_000, "lost".to_owned())]);
-    assert_eq!((report.counts.acked, report.counts.stale, report.counts.leases_lost), (0, 1, 0));
+    assert_eq!((report.counts.acked, report.counts.stale, report.counts.leases_lost), (0, 1, 1));
     assert_eq!(counters(&queue).await, (0, 1, 0));
 }
 

@@ -60,10 +60,6 @@ async fn each_poller_takes_up_to_a_megabyte_a_second() {
     let running = mapping.pollers(Pollers::Provisioned { min: 2, max: 2 }).start().await.unwrap();
     sleep(secs(20)).await;
     drop(running);
-    // 20 megabytes at two a second, so in the end one message every 250 milliseconds; those on their way at first are more.
-    let times = log.times();
-    assert_eq!(times.len(), 40);
-    assert!((7_000..=10_000).contains(times.last().unwrap()), "{times:?}");
-    let (tenth, last) = (times[20], times[39]);
-    assert!(last - tenth >= 4_500, "{times:?}");
+    // Two megabytes a second are four of these messages.
+    assert_eq!(log.times(), (0..40).map(|n| n * 250).collect::<Vec<u64>>());
 }

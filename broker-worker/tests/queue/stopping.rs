@@ -1,13 +1,13 @@
 //! Graceful shutdown: drain until a deadline, release the rest at once, report counts.
 
-use broker_core::{Error, QueueExt, ReceiveOptions};
+use broker_core::{Error, QueueExt, ReceiveOptions, SendMessage};
 use broker_worker::{
     handler::{batch, each},
     queue::{Batch, Pollers, QueueMapping, Received},
     shutdown::stop_all,
 };
 
-use crate::ground::{Log, broker, counters, ms, queue, secs, send, send_fifo, sleep};
+use crate::ground::{Log, broker, counters, ms, queue, secs, send, sleep};
 
 // What runs may finish, and nothing new is received.
 #[tokio::test(start_paused = true)]
@@ -139,7 +139,10 @@ async fn on_a_fifo_queue_what_did_not_fit_goes_back_at_once() {
         broker_core::Broker::builder(broker_mem::MemStorage::new()).limits(limits).open().await.unwrap();
     let queue = broker.queue("orders.fifo").fifo().await.unwrap();
     let bodies: Vec<String> = ["a", "b", "c"].map(|name| name.repeat(4_000_000)).into();
-    send_fifo(&queue, &bodies.iter().map(|body| ("g", body.as_str())).collect::<Vec<_>>()).await;
+    for body in bodies {
+        let id = body[..1].to_owned();
+        queue.send_one(SendMessage::from(body).group_id("g").deduplication_id(id)).await.unwrap();
+    }
     let log = Log::new();
     let seen = log.clone();
     let handler = batch(move |messages: Batch, _| {

@@ -1,0 +1,103 @@
+//! What was measured at a moment: the metrics of a queue and of its workers.
+
+use std::collections::BTreeMap;
+
+use broker_core::QueueCounters;
+
+use super::round::number;
+
+/// The metrics of one moment. What could not be measured is `None`, and never counts as zero.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Sample {
+    /// Messages that a receive would find.
+    pub visible: Option<u64>,
+    /// Messages that are leased.
+    pub in_flight: Option<u64>,
+    /// Messages that are delayed.
+    pub delayed: Option<u64>,
+    /// Workers that run. Those that are still starting do not.
+    pub in_service: u32,
+    /// Further metrics, averages over the workers, for [`Metric::Named`].
+    pub named: BTreeMap<String, f64>,
+}
+
+impl Sample {
+    /// Nothing is known but the number of workers.
+    pub fn new(in_service: u32) -> Self {
+        Self { in_service, ..Self::default() }
+    }
+
+    /// The counters of a queue.
+    pub fn of(counters: &QueueCounters, in_service: u32) -> Self {
+        Self {
+            visible: Some(counters.visible),
+            in_flight: Some(counters.in_flight),
+            delayed: Some(counters.delayed),
+            ..Self::new(in_service)
+        }
+    }
+
+    /// Messages that a receive would find.
+    pub fn visible(mut self, messages: u64) -> Self {
+        self.visible = Some(messages);
+        self
+    }
+
+    /// Messages that are leased.
+    pub fn in_flight(mut self, messages: u64) -> Self {
+        self.in_flight = Some(messages);
+        self
+    }
+
+    /// Messages that are delayed.
+    pub fn delayed(mut self, messages: u64) -> Self {
+        self.delayed = Some(messages);
+        self
+    }
+
+    /// A further metric.
+    pub fn named(mut self, name: impl Into<String>, value: f64) -> Self {
+        self.named.insert(name.into(), value);
+        self
+    }
+}
+
+/// Which of the metrics a policy looks at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Metric {
+    /// Visible messages for each worker in service (rule S1). Without workers there is no such number.
+    BacklogPerWorker,
+    /// Visible messages. Not for target tracking: it does not move with the number of workers (rule S4).
+    Visible,
+    /// An average over the workers that the caller measures, by its name in [`Sample::named`].
+    Named(String),
+}
+
+/// One measurement of a metric.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Measured {
+    /// The metric.
+    pub(crate) value: f64,
+    /// The metric times the workers that it is an average over, if there are any.
+    pub(crate) load: Option<f64>,
+}
+
+impl Metric {
+    /// What the metric is, with so many workers that count; `None` if it is not known.
+    pub(crate) fn measure(&self, sample: &Sample, workers: u32) -> Option<Measured> {
+        let by = |value: f64| (workers > 0).then(|| value * f64::from(workers));
+        let measured = match self {
+            Self::BacklogPerWorker => {
+                let visible = number(sample.visible?);
+                let value = (workers > 0).then(|| visible / f64::from(workers))?;
+                Measured { value, load: Some(visible) }
+            }
+            Self::Visible => Measured { value: number(sample.visible?), load: None },
+            Self::Named(name) => {
+                let value = *sample.named.get(name)?;
+                Measured { value, load: by(value) }
+            }
+        };
+        measured.value.is_finite().then_some(measured)
+    }
+}
