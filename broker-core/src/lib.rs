@@ -244,7 +244,8 @@ pub use stream::{
     LocalStream, Stream, StreamLimits,
     attributes::StreamAttributes,
     group::{
-        Checkpointer, Consumed, Consumer, ConsumerBuilder, GroupInfo, LeaseInfo, Processor, ProcessorFactory,
+        Checkpointer, Consumed, Consumer, ConsumerBuilder, GroupInfo, GroupMember, GroupStream, LeaseChange,
+        LeaseInfo, Processor, ProcessorFactory, ShardLease,
     },
     hash::HashKeyRange,
     number::{ParsePositionError, RecordNumber, ShardIterator},

@@ -162,3 +162,15 @@ fn clickstream_on_disk_and_again_in_the_same_directory() {
         assert_prints_given("clickstream", &["--dir", dir], 0, &STREAMED);
     }
 }
+
+#[test]
+fn stream_worker() {
+    let parts = [
+        "100 s: shard 0 was split into shardId-000000000002 and shardId-000000000003",
+        "150 s: store was stopped after",
+        "\"condition\":\"RetryAttemptsExhausted\",\"approximateInvokeCount\":3",
+        "verified: 5998 readings, each once, those of each sensor in their order",
+        "windows are the sum of all readings",
+    ];
+    assert_prints("stream_worker", &parts);
+}

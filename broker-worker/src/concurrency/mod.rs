@@ -1,6 +1,30 @@
 //! Concurrency: permits that handlers share, as reserved and provisioned concurrency (rules L100 to L105).
+//!
+//! | file | what it is for |
+//! |---|---|
+//! | `throttled` | why an invocation may not run now |
+//! | `bucket`, `environments` | rates, and how fast a function grows; pure |
+//! | `function`, `state` | who has how much, and who gets a permit; pure |
+//! | `provisioned` | provisioned concurrency as it is described |
+//! | `error` | what is refused, in the words of Lambda |
+//! | `account` | the shell: an account, its functions, their gates |
 
-use std::{any::Any, fmt, time::Duration};
+mod account;
+mod bucket;
+mod environments;
+mod error;
+mod function;
+mod provisioned;
+mod state;
+mod throttled;
+
+use std::{any::Any, fmt};
+
+pub use account::{Account, FunctionConcurrency, FunctionGate};
+pub use error::ConcurrencyError;
+pub use provisioned::{Provisioned, ProvisionedStatus};
+pub use state::{AccountLimits, Usage};
+pub use throttled::{ThrottleReason, Throttled};
 
 /// Decides whether one more invocation may run now.
 pub trait Gate: Send + Sync + 'static {
@@ -28,14 +52,6 @@ impl fmt::Debug for Permit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Permit")
     }
-}
-
-/// Why an invocation may not run now (rule L1). Nothing ran; try again later.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("Rate Exceeded.")]
-pub struct Throttled {
-    /// When trying again makes sense, if that is known.
-    pub retry_after: Option<Duration>,
 }
 
 /// The gate that lets everything in.

@@ -28,6 +28,7 @@ pub use context::Context;
 pub use each::{Each, each};
 pub use failure::{BoxError, Failure, FailureKind};
 pub use outcome::{IntoOutcome, Outcome};
+pub(crate) use payload::from_json;
 pub use payload::{Json, Payload};
 pub use service::{batch_service, each_service};
 

@@ -106,7 +106,11 @@ impl FilterCriteria {
         if self.patterns.is_empty() {
             return true;
         }
-        let record = self.record(message, queue);
+        self.matches_json(&self.record(message, queue))
+    }
+
+    /// Whether some pattern matches this JSON.
+    pub(crate) fn matches_json(&self, record: &str) -> bool {
         let mut scratch = Scratch::default();
         let document = Document::parse(record.as_bytes(), &mut scratch);
         document
@@ -128,7 +132,12 @@ impl FilterCriteria {
 
 /// The body as a JSON value: itself if it is a JSON object or array, and otherwise a string.
 fn body_json(message: &Message) -> String {
-    let text = String::from_utf8_lossy(&message.body);
+    bytes_json(&message.body)
+}
+
+/// Bytes as a JSON value: themselves if they are a JSON object or array, and otherwise a string.
+pub(crate) fn bytes_json(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
     let opens = text.trim_start().starts_with(['{', '[']);
     if opens && serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok() {
         return text.into_owned();

@@ -201,7 +201,7 @@ impl Worker {
 }
 
 /// Whether a queue that answers so will not recover.
-pub(super) fn is_the_end(error: &Error) -> bool {
+pub(crate) fn is_the_end(error: &Error) -> bool {
     matches!(
         error,
         Error::Closed

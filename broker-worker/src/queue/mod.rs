@@ -28,7 +28,9 @@ mod wire;
 mod worker;
 
 pub use batch::{Batch, IntoResponse, Received, Response};
+pub(crate) use filter::bytes_json;
 pub use filter::{FilterCriteria, FilterError};
+pub(crate) use gather::is_the_end;
 pub use lease::Lease;
 pub use mapping::QueueMapping;
 pub use pollers::Pollers;

@@ -1,0 +1,335 @@
+//! A function whose events wait in a queue: as it is built, as it is called, and as it runs.
+
+use std::{ops::Deref, sync::Arc, time::Duration};
+
+use broker_core::{Clock, Entries, Queue, TokioClock};
+use bytes::Bytes;
+use parking_lot::Mutex;
+use serde_json::value::RawValue;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::{
+    config::{InvokeConfig, InvokeConfigChange},
+    counts::{Counters, InvokeCounts, count},
+    dead_letter::DeadLetterTarget,
+    error::InvokeError,
+    event::Invocation,
+    stored::{OVERHEAD_BYTES, StoredEvent},
+    worker,
+};
+use crate::{
+    concurrency::{Gate, Open},
+    error::{Error, Result},
+    event::Source,
+    handler::{Handler, SharedHandler},
+};
+
+/// The largest event, in bytes (rule L1).
+const PAYLOAD_BYTES_MAX: usize = 1024 * 1024;
+/// How long a function may take on one event, at most and by default (rule L3).
+const TIMEOUT_MAX: Duration = Duration::from_secs(900);
+/// How many events are worked on at once by default. A gate may allow fewer.
+const PARALLEL: usize = 100;
+/// The longest name of a function, in characters.
+const NAME_CHARS_MAX: usize = 64;
+
+/// A function whose events wait in a queue of its own. Build it, and [`start`](Self::start) it.
+#[must_use = "a function does nothing until it is started"]
+pub struct AsyncFunction {
+    name: String,
+    queue: Arc<dyn Queue>,
+    handler: SharedHandler<Invocation>,
+    qualifier: String,
+    version: String,
+    timeout: Duration,
+    parallel: usize,
+    gate: Arc<dyn Gate>,
+    clock: Option<Arc<dyn Clock>>,
+    config: Option<InvokeConfig>,
+    dead_letter: Option<DeadLetterTarget>,
+    source: Source,
+}
+
+/// What the handles and the worker of a function share.
+pub(super) struct Shared {
+    pub(super) queue: Arc<dyn Queue>,
+    pub(super) handler: SharedHandler<Invocation>,
+    /// The ARN without a qualifier.
+    unqualified: String,
+    pub(super) arn: String,
+    pub(super) version: String,
+    pub(super) timeout: Duration,
+    pub(super) parallel: usize,
+    payload_bytes_max: usize,
+    pub(super) gate: Arc<dyn Gate>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) config: Mutex<Option<InvokeConfig>>,
+    pub(super) dead_letter: Option<DeadLetterTarget>,
+    pub(super) counters: Counters,
+    pub(super) stop: CancellationToken,
+    pub(super) abort: CancellationToken,
+    pub(super) broken: Mutex<Option<broker_core::Error>>,
+}
+
+impl AsyncFunction {
+    /// A function of this name: 1 to 64 letters, digits, hyphens and underscores. The queue is its own: nobody else sends to it or
+    /// receives from it. It is a standard queue without a dead-letter queue.
+    pub fn new(name: impl Into<String>, queue: impl Queue, handler: impl Handler<Invocation>) -> Self {
+        Self::of(name, Arc::new(queue), Arc::new(handler))
+    }
+
+    /// The same for a queue and a handler that are shared.
+    pub fn of(name: impl Into<String>, queue: Arc<dyn Queue>, handler: SharedHandler<Invocation>) -> Self {
+        Self {
+            name: name.into(),
+            queue,
+            handler,
+            qualifier: "$LATEST".into(),
+            version: "$LATEST".into(),
+            timeout: TIMEOUT_MAX,
+            parallel: PARALLEL,
+            gate: Arc::new(Open),
+            clock: None,
+            config: None,
+            dead_letter: None,
+            source: Source::default(),
+        }
+    }
+
+    /// The version or alias that is called, and the version that runs then: by default both are `$LATEST`.
+    pub fn qualifier(self, qualifier: impl Into<String>, version: impl Into<String>) -> Self {
+        Self { qualifier: qualifier.into(), version: version.into(), ..self }
+    }
+
+    /// How long the handler may take on one event: 1 millisecond to 15 minutes, which is also the default.
+    pub fn timeout(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
+    }
+
+    /// How many events are worked on at once, at most: 1 or more, by default 100.
+    pub fn parallel(self, events: usize) -> Self {
+        Self { parallel: events, ..self }
+    }
+
+    /// Asks this gate before each attempt: concurrency that functions share.
+    pub fn gate(self, gate: impl Gate) -> Self {
+        Self { gate: Arc::new(gate), ..self }
+    }
+
+    /// Takes time from here. It must be the clock of the queue's broker, or go as fast. By default a [`TokioClock`].
+    pub fn clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock: Some(clock), ..self }
+    }
+
+    /// Retries, age and destinations from the start. They can be changed later, and are not stored.
+    pub fn config(self, config: InvokeConfig) -> Self {
+        Self { config: Some(config), ..self }
+    }
+
+    /// Sends events that were given up here, beside telling the destination (rule L15).
+    pub fn dead_letter(self, target: DeadLetterTarget) -> Self {
+        Self { dead_letter: Some(target), ..self }
+    }
+
+    /// The account and region that ARNs name.
+    pub fn source(self, source: Source) -> Self {
+        Self { source, ..self }
+    }
+
+    fn check(&self, unqualified: &str) -> Result<(), InvokeError> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        let named = |text: &str, more: &str| {
+            let chars = 1..=NAME_CHARS_MAX;
+            chars.contains(&text.chars().count()) && text.chars().all(|c| allowed(c) || more.contains(c))
+        };
+        let reason = format!("must be 1 to {NAME_CHARS_MAX} letters, digits, hyphens and underscores");
+        for (field, text, more) in
+            [("name", &self.name, ""), ("qualifier", &self.qualifier, "$"), ("version", &self.version, "$")]
+        {
+            if !named(text, more) {
+                return Err(Error::setting(field, text, reason).into());
+            }
+        }
+        if self.timeout < Duration::from_millis(1) || self.timeout > TIMEOUT_MAX {
+            let timeout = format!("{:?}", self.timeout);
+            return Err(Error::setting("timeout", timeout, "must be between 1ms and 900s").into());
+        }
+        if self.parallel == 0 {
+            return Err(Error::setting("parallel", 0, "must be at least 1").into());
+        }
+        self.config.as_ref().map_or(Ok(()), |config| config.check(unqualified))
+    }
+
+    /// Refuses a queue that events cannot wait in. Returns how large an event may be in this one.
+    async fn check_queue(&self) -> Result<usize, InvokeError> {
+        let attributes = self.queue.attributes().await?;
+        if attributes.fifo.is_some() {
+            let reason = "events wait in a standard queue";
+            return Err(Error::setting("queue", self.queue.name(), reason).into());
+        }
+        if attributes.redrive_policy != broker_core::RedrivePolicy::default() {
+            let reason = "a queue of events has no dead-letter queue: give one to the function";
+            return Err(Error::setting("queue", self.queue.name(), reason).into());
+        }
+        if self.queue.largest_receive().wait_time == Some(Duration::ZERO) {
+            let reason = "a queue that cannot wait for messages would keep a processor busy";
+            return Err(Error::setting("queue", self.queue.name(), reason).into());
+        }
+        Ok(PAYLOAD_BYTES_MAX.min(attributes.max_message_size.saturating_sub(OVERHEAD_BYTES)))
+    }
+
+    /// Starts it: events that wait in the queue are worked on. Fails if a setting is refused or the queue cannot be used; nothing
+    /// runs then. Must be called inside a tokio runtime.
+    pub async fn start(self) -> Result<RunningFunction, InvokeError> {
+        let Source { region, account, .. } = &self.source;
+        let unqualified = format!("arn:aws:lambda:{region}:{account}:function:{}", self.name);
+        self.check(&unqualified)?;
+        let payload_bytes_max = self.check_queue().await?;
+        let shared = Arc::new(Shared {
+            arn: format!("{unqualified}:{}", self.qualifier),
+            unqualified,
+            queue: self.queue,
+            handler: self.handler,
+            version: self.version,
+            timeout: self.timeout,
+            parallel: self.parallel,
+            payload_bytes_max,
+            gate: self.gate,
+            clock: self.clock.unwrap_or_else(|| Arc::new(TokioClock::new())),
+            config: Mutex::new(self.config),
+            dead_letter: self.dead_letter,
+            counters: Counters::default(),
+            stop: CancellationToken::new(),
+            abort: CancellationToken::new(),
+            broken: Mutex::new(None),
+        });
+        let working = tokio::spawn(worker::run(shared.clone()));
+        Ok(RunningFunction { caller: Caller(shared), working })
+    }
+}
+
+/// An event was accepted (status 202): it is kept, and the function will run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Accepted {
+    /// The id of the event, the same for all attempts.
+    pub request_id: Uuid,
+}
+
+/// Calls a function and configures it. Cheap to clone.
+#[derive(Clone)]
+pub struct Caller(Arc<Shared>);
+
+impl Caller {
+    /// The function's ARN, with its qualifier.
+    pub fn arn(&self) -> &str {
+        &self.0.arn
+    }
+
+    /// Calls the function with this event, JSON of up to 1 MiB less 256 bytes, or what the queue takes. Returns when the event has
+    /// the queue's durability; the function runs later, also if this process ends before. Whether it can run now does not matter:
+    /// one whose reserved concurrency is zero accepts events too (rule L13).
+    ///
+    /// Cancel safe in this sense: a dropped call was accepted or not.
+    pub async fn invoke(&self, event: impl Into<Bytes>) -> Result<Accepted, InvokeError> {
+        let shared = &*self.0;
+        let payload = event.into();
+        if payload.len() > shared.payload_bytes_max {
+            return Err(InvokeError::RequestTooLarge { bytes: payload.len(), max: shared.payload_bytes_max });
+        }
+        serde_json::from_slice::<&RawValue>(&payload)
+            .map_err(|error| InvokeError::NotJson { reason: error.to_string() })?;
+        let (request_id, invoked_at) = (Uuid::new_v4(), shared.clock.now());
+        let event = StoredEvent { request_id, payload, invoked_at, attempts: 0 };
+        shared.queue.send_batch(Entries::one(event.message())).await?.all()?;
+        count(&shared.counters.accepted);
+        Ok(Accepted { request_id })
+    }
+
+    /// Replaces the whole configuration (rule L17): what is not given is as by default from now on.
+    pub fn put_config(&self, config: InvokeConfig) -> Result<InvokeConfig, InvokeError> {
+        config.check_not_empty()?;
+        config.check(&self.0.unqualified)?;
+        *self.0.config.lock() = Some(config.clone());
+        Ok(config)
+    }
+
+    /// Changes what is given, and nothing else (rule L17).
+    pub fn update_config(&self, change: InvokeConfigChange) -> Result<InvokeConfig, InvokeError> {
+        let mut config = self.0.config.lock();
+        let changed = config.clone().ok_or_else(|| self.no_config())?.changed(change);
+        changed.check(&self.0.unqualified)?;
+        *config = Some(changed.clone());
+        Ok(changed)
+    }
+
+    /// The configuration, if there is one (rule L17).
+    pub fn get_config(&self) -> Result<InvokeConfig, InvokeError> {
+        self.0.config.lock().clone().ok_or_else(|| self.no_config())
+    }
+
+    /// Removes the configuration (rule L17).
+    pub fn delete_config(&self) -> Result<(), InvokeError> {
+        let removed = self.0.config.lock().take();
+        removed.map(drop).ok_or_else(|| self.no_config())
+    }
+
+    fn no_config(&self) -> InvokeError {
+        InvokeError::NoConfig { function: self.0.arn.clone() }
+    }
+
+    /// What the function has done so far in this process.
+    pub fn counts(&self) -> InvokeCounts {
+        self.0.counters.counts()
+    }
+}
+
+/// A function that runs. Dropped, it ends at once: events that it was working on come again.
+pub struct RunningFunction {
+    caller: Caller,
+    working: JoinHandle<()>,
+}
+
+impl Deref for RunningFunction {
+    type Target = Caller;
+
+    fn deref(&self) -> &Caller {
+        &self.caller
+    }
+}
+
+impl Drop for RunningFunction {
+    fn drop(&mut self) {
+        self.caller.0.stop.cancel();
+        self.caller.0.abort.cancel();
+        self.working.abort();
+    }
+}
+
+impl RunningFunction {
+    /// Waits until the function cannot go on, because its queue cannot. For ever if all is well. Cancel safe.
+    pub async fn broken(&self) -> broker_core::Error {
+        self.caller.0.stop.cancelled().await;
+        self.caller.0.broken.lock().clone().unwrap_or(broker_core::Error::Closed)
+    }
+
+    /// Stops: takes no more events, lets the handler finish those that it has for up to `drain`, and gives the rest back to the
+    /// queue. Returns whether all were finished. Events can still be sent; they wait.
+    pub async fn stop(mut self, drain: Duration) -> bool {
+        let shared = self.caller.0.clone();
+        shared.stop.cancel();
+        let millis = u64::try_from(drain.as_millis()).unwrap_or(u64::MAX);
+        let deadline = shared.clock.now().as_millis().saturating_add(millis);
+        let drained = tokio::select! {
+            biased;
+            _ = &mut self.working => true,
+            () = shared.clock.sleep_until(broker_core::Timestamp::from_millis(deadline)) => false,
+        };
+        if !drained {
+            shared.abort.cancel();
+            let _ = (&mut self.working).await;
+        }
+        drained
+    }
+}
