@@ -6,11 +6,13 @@
 //! | `events` | what a mapping does, as it happens |
 //! | `metrics` | the same for the `metrics` facade |
 //! | `trace` | W3C trace context and `AWSTraceHeader`: read from messages, written to messages |
-//! | `spans` | the spans of receive, process and settle, and links to who sent |
+//! | `sending` | a queue whose sends are told, and whose messages carry the trace context |
+| `spans` | the spans of receive, process and settle, and links to who sent |
 
 mod counts;
 mod events;
 mod metrics;
+mod sending;
 mod spans;
 mod trace;
 
@@ -20,6 +22,7 @@ use broker_core::MessageId;
 pub use counts::Counts;
 pub(crate) use counts::{Counter, Counters};
 pub use events::{Events, WorkerEvent};
+pub use sending::Traced;
 pub use spans::{Link, send_span};
 pub(crate) use spans::{process_span, receive_span, settle_span};
 use tokio::sync::broadcast;

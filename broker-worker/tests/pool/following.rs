@@ -62,7 +62,6 @@ async fn target_tracking_goes_by_the_backlog_and_by_how_many_are_busy() {
     pool.stop(secs(60)).await;
 }
 
-// S34
 #[tokio::test(start_paused = true)]
 async fn a_queue_that_goes_away_ends_the_pool() {
     let broker = broker().await;

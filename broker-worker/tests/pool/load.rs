@@ -23,7 +23,7 @@ use crate::{mapping, queue, secs};
 /// The most workers.
 const MAX: u32 = 24;
 /// Messages that may wait for each worker.
-const TARGET: f64 = 10.0;
+const TARGET: u64 = 10;
 
 /// Numbers that look random and are the same each time (splitmix64).
 fn random(seed: u64) -> u64 {
@@ -123,7 +123,7 @@ impl Run {
 
 /// After which second the backlog of each worker is at its target and stays there.
 fn settled(seen: &[Second]) -> usize {
-    let above = |second: &Second| second.visible as f64 > TARGET * f64::from(second.workers.max(1));
+    let above = |second: &Second| second.visible > TARGET * u64::from(second.workers.max(1));
     seen.iter().rposition(above).map_or(0, |last| last + 1)
 }
 
@@ -172,7 +172,7 @@ async fn doubles_bursts_and_stops(scaler: impl Scale, within: [usize; 4], least:
 async fn target_tracking_follows_the_load_and_rests() {
     let quick = |metric, target| TargetTracking::new(metric, target).period(secs(10));
     let policies = [
-        Policy::target("backlog", quick(Metric::BacklogPerWorker, TARGET)),
+        Policy::target("backlog", quick(Metric::BacklogPerWorker, 10.0)),
         Policy::target("busy", quick(Metric::busy(), 70.0)),
     ];
     let scaler = Scaler::new(Bounds::new(1, MAX).unwrap(), policies).unwrap();
