@@ -7,7 +7,7 @@
 //! | `metrics` | the same for the `metrics` facade |
 //! | `trace` | W3C trace context and `AWSTraceHeader`: read from messages, written to messages |
 //! | `sending` | a queue whose sends are told, and whose messages carry the trace context |
-| `spans` | the spans of receive, process and settle, and links to who sent |
+//! | `spans` | the spans of receive, process and settle, and links to who sent |
 
 mod counts;
 mod events;

@@ -49,10 +49,7 @@ pub struct Traced<Q> {
 impl<Q: Queue> Traced<Q> {
     /// Tells of the sends to a queue. `current` is asked inside the span of each send. A message that carries a context
     /// already keeps it, and one with ten attributes, which is as many as SQS takes, gets none.
-    pub fn new(
-        queue: Q,
-        current: impl Fn() -> Option<TraceContext> + Send + Sync + 'static,
-    ) -> Self {
+    pub fn new(queue: Q, current: impl Fn() -> Option<TraceContext> + Send + Sync + 'static) -> Self {
         let labels = labels(queue.name(), "send", None);
         let (sent, took) = (counter!(SENT, labels.clone()), histogram!(OPERATION, labels));
         Self { queue, current: Arc::new(current), clock: Arc::new(TokioClock::new()), sent, took }
