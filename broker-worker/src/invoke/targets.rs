@@ -8,8 +8,8 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::{
+    caller::Caller,
     destination::{Destination, DestinationKind, Report},
-    function::Caller,
 };
 use crate::{
     error::{Error, Result},

@@ -8,8 +8,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     counts::add,
-    job::{self, Job, JobDone, JobEnd, ShardWork, after, millis},
+    job::{self, Job, JobDone, JobEnd},
     lanes::{Lanes, Sizes},
+    lease::{ShardWork, after, millis},
     mapping::Shared,
     progress::Progress,
     reader::{Found, Reader},
@@ -20,6 +21,10 @@ use crate::queue::is_the_end;
 
 /// After an error of the stream the shard is begun again at its checkpoint, after this time.
 const AGAIN: Duration = Duration::from_secs(1);
+
+/// So many records can be behind the checkpoint, which one lane that cannot go on holds back. Then the others wait too: all of them are
+/// kept track of, and come again after a restart.
+const OPEN_MAX: usize = 100_000;
 
 /// How the task of a shard has ended.
 pub(super) enum End {
@@ -101,7 +106,7 @@ impl Shard {
             if self.reader.ended && self.lanes.is_empty() && self.jobs.is_empty() {
                 return self.end().await;
             }
-            let wanted = if self.reader.ended { 0 } else { self.lanes.wanted() };
+            let wanted = self.wanted().await;
             let (reader, jobs) = (&mut self.reader, &mut self.jobs);
             let alarm = match self
                 .lanes
@@ -121,6 +126,12 @@ impl Shard {
                 () = alarm => {}
             }
         }
+    }
+
+    /// How many records to read now.
+    async fn wanted(&self) -> usize {
+        let open = self.work.progress.lock().await.len();
+        if self.reader.ended || open >= OPEN_MAX { 0 } else { self.lanes.wanted() }
     }
 
     /// When the tumbling window ends, if nothing is being worked on.
