@@ -24,7 +24,9 @@ impl ShardWork {
     /// These records are done or given up. Moves the checkpoint, if it may be moved now.
     pub(super) async fn done(&self, records: &[Record]) -> Result<()> {
         let mut progress = self.progress.lock().await;
-        records.iter().for_each(|record| progress.done(record.number));
+        for record in records {
+            progress.done(record.number);
+        }
         // With tumbling windows it moves when one is closed.
         if self.mapping.settings.tumbling_window.is_zero() {
             self.checkpoint(&mut progress).await

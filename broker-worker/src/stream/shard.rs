@@ -112,7 +112,7 @@ impl Shard {
                 .lanes
                 .next_end()
                 .into_iter()
-                .chain(Self::window_end(&self.tumbling, &self.lanes))
+                .chain(Self::window_end(self.tumbling.as_ref(), &self.lanes))
                 .min()
             {
                 Some(at) => clock.sleep_until(Timestamp::from_millis(at)),
@@ -135,8 +135,8 @@ impl Shard {
     }
 
     /// When the tumbling window ends, if nothing is being worked on.
-    fn window_end(tumbling: &Option<Tumbling>, lanes: &Lanes) -> Option<u64> {
-        tumbling.as_ref().filter(|_| lanes.is_idle()).and_then(Tumbling::ends_at)
+    fn window_end(tumbling: Option<&Tumbling>, lanes: &Lanes) -> Option<u64> {
+        tumbling.filter(|_| lanes.is_idle()).and_then(Tumbling::ends_at)
     }
 
     /// Takes records that were read: those that nobody wants are done.
