@@ -214,9 +214,11 @@ mod limits;
 mod pipeline;
 mod queue;
 mod reclaim;
+mod space;
 pub mod storage;
 mod stream;
 mod topic;
+mod transaction;
 
 pub use broker::{
     Broker, BrokerBuilder, Flushed, MoveFilter, MovePlan, MoveTask, MoveTaskHandle, MoveTaskInfo,
@@ -240,11 +242,13 @@ pub use queue::{
     redrive::{DeadLetter, RedriveAllowPolicy, RedrivePolicy},
     settings::{DeduplicationScope, FifoThroughputLimit, QueueSettings},
 };
+pub use space::{KEY_BYTES_MAX, KeyPage, Space, SpaceStats, VALUE_BYTES_MAX};
 pub use stream::{
     LocalStream, Stream, StreamLimits,
     attributes::StreamAttributes,
     group::{
-        Checkpointer, Consumed, Consumer, ConsumerBuilder, GroupInfo, LeaseInfo, Processor, ProcessorFactory,
+        Checkpoint, Checkpointer, Consumed, Consumer, ConsumerBuilder, GroupInfo, LeaseInfo, Processor,
+        ProcessorFactory,
     },
     hash::HashKeyRange,
     number::{ParsePositionError, RecordNumber, ShardIterator},
@@ -269,3 +273,4 @@ pub use topic::{
         SubscriptionSettings,
     },
 };
+pub use transaction::{Committed, OperationKind, Outcome, Reason, Rejection, Transaction, TransactionLimits};

@@ -1,0 +1,58 @@
+//! What must be read before it can be decided whether a transaction can be done.
+
+use std::collections::BTreeMap;
+
+use super::{
+    plan::first,
+    rejected,
+    step::{Missing, Step, What},
+};
+use crate::{
+    error::Result,
+    queue::shell::{Operation, StagedSend},
+    topic::shell::Publishing,
+};
+
+impl Step<'_> {
+    /// What must be read before it can be decided. Also makes messages live again that were put out of memory.
+    pub(super) fn missing(&mut self, ops: &mut [Operation<'_>]) -> Result<Missing> {
+        let mut missing = Missing::default();
+        let (mut seqs, mut sends): (BTreeMap<u64, Vec<u64>>, BTreeMap<u64, Vec<&StagedSend>>) =
+            Default::default();
+        for staged in &*self.staged {
+            match &staged.what {
+                What::Settle(queue, settlement) => seqs.entry(*queue).or_default().push(settlement.seq()),
+                What::Send(queue, send) if self.queues[queue].cell.is_fifo() => {
+                    sends.entry(*queue).or_default().push(send);
+                }
+                _ => {}
+            }
+        }
+        for (id, seqs) in seqs {
+            let (at, cell) = (self.place(id), &self.queues[&id].cell);
+            if let Some(leases) = cell.recall(&mut ops[at], &seqs, self.known.leases.remove(&id))? {
+                missing.leases.push((cell.clone(), leases, seqs));
+            }
+        }
+        let looked_up = &self.known.looked_up;
+        for (id, sends) in sends {
+            let known = looked_up.get(&id).unwrap_or(&self.nothing);
+            let cell = &self.queues[&id].cell;
+            let ids = cell.missing_ids(sends.into_iter(), known, &ops[self.place(id)]);
+            missing.ids.extend(ids.map(|ids| (id, ids)));
+        }
+        for (id, part) in self.topics {
+            let what = (&self.parts.plans[id], part.drafts.as_slice());
+            let judged =
+                Publishing::judge(&part.topic.cell, &self.owners.topics[id], what, looked_up, self.now);
+            match judged.map_err(|error| rejected(self.kinds, first(self.staged, *id), error))? {
+                Ok(publishing) => {
+                    missing.ids.extend(publishing.missing(looked_up, ops)?);
+                    self.publishing.insert(*id, publishing);
+                }
+                Err(ids) => missing.ids.push((*id, ids)),
+            }
+        }
+        Ok(missing)
+    }
+}

@@ -1,0 +1,78 @@
+//! What a transaction locks before the queues.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use parking_lot::MutexGuard;
+
+use super::plan::Parts;
+use crate::{
+    error::Error,
+    stream::{
+        LocalStream,
+        group::{Checkpoint, GroupCell, state::GroupState},
+        shell::StreamInner,
+    },
+    topic::shell::{TopicInner, TopicPart},
+};
+
+/// Topics and streams by their ids, and consumer groups inside the locks of their streams.
+pub(super) struct Owners<'a> {
+    pub(super) topics: BTreeMap<u64, MutexGuard<'a, TopicInner>>,
+    pub(super) streams: BTreeMap<u64, MutexGuard<'a, StreamInner>>,
+    pub(super) groups: BTreeMap<usize, MutexGuard<'a, GroupState>>,
+}
+
+/// Consumer groups by what they are known by.
+pub(super) type Groups = BTreeMap<usize, Arc<GroupCell>>;
+
+/// What a group is known by while it is locked: one that was deleted may have the name of another.
+pub(super) fn group_of(checkpoint: &Checkpoint) -> usize {
+    Arc::as_ptr(checkpoint.group()).addr()
+}
+
+/// Why not all of them can be locked.
+pub(super) enum Refused {
+    /// The one of this id is gone.
+    Gone(u64, Error),
+    /// The subscriptions of a topic are not what they were.
+    Changed,
+}
+
+impl<'a> Owners<'a> {
+    /// Locks topics and streams in the order of their ids, then the groups, and takes note of what is committed.
+    pub(super) fn lock(
+        topics: &'a BTreeMap<u64, TopicPart>,
+        streams: &'a BTreeMap<u64, LocalStream>,
+        groups: &'a Groups,
+        parts: &Parts,
+        completed: u64,
+    ) -> Result<Self, Refused> {
+        let mut locked = Self { topics: BTreeMap::new(), streams: BTreeMap::new(), groups: BTreeMap::new() };
+        let ids: BTreeSet<u64> = topics.keys().chain(streams.keys()).copied().collect();
+        for id in ids {
+            if let Some(TopicPart { topic, .. }) = topics.get(&id) {
+                let mut inner = topic.cell.inner.lock();
+                if inner.state.deleted {
+                    return Err(Refused::Gone(id, topic.cell.missing()));
+                }
+                if !Arc::ptr_eq(&inner.state.subscriptions, &parts.plans[&id].subscriptions) {
+                    return Err(Refused::Changed);
+                }
+                inner.state.committed(completed);
+                locked.topics.insert(id, inner);
+            } else if let Some(stream) = streams.get(&id) {
+                let mut inner = stream.cell.inner.lock();
+                if inner.state.deleted {
+                    return Err(Refused::Gone(id, stream.cell.missing()));
+                }
+                inner.state.committed(completed);
+                locked.streams.insert(id, inner);
+            }
+        }
+        locked.groups = groups.iter().map(|(known_by, group)| (*known_by, group.state.lock())).collect();
+        Ok(locked)
+    }
+}

@@ -1,0 +1,263 @@
+//! Under the locks: whether all of a transaction can be done, and doing it. Nothing changes before it is certain that all can.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::{
+    OperationKind, Outcome, Reason,
+    commit::MissingLeases,
+    owners::{Owners, group_of},
+    plan::{Parts, first},
+    rejected,
+};
+use crate::{
+    error::Result,
+    pipeline::Ticket,
+    queue::{
+        LocalQueue,
+        shell::{ColdLeases, LookedUp, Operation, Settlement, StagedSend, ToLookUp},
+    },
+    space::{History, KeyWrites, ReadSet},
+    storage::Batch,
+    stream::{
+        LocalStream,
+        group::Checkpoint,
+        shell::{StagedPut, StreamInner},
+        state::Allowances,
+    },
+    topic::shell::{LookedUpAll, Publishing, TopicPart, place_in},
+};
+
+/// An operation that is to be done, and its number.
+pub(super) struct Staged {
+    pub(super) number: usize,
+    pub(super) what: What,
+}
+
+/// What is to be done, and the id of the queue, the topic or the stream that it is done to.
+pub(super) enum What {
+    Settle(u64, Settlement),
+    Send(u64, StagedSend),
+    /// This one of what is published to the topic.
+    Publish(u64, usize),
+    Put(u64, StagedPut),
+    Checkpoint(u64, Checkpoint),
+}
+
+impl What {
+    /// Ids are given out once, whatever they are for.
+    pub(super) fn owner(&self) -> u64 {
+        match self {
+            Self::Settle(id, _)
+            | Self::Send(id, _)
+            | Self::Publish(id, _)
+            | Self::Put(id, _)
+            | Self::Checkpoint(id, _) => *id,
+        }
+    }
+}
+
+/// What was read for the decision: deduplication ids, and leases by the ids of the queues.
+#[derive(Default)]
+pub(super) struct Known {
+    pub(super) looked_up: LookedUpAll,
+    pub(super) leases: HashMap<u64, ColdLeases>,
+}
+
+/// What must be read before there is a decision.
+#[derive(Default)]
+pub(super) struct Missing {
+    /// Each with the id of its queue or topic.
+    pub(super) ids: Vec<(u64, ToLookUp)>,
+    pub(super) leases: Vec<MissingLeases>,
+}
+
+/// What is left to be done when all is on its way.
+pub(super) struct Submitted {
+    /// The streams that records were put into, and whether somebody must begin to look for what expires.
+    pub(super) trims: Vec<(u64, bool)>,
+    /// Groups of which a shard may have ended.
+    pub(super) ended: BTreeSet<usize>,
+    pub(super) forgotten_ids: Vec<(u64, u64)>,
+}
+
+pub(super) struct Step<'a> {
+    pub(super) kinds: &'a [OperationKind],
+    pub(super) staged: &'a mut [Staged],
+    pub(super) queues: &'a BTreeMap<u64, LocalQueue>,
+    pub(super) topics: &'a BTreeMap<u64, TopicPart>,
+    streams: &'a BTreeMap<u64, LocalStream>,
+    pub(super) parts: &'a Parts,
+    pub(super) known: &'a mut Known,
+    pub(super) owners: Owners<'a>,
+    pub(super) publishing: BTreeMap<u64, Publishing<'a>>,
+    pub(super) nothing: LookedUp,
+    pub(super) now: u64,
+    submitted: Submitted,
+}
+
+impl<'a> Step<'a> {
+    pub(super) fn new(
+        (kinds, staged): (&'a [OperationKind], &'a mut [Staged]),
+        (queues, topics, streams): (
+            &'a BTreeMap<u64, LocalQueue>,
+            &'a BTreeMap<u64, TopicPart>,
+            &'a BTreeMap<u64, LocalStream>,
+        ),
+        parts: &'a Parts,
+        known: &'a mut Known,
+        owners: Owners<'a>,
+    ) -> Self {
+        let submitted = Submitted { trims: Vec::new(), ended: BTreeSet::new(), forgotten_ids: Vec::new() };
+        let (publishing, nothing) = (BTreeMap::new(), LookedUp::default());
+        Self {
+            kinds,
+            staged,
+            queues,
+            topics,
+            streams,
+            parts,
+            known,
+            owners,
+            publishing,
+            nothing,
+            now: 0,
+            submitted,
+        }
+    }
+
+    /// Does all of it, or says what must be read first, or what is in the way.
+    pub(super) fn run(
+        &mut self,
+        ops: &mut [Operation<'_>],
+        (reads, writes, history): (&ReadSet, &KeyWrites, &History),
+        now: u64,
+        batch: &mut Batch,
+    ) -> Result<Result<Vec<Outcome>, Missing>> {
+        self.now = now;
+        let missing = self.missing(ops)?;
+        if !missing.ids.is_empty() || !missing.leases.is_empty() {
+            return Ok(Err(missing));
+        }
+        let overtaken = reads.gone().or_else(|| reads.overtaken(history));
+        if let Some(overtaken) = overtaken {
+            return Err(rejected(self.kinds, overtaken.operation, overtaken.reason));
+        }
+        if let Some((number, error)) = writes.gone() {
+            return Err(rejected(self.kinds, number, error));
+        }
+        let mut taken = BTreeMap::new();
+        if let Err((number, reason)) = self.check(ops, &mut taken) {
+            for (id, mut taken) in taken {
+                self.owners.streams.get_mut(&id).map(|inner| taken.give_back(&mut inner.state));
+            }
+            return Err(rejected(self.kinds, number, reason));
+        }
+        writes.put_into(batch);
+        self.apply(ops, batch).map(Ok)
+    }
+
+    pub(super) fn place(&self, queue: u64) -> usize {
+        place_in(&self.parts.cells, Some(&self.queues[&queue].cell)).expect("the parts have every queue")
+    }
+
+    /// Whether all can be done; if not, which operation cannot, and why. Of throttled shards it notes what it takes.
+    fn check(
+        &mut self,
+        ops: &[Operation<'_>],
+        taken: &mut BTreeMap<u64, Allowances>,
+    ) -> Result<(), (usize, Reason)> {
+        let (mut settled, mut moved) = (BTreeSet::new(), BTreeMap::new());
+        let places: BTreeMap<u64, usize> = self.queues.keys().map(|id| (*id, self.place(*id))).collect();
+        for Staged { number, what } in &mut *self.staged {
+            let checked: Result<(), Reason> = match what {
+                What::Settle(id, settlement) if settled.insert((*id, settlement.seq())) => {
+                    settlement.check(&self.queues[id].cell, &ops[places[id]])
+                }
+                What::Settle(_, settlement) => Err(settlement.again().into()),
+                What::Send(id, send) => {
+                    let known = self.known.looked_up.get(id).unwrap_or(&self.nothing);
+                    self.queues[id].cell.check_send(send, known, &ops[places[id]]).map_err(Reason::from)
+                }
+                What::Publish(..) => Ok(()),
+                What::Put(id, put) => {
+                    let (cell, inner) = (&self.streams[id].cell, self.owners.streams.get_mut(id));
+                    let inner = inner.expect("every stream is locked");
+                    let taken = taken.entry(*id).or_default();
+                    cell.check_put(inner, put, taken, self.now).map_err(Reason::from)
+                }
+                What::Checkpoint(id, at) => {
+                    let (stream, group) = (&self.owners.streams[id].state, group_of(at));
+                    let before = moved.get(&(group, at.shard())).copied();
+                    let next = at.check(stream, &self.owners.groups[&group], before);
+                    next.map(|next| _ = moved.insert((group, at.shard()), next)).map_err(Reason::from)
+                }
+            };
+            checked.map_err(|reason| (*number, reason))?;
+        }
+        Ok(())
+    }
+
+    /// Does it. What can be refused has been checked.
+    fn apply(&mut self, ops: &mut [Operation<'_>], batch: &mut Batch) -> Result<Vec<Outcome>> {
+        let mut outcomes = vec![Outcome::Done; self.kinds.len()];
+        let places: BTreeMap<u64, usize> = self.queues.keys().map(|id| (*id, self.place(*id))).collect();
+        for Staged { number, what } in &mut *self.staged {
+            outcomes[*number] = match what {
+                What::Settle(id, settlement) => {
+                    let until = settlement.apply(&self.queues[id].cell, &mut ops[places[id]])?;
+                    until.map_or(Outcome::Done, Outcome::VisibleAt)
+                }
+                What::Send(id, send) => {
+                    let known = self.known.looked_up.get(id).unwrap_or(&self.nothing);
+                    let op = &mut ops[places[id]];
+                    let sent = self.queues[id].cell.apply_send(send, known, op)?;
+                    self.submitted.forgotten_ids.extend(op.state.take_forgotten_ids(self.now));
+                    Outcome::Sent(sent)
+                }
+                What::Publish(id, draft) => {
+                    let publishing = self.publishing.get_mut(id).expect("every topic was judged");
+                    publishing.hand_over(Some(*draft), &self.known.looked_up, ops)?;
+                    Outcome::Published(publishing.published()[*draft].clone())
+                }
+                What::Put(id, put) => {
+                    let inner = self.owners.streams.get_mut(id).expect("every stream is locked");
+                    Outcome::Put(self.streams[id].cell.apply_put(inner, put, self.now))
+                }
+                What::Checkpoint(id, at) => {
+                    let known_by = group_of(at);
+                    let group = self.owners.groups.get_mut(&known_by).expect("every group is locked");
+                    at.apply(group, self.now, batch)?;
+                    if at.may_end(&self.owners.streams[id].state) {
+                        self.submitted.ended.insert(known_by);
+                    }
+                    Outcome::Done
+                }
+            };
+        }
+        for (id, publishing) in &mut self.publishing {
+            let inner = self.owners.topics.get_mut(id).expect("every topic is locked");
+            publishing.accept(inner, self.now, batch);
+        }
+        for (id, inner) in &mut self.owners.streams {
+            let StreamInner { state, batch: records, .. } = &mut **inner;
+            if state.save_touched(records) {
+                self.submitted.trims.push((*id, false));
+            }
+            batch.append(records);
+        }
+        Ok(outcomes)
+    }
+
+    /// Notes that all is on its way, and lets go of the locks.
+    pub(super) fn submitted(mut self, ticket: &Ticket) -> Submitted {
+        for (id, publishing) in self.publishing {
+            let inner = self.owners.topics.get_mut(&id).expect("every topic is locked");
+            publishing.submitted(inner, ticket, self.now);
+        }
+        for (id, trims) in &mut self.submitted.trims {
+            let inner = self.owners.streams.get_mut(id).expect("every stream is locked");
+            *trims = inner.puts_submitted(ticket);
+        }
+        self.submitted
+    }
+}
