@@ -162,3 +162,18 @@ fn clickstream_on_disk_and_again_in_the_same_directory() {
         assert_prints_given("clickstream", &["--dir", dir], 0, &STREAMED);
     }
 }
+
+#[test]
+fn exactly_once() {
+    let parts = [
+        "killed 20 times, after ",
+        "verified: 27004 rows of 16 carriers, each counted once and audited once",
+    ];
+    assert_prints("exactly_once", &parts);
+}
+
+#[test]
+fn outbox() {
+    let parts = ["A3 is refused: only 1 socks left", "orders: 2, told: 2", "mail, delivery 2: A", "1 left, 2 orders, 2 mails"];
+    assert_prints("outbox", &parts);
+}

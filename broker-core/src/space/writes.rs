@@ -48,9 +48,14 @@ impl KeyWrites {
         self.0.is_empty()
     }
 
-    /// What is to become of a stored key, if something is.
-    pub(crate) fn get(&self, key: &[u8]) -> Option<Option<Bytes>> {
-        self.0.get(key).map(|write| write.value.clone())
+    /// Whether something is to become of a stored key.
+    pub(crate) fn has(&self, key: &[u8]) -> bool {
+        self.0.contains_key(key)
+    }
+
+    /// The value that a stored key is to have, if it is to have one.
+    pub(crate) fn value(&self, key: &[u8]) -> Option<Bytes> {
+        self.0.get(key)?.value.clone()
     }
 
     /// What is to become of the keys in a range.

@@ -6,7 +6,7 @@ use super::{
     owners::{Groups, Owners, Refused, group_of},
     plan::{Parts, first},
     rejected,
-    step::{Known, Step, Submitted, What},
+    step::{Known, Named, Step, Submitted, What},
 };
 use crate::{
     error::{Error, Result},
@@ -34,7 +34,8 @@ impl Transaction {
             Err(Refused::Gone(id, error)) => return Err(rejected(kinds, first(staged, id), error)),
         };
         let mut history = engine.user_keys.lock();
-        let mut step = Step::new((kinds, staged), (queues, topics, streams), parts, known, owners);
+        let named = Named { queues, topics, streams };
+        let mut step = Step::new((kinds, staged), named, parts, known, owners);
         let decide = |ops: &mut [Operation<'_>], (now, batch): (u64, &mut Batch)| {
             step.run(ops, (reads, writes, &history), now, batch)
         };

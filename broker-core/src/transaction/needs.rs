@@ -17,19 +17,19 @@ impl Step<'_> {
     /// What must be read before it can be decided. Also makes messages live again that were put out of memory.
     pub(super) fn missing(&mut self, ops: &mut [Operation<'_>]) -> Result<Missing> {
         let mut missing = Missing::default();
-        let (mut seqs, mut sends): (BTreeMap<u64, Vec<u64>>, BTreeMap<u64, Vec<&StagedSend>>) =
-            Default::default();
+        let mut seqs: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+        let mut sends: BTreeMap<u64, Vec<&StagedSend>> = BTreeMap::new();
         for staged in &*self.staged {
             match &staged.what {
                 What::Settle(queue, settlement) => seqs.entry(*queue).or_default().push(settlement.seq()),
-                What::Send(queue, send) if self.queues[queue].cell.is_fifo() => {
+                What::Send(queue, send) if self.named.queues[queue].cell.is_fifo() => {
                     sends.entry(*queue).or_default().push(send);
                 }
                 _ => {}
             }
         }
         for (id, seqs) in seqs {
-            let (at, cell) = (self.place(id), &self.queues[&id].cell);
+            let (at, cell) = (self.place(id), &self.named.queues[&id].cell);
             if let Some(leases) = cell.recall(&mut ops[at], &seqs, self.known.leases.remove(&id))? {
                 missing.leases.push((cell.clone(), leases, seqs));
             }
@@ -37,11 +37,11 @@ impl Step<'_> {
         let looked_up = &self.known.looked_up;
         for (id, sends) in sends {
             let known = looked_up.get(&id).unwrap_or(&self.nothing);
-            let cell = &self.queues[&id].cell;
+            let cell = &self.named.queues[&id].cell;
             let ids = cell.missing_ids(sends.into_iter(), known, &ops[self.place(id)]);
             missing.ids.extend(ids.map(|ids| (id, ids)));
         }
-        for (id, part) in self.topics {
+        for (id, part) in self.named.topics {
             let what = (&self.parts.plans[id], part.drafts.as_slice());
             let judged =
                 Publishing::judge(&part.topic.cell, &self.owners.topics[id], what, looked_up, self.now);

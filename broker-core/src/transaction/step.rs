@@ -6,7 +6,7 @@ use super::{
     OperationKind, Outcome, Reason,
     commit::MissingLeases,
     owners::{Owners, group_of},
-    plan::{Parts, first},
+    plan::Parts,
     rejected,
 };
 use crate::{
@@ -80,12 +80,18 @@ pub(super) struct Submitted {
     pub(super) forgotten_ids: Vec<(u64, u64)>,
 }
 
+/// The queues, topics and streams that a transaction names, by their ids.
+pub(super) struct Named<'a> {
+    pub(super) queues: &'a BTreeMap<u64, LocalQueue>,
+    pub(super) topics: &'a BTreeMap<u64, TopicPart>,
+    pub(super) streams: &'a BTreeMap<u64, LocalStream>,
+}
+
+/// A transaction under its locks.
 pub(super) struct Step<'a> {
     pub(super) kinds: &'a [OperationKind],
     pub(super) staged: &'a mut [Staged],
-    pub(super) queues: &'a BTreeMap<u64, LocalQueue>,
-    pub(super) topics: &'a BTreeMap<u64, TopicPart>,
-    streams: &'a BTreeMap<u64, LocalStream>,
+    pub(super) named: Named<'a>,
     pub(super) parts: &'a Parts,
     pub(super) known: &'a mut Known,
     pub(super) owners: Owners<'a>,
@@ -98,31 +104,14 @@ pub(super) struct Step<'a> {
 impl<'a> Step<'a> {
     pub(super) fn new(
         (kinds, staged): (&'a [OperationKind], &'a mut [Staged]),
-        (queues, topics, streams): (
-            &'a BTreeMap<u64, LocalQueue>,
-            &'a BTreeMap<u64, TopicPart>,
-            &'a BTreeMap<u64, LocalStream>,
-        ),
+        named: Named<'a>,
         parts: &'a Parts,
         known: &'a mut Known,
         owners: Owners<'a>,
     ) -> Self {
         let submitted = Submitted { trims: Vec::new(), ended: BTreeSet::new(), forgotten_ids: Vec::new() };
         let (publishing, nothing) = (BTreeMap::new(), LookedUp::default());
-        Self {
-            kinds,
-            staged,
-            queues,
-            topics,
-            streams,
-            parts,
-            known,
-            owners,
-            publishing,
-            nothing,
-            now: 0,
-            submitted,
-        }
+        Self { kinds, staged, named, parts, known, owners, publishing, nothing, now: 0, submitted }
     }
 
     /// Does all of it, or says what must be read first, or what is in the way.
@@ -148,7 +137,9 @@ impl<'a> Step<'a> {
         let mut taken = BTreeMap::new();
         if let Err((number, reason)) = self.check(ops, &mut taken) {
             for (id, mut taken) in taken {
-                self.owners.streams.get_mut(&id).map(|inner| taken.give_back(&mut inner.state));
+                if let Some(inner) = self.owners.streams.get_mut(&id) {
+                    taken.give_back(&mut inner.state);
+                }
             }
             return Err(rejected(self.kinds, number, reason));
         }
@@ -157,7 +148,8 @@ impl<'a> Step<'a> {
     }
 
     pub(super) fn place(&self, queue: u64) -> usize {
-        place_in(&self.parts.cells, Some(&self.queues[&queue].cell)).expect("the parts have every queue")
+        place_in(&self.parts.cells, Some(&self.named.queues[&queue].cell))
+            .expect("the parts have every queue")
     }
 
     /// Whether all can be done; if not, which operation cannot, and why. Of throttled shards it notes what it takes.
@@ -167,20 +159,21 @@ impl<'a> Step<'a> {
         taken: &mut BTreeMap<u64, Allowances>,
     ) -> Result<(), (usize, Reason)> {
         let (mut settled, mut moved) = (BTreeSet::new(), BTreeMap::new());
-        let places: BTreeMap<u64, usize> = self.queues.keys().map(|id| (*id, self.place(*id))).collect();
+        let places: BTreeMap<u64, usize> =
+            self.named.queues.keys().map(|id| (*id, self.place(*id))).collect();
         for Staged { number, what } in &mut *self.staged {
             let checked: Result<(), Reason> = match what {
                 What::Settle(id, settlement) if settled.insert((*id, settlement.seq())) => {
-                    settlement.check(&self.queues[id].cell, &ops[places[id]])
+                    settlement.check(&self.named.queues[id].cell, &ops[places[id]])
                 }
                 What::Settle(_, settlement) => Err(settlement.again().into()),
                 What::Send(id, send) => {
                     let known = self.known.looked_up.get(id).unwrap_or(&self.nothing);
-                    self.queues[id].cell.check_send(send, known, &ops[places[id]]).map_err(Reason::from)
+                    self.named.queues[id].cell.check_send(send, known, &ops[places[id]]).map_err(Reason::from)
                 }
                 What::Publish(..) => Ok(()),
                 What::Put(id, put) => {
-                    let (cell, inner) = (&self.streams[id].cell, self.owners.streams.get_mut(id));
+                    let (cell, inner) = (&self.named.streams[id].cell, self.owners.streams.get_mut(id));
                     let inner = inner.expect("every stream is locked");
                     let taken = taken.entry(*id).or_default();
                     cell.check_put(inner, put, taken, self.now).map_err(Reason::from)
@@ -200,35 +193,36 @@ impl<'a> Step<'a> {
     /// Does it. What can be refused has been checked.
     fn apply(&mut self, ops: &mut [Operation<'_>], batch: &mut Batch) -> Result<Vec<Outcome>> {
         let mut outcomes = vec![Outcome::Done; self.kinds.len()];
-        let places: BTreeMap<u64, usize> = self.queues.keys().map(|id| (*id, self.place(*id))).collect();
+        let places: BTreeMap<u64, usize> =
+            self.named.queues.keys().map(|id| (*id, self.place(*id))).collect();
         for Staged { number, what } in &mut *self.staged {
             outcomes[*number] = match what {
                 What::Settle(id, settlement) => {
-                    let until = settlement.apply(&self.queues[id].cell, &mut ops[places[id]])?;
+                    let until = settlement.apply(&self.named.queues[id].cell, &mut ops[places[id]])?;
                     until.map_or(Outcome::Done, Outcome::VisibleAt)
                 }
                 What::Send(id, send) => {
                     let known = self.known.looked_up.get(id).unwrap_or(&self.nothing);
                     let op = &mut ops[places[id]];
-                    let sent = self.queues[id].cell.apply_send(send, known, op)?;
+                    let sent = self.named.queues[id].cell.apply_send(send, known, op)?;
                     self.submitted.forgotten_ids.extend(op.state.take_forgotten_ids(self.now));
                     Outcome::Sent(sent)
                 }
                 What::Publish(id, draft) => {
                     let publishing = self.publishing.get_mut(id).expect("every topic was judged");
                     publishing.hand_over(Some(*draft), &self.known.looked_up, ops)?;
-                    Outcome::Published(publishing.published()[*draft].clone())
+                    Outcome::Published(publishing.published()[*draft])
                 }
                 What::Put(id, put) => {
                     let inner = self.owners.streams.get_mut(id).expect("every stream is locked");
-                    Outcome::Put(self.streams[id].cell.apply_put(inner, put, self.now))
+                    Outcome::Put(put.apply(inner, self.now))
                 }
                 What::Checkpoint(id, at) => {
-                    let known_by = group_of(at);
-                    let group = self.owners.groups.get_mut(&known_by).expect("every group is locked");
+                    let key = group_of(at);
+                    let group = self.owners.groups.get_mut(&key).expect("every group is locked");
                     at.apply(group, self.now, batch)?;
                     if at.may_end(&self.owners.streams[id].state) {
-                        self.submitted.ended.insert(known_by);
+                        self.submitted.ended.insert(key);
                     }
                     Outcome::Done
                 }

@@ -11,6 +11,7 @@ use crate::{
 
 impl Transaction {
     /// Puts a record, as [`LocalStream::put`] does. Returns the operation's number.
+    #[expect(clippy::needless_pass_by_value, reason = "as for a put outside of a transaction")]
     pub fn put_record(&mut self, stream: &LocalStream, record: PutRecord) -> Result<usize> {
         let (put, bytes) = stream.stage_put(&record)?;
         self.room(bytes)?;

@@ -22,8 +22,8 @@ impl Transaction {
         let stored = keys::user_key(space.cell.id, key);
         self.room(key.len())?;
         let number = self.count(OperationKind::Get, key.len());
-        if let Some(own) = self.writes.get(&stored) {
-            return Ok(own);
+        if self.writes.has(&stored) {
+            return Ok(self.writes.value(&stored));
         }
         let range = KeyRange::one(stored.clone());
         let covered = range.clone();

@@ -34,7 +34,7 @@ impl LocalStream {
 }
 
 impl StreamCell {
-    /// Whether the record can be put. Then [`apply_put`](Self::apply_put) does not fail. What it takes of the allowance of a throttled
+    /// Whether the record can be put. Then [`StagedPut::apply`] does not fail. What it takes of the allowance of a throttled
     /// shard is noted, to be given back if the transaction is rejected.
     pub(crate) fn check_put(
         &self,
@@ -48,10 +48,13 @@ impl StreamCell {
         taken.note(&mut inner.state, record.hash);
         self.check(inner, record, now)
     }
+}
 
-    pub(crate) fn apply_put(&self, inner: &mut StreamInner, put: &mut StagedPut, now: u64) -> PutOutcome {
-        let record = put.0.take().expect("a record is put once, and that ends the transaction");
-        Self::keep(inner, record, now)
+impl StagedPut {
+    /// Puts the record, which can be.
+    pub(crate) fn apply(&mut self, inner: &mut StreamInner, now: u64) -> PutOutcome {
+        let record = self.0.take().expect("a record is put once, and that ends the transaction");
+        StreamCell::keep(inner, record, now)
     }
 }
 
