@@ -201,12 +201,12 @@ impl Pipeline {
                 }
                 continue;
             }
-            self.broker.transact(async |tx: &mut Transaction| self.count_these(tx, &messages).await).await?;
+            self.broker.transact(|tx| self.count_these(tx, &messages)).await?;
             say("counted");
         }
     }
 
-    async fn count_these(&self, tx: &mut Transaction, messages: &[Message]) -> Result<()> {
+    async fn count_these(&self, mut tx: Transaction, messages: &[Message]) -> Result<()> {
         for message in messages {
             let (row, line) = message.text()?.split_once('\n').context("not a row")?;
             let fields = self.columns.of(line)?;
@@ -220,6 +220,7 @@ impl Pipeline {
             tx.put_record(&self.counted, PutRecord::new(carrier, line.to_owned()))?;
             tx.ack(&self.departures, message.receipt)?;
         }
+        tx.commit().await?;
         Ok(())
     }
 
@@ -239,12 +240,12 @@ impl Pipeline {
                 }
                 continue;
             }
-            self.broker.transact(async |tx: &mut Transaction| self.audit_these(tx, &records).await).await?;
+            self.broker.transact(|tx| self.audit_these(tx, &records)).await?;
             say("audited");
         }
     }
 
-    async fn audit_these(&self, tx: &mut Transaction, records: &[Consumed]) -> Result<()> {
+    async fn audit_these(&self, mut tx: Transaction, records: &[Consumed]) -> Result<()> {
         for record in records {
             let fields = self.columns.of(std::str::from_utf8(&record.data)?)?;
             let mut total = Total::read(tx.get(&self.audited, fields[0]).await?.as_deref())?;
@@ -252,6 +253,7 @@ impl Pipeline {
             tx.put(&self.audited, fields[0], total.write())?;
             tx.checkpoint(record)?;
         }
+        tx.commit().await?;
         Ok(())
     }
 

@@ -12,7 +12,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Result, bail, ensure};
-use broker_core::{Broker, LocalQueue, MessageId, QueueExt as _, Space, Transaction};
+use broker_core::{Broker, LocalQueue, MessageId, QueueExt as _, Space};
 use broker_mem::MemStorage;
 
 struct Shop {
@@ -32,13 +32,14 @@ impl Shop {
     /// Places an order, or fails, and then nothing has happened.
     async fn order(&self, id: &str, article: &str, count: u8) -> Result<()> {
         self.broker
-            .transact(async |tx: &mut Transaction| {
+            .transact(async |mut tx| {
                 // Told before it is known whether there is enough: nobody hears of it if this fails.
                 tx.send(&self.placed, format!("{id}: {count} {article}"))?;
                 tx.put(&self.orders, id, format!("{count} {article}"))?;
                 let left = tx.get(&self.stock, article).await?.map_or(0, |value| value[0]);
                 let Some(left) = left.checked_sub(count) else { bail!("only {left} {article} left") };
                 tx.put(&self.stock, article, vec![left])?;
+                tx.commit().await?;
                 Ok(())
             })
             .await

@@ -3,12 +3,12 @@
 use std::{collections::HashMap, sync::Arc};
 
 use super::{
-    Committed, Outcome, Transaction,
+    Committed, Outcome, Reason, Transaction,
     plan::Parts,
     step::{Known, Missing},
 };
 use crate::{
-    error::Result,
+    error::{Error, Result},
     pipeline::Ticket,
     queue::{
         message::Sent,
@@ -37,8 +37,18 @@ impl Transaction {
     ///
     /// Cancel safe in this sense: a dropped call has done all of it or nothing, and later calls agree on which.
     pub async fn commit(mut self) -> Result<Committed> {
-        if let Some(overtaken) = self.overtaken.take() {
-            return Err(overtaken);
+        let committed = self.commit_all().await;
+        if let Err(error @ Error::TransactionRejected(why)) = &committed
+            && matches!(why.reason, Reason::KeyChanged { .. })
+        {
+            self.overtaken.get_or_init(|| error.clone());
+        }
+        committed
+    }
+
+    async fn commit_all(&mut self) -> Result<Committed> {
+        if let Some(overtaken) = self.overtaken.get() {
+            return Err(overtaken.clone());
         }
         loop {
             let parts = self.parts()?;

@@ -31,7 +31,10 @@ mod step;
 mod streams;
 mod user_keys;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
 
 pub use limits::TransactionLimits;
 pub use outcome::{Committed, Outcome};
@@ -43,7 +46,7 @@ use crate::{
     engine::Engine,
     error::{Error, Result},
     queue::LocalQueue,
-    space::{KeyWrites, ReadSet},
+    space::{KeyWrites, Overtaken, ReadSet},
     storage::Durability,
     stream::LocalStream,
     topic::shell::TopicPart,
@@ -94,8 +97,8 @@ pub struct Transaction {
     streams: BTreeMap<u64, LocalStream>,
     reads: ReadSet,
     writes: KeyWrites,
-    /// What was read does not hold any more: it cannot be committed.
-    overtaken: Option<Error>,
+    /// What was read does not hold any more, and so it cannot be committed: for whoever began it too.
+    overtaken: Arc<OnceLock<Error>>,
 }
 
 impl std::fmt::Debug for Transaction {
@@ -118,7 +121,7 @@ impl Broker {
             streams: BTreeMap::new(),
             reads: ReadSet::new(self.engine().clone()),
             writes: KeyWrites::default(),
-            overtaken: None,
+            overtaken: Arc::default(),
         }
     }
 }
@@ -161,6 +164,12 @@ impl Transaction {
         self.kinds.push(kind);
         self.bytes += bytes;
         self.kinds.len() - 1
+    }
+
+    /// Notes that what was read does not hold any more.
+    fn overtaken_by(&self, Overtaken { operation, reason }: Overtaken) -> Error {
+        let error = self.rejected(operation, reason);
+        self.overtaken.get_or_init(|| error).clone()
     }
 
     /// The error of an operation that cannot be done.

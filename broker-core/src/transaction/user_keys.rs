@@ -6,7 +6,7 @@ use super::{OperationKind, Transaction};
 use crate::{
     error::Result,
     keys,
-    space::{KeyPage, KeyRange, KeyWrites, Overtaken, Scan, Space},
+    space::{KeyPage, KeyRange, KeyWrites, Scan, Space},
 };
 
 impl Transaction {
@@ -30,8 +30,7 @@ impl Transaction {
         let read = self
             .reads
             .read(&space.cell, &range, number, move |store| Ok((store.meta(&stored)?, covered.clone())));
-        let found = read.await?;
-        self.unless_overtaken(found)
+        read.await?.map_err(|overtaken| self.overtaken_by(overtaken))
     }
 
     /// A page of keys, as [`Space::scan`] reads it; what this transaction has written counts. That no other keys come between, and that
@@ -55,8 +54,7 @@ impl Transaction {
             let covered = scanned.covered.clone();
             Ok((scanned, covered))
         });
-        let found = read.await?;
-        let scanned = self.unless_overtaken(found)?;
+        let scanned = read.await?.map_err(|overtaken| self.overtaken_by(overtaken))?;
         let covered = scanned.covered.clone();
         Ok(scanned.with(self.writes.within(&covered), max))
     }
@@ -83,14 +81,5 @@ impl Transaction {
         let number = self.room(bytes)?;
         self.writes.add(&space.cell, key, value, number)?;
         Ok(self.count(kind, bytes))
-    }
-
-    /// What was read, unless something that was read before does not hold any more.
-    fn unless_overtaken<T>(&mut self, read: std::result::Result<T, Overtaken>) -> Result<T> {
-        read.map_err(|Overtaken { operation, reason }| {
-            let error = self.rejected(operation, reason);
-            self.overtaken = Some(error.clone());
-            error
-        })
     }
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use broker_core::{
-    Error, PublishMessage, PutRecord, ReceiptHandle, SendMessage, Transaction,
+    Error, PublishMessage, PutRecord, ReceiptHandle, SendMessage,
     storage::faults::{CrashStorage, Survive},
 };
 use broker_mem::MemStorage;
@@ -66,7 +66,7 @@ async fn world() -> (Arc<CrashStorage>, World, Vec<ReceiptHandle>) {
 async fn work(world: &World, receipts: &[ReceiptHandle]) -> Result<(), Error> {
     let World { orders, ordered, news, clicks, totals, broker, .. } = world;
     broker
-        .transact(async |tx: &mut Transaction| {
+        .transact(async |mut tx| {
             for receipt in receipts {
                 tx.ack(orders, *receipt)?;
             }
@@ -77,7 +77,7 @@ async fn work(world: &World, receipts: &[ReceiptHandle]) -> Result<(), Error> {
             let before = tx.get(totals, "n").await?.expect("it was set");
             tx.scan(totals, "", None, 10).await?;
             tx.put(totals, "n", [&before[..], b"1"].concat())?;
-            Ok(())
+            tx.commit().await.map(drop)
         })
         .await
 }

@@ -181,10 +181,11 @@ fn reading_alone_is_serialisable() {
     });
 }
 
-async fn increment(tx: &mut Transaction, space: &Space) -> Result<u64, Error> {
+async fn increment(mut tx: Transaction, space: &Space) -> Result<u64, Error> {
     let before = tx.get(space, "n").await?;
     let next = before.map_or(0, |bytes| u64::from_le_bytes(bytes[..].try_into().unwrap())) + 1;
     tx.put(space, "n", next.to_le_bytes().to_vec())?;
+    tx.commit().await?;
     Ok(next)
 }
 
@@ -196,50 +197,45 @@ fn after_a_conflict_the_work_is_done_again_so_many_times() {
         let broker = Broker::builder(MemStorage::new()).limits(limits).open().await.unwrap();
         let space = broker.space("s").await.unwrap();
         let tries = AtomicUsize::new(0);
-        let work = async |tx: &mut Transaction, conflicts: usize| {
-            let next = increment(tx, &space).await?;
+        let work = async |mut tx: Transaction, conflicts: usize| {
+            let before = tx.get(&space, "n").await?;
             if tries.fetch_add(1, Ordering::SeqCst) < conflicts {
-                space.put("n", (next * 10).to_le_bytes().to_vec()).await?;
+                space.put("n", "theirs").await?;
             }
-            Ok::<u64, Error>(next)
+            tx.put(&space, "n", "mine")?;
+            tx.commit().await?;
+            Ok::<_, Error>(before)
         };
-        assert_eq!(broker.transact(async |tx| work(tx, 2).await).await.unwrap(), 111);
+        assert_eq!(broker.transact(|tx| work(tx, 2)).await.unwrap().as_deref(), Some(&b"theirs"[..]));
         assert_eq!(tries.swap(0, Ordering::SeqCst), 3);
-        let refused = broker.transact(async |tx| work(tx, usize::MAX).await).await;
-        assert_eq!(changed(&rejection(refused)).1, OperationKind::Get);
+        assert_eq!(space.get("n").await.unwrap().as_deref(), Some(&b"mine"[..]));
+        let refused = broker.transact(|tx| work(tx, usize::MAX)).await;
+        assert_eq!(changed(&rejection(refused)), (0, OperationKind::Get, "n"));
         assert_eq!(tries.load(Ordering::SeqCst), 3);
+        assert_eq!(space.get("n").await.unwrap().as_deref(), Some(&b"theirs"[..]));
     });
 }
 
-/// What the work makes of an error is its own affair: if it has read what does not hold, it is done again.
+/// What the work makes of an error is its own affair: if it has read what does not hold, it is done again; if it has not, its
+/// error is the end.
 #[test]
 fn the_work_may_have_errors_of_its_own() {
-    #[derive(Debug)]
-    enum Own {
-        Broker(#[expect(dead_code, reason = "shown if the test fails")] Error),
-        Refused,
-    }
-    impl From<Error> for Own {
-        fn from(error: Error) -> Self {
-            Self::Broker(error)
-        }
-    }
     block_on(async {
         let broker = Ground::new(Kind::Inline).open().await;
         let space = broker.space("s").await.unwrap();
-        let mut tries = 0;
-        let outcome = broker.transact(async |tx: &mut Transaction| {
-            tries += 1;
-            tx.get(&space, "a").await?;
-            if tries == 1 {
-                space.put("a", "x").await?;
+        let tries = AtomicUsize::new(0);
+        let outcome = broker.transact(async |mut tx| {
+            let before = tries.fetch_add(1, Ordering::SeqCst);
+            tx.get(&space, "a").await.map_err(|error| error.to_string())?;
+            if before == 0 {
+                space.put("a", "x").await.map_err(|error| error.to_string())?;
             }
-            tx.get(&space, "b").await.map_err(|_| Own::Refused)?;
-            tx.put(&space, "c", "x")?;
-            if tries == 2 { Err(Own::Refused) } else { Ok(()) }
+            tx.get(&space, "b").await.map_err(|_| "what it made of it".to_owned())?;
+            tx.put(&space, "c", "x").map_err(|error| error.to_string())?;
+            Err::<(), _>("its own".to_owned())
         });
-        assert!(matches!(outcome.await, Err(Own::Refused)));
-        assert_eq!(tries, 2, "once for the conflict, and its own error ends it");
+        assert_eq!(outcome.await, Err("its own".to_owned()));
+        assert_eq!(tries.load(Ordering::SeqCst), 2);
         assert_eq!(space.get("c").await.unwrap(), None, "and nothing is committed");
     });
 }
@@ -258,7 +254,7 @@ fn eight_tasks_on_one_key_make_progress() {
                 let (broker, space) = (broker.clone(), space.clone());
                 tokio::spawn(async move {
                     for _ in 0..rounds {
-                        broker.transact(async |tx| increment(tx, &space).await).await.unwrap();
+                        broker.transact(|tx| increment(tx, &space)).await.unwrap();
                     }
                 })
             };

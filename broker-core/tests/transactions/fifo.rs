@@ -7,7 +7,7 @@ use broker_core::{LocalQueue, Outcome, PublishMessage, SendMessage, Sent};
 use crate::support::{everywhere, take};
 
 fn message(body: &str, id: &str) -> SendMessage {
-    SendMessage::new(body).group_id("g").deduplication_id(id)
+    SendMessage::new(body.to_owned()).group_id("g").deduplication_id(id)
 }
 
 async fn bodies(queue: &LocalQueue) -> Vec<String> {

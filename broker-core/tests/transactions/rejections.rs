@@ -127,7 +127,7 @@ fn a_message_that_is_too_large_by_now() {
         let mut tx = witness.begin(&broker);
         tx.send(&queue, "x".repeat(2_000)).unwrap();
         let small = broker_core::QueueSettings { max_message_size: Some(1_024), ..Default::default() };
-        queue.set_attributes(&small).await.unwrap();
+        queue.set_attributes(small).await.unwrap();
         let why = witness.rejected(tx, OperationKind::Send).await;
         assert!(matches!(failed(&why), Error::MessageTooLong { bytes: 2_000, max: 1_024 }), "{why}");
         assert_eq!(count(&queue).await, (0, 0, 0));

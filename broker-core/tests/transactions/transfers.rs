@@ -73,7 +73,7 @@ impl Bank {
         let text = message.text().unwrap();
         let [id, from, to, amount] = text.split(' ').collect::<Vec<_>>()[..] else { panic!("{text}") };
         let amount: i64 = amount.parse().unwrap();
-        let work = async |tx: &mut Transaction| {
+        let work = async |mut tx: Transaction| {
             let balance = number(&tx.get(&self.accounts, from).await?.unwrap());
             tx.put(&self.accounts, from, (balance - amount).to_le_bytes().to_vec())?;
             tokio::task::yield_now().await; // It thinks, and others are faster.
@@ -82,7 +82,7 @@ impl Bank {
             assert_eq!(tx.get(&self.done, id).await?, None, "transfer {id} was done before");
             tx.put(&self.done, id, "done")?;
             tx.ack(&self.transfers, message.receipt)?;
-            Ok::<_, Error>(())
+            tx.commit().await
         };
         self.broker.transact(work).await?;
         Ok(true)
@@ -91,8 +91,9 @@ impl Bank {
     /// What is in the accounts, at one moment.
     async fn balances(&self) -> Result<Vec<i64>> {
         self.broker
-            .transact(async |tx: &mut Transaction| {
+            .transact(async |mut tx| {
                 let page = tx.scan(&self.accounts, "", None, 100).await?;
+                tx.commit().await?;
                 Ok(page.entries.iter().map(|(_, balance)| number(balance)).collect())
             })
             .await
