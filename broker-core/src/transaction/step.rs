@@ -201,10 +201,10 @@ impl<'a> Step<'a> {
                     let until = settlement.apply(&self.named.queues[id].cell, &mut ops[places[id]])?;
                     until.map_or(Outcome::Done, Outcome::VisibleAt)
                 }
-                What::Send(id, send) => {
+                What::Send(id, message) => {
                     let known = self.known.looked_up.get(id).unwrap_or(&self.nothing);
                     let op = &mut ops[places[id]];
-                    let sent = self.named.queues[id].cell.apply_send(send, known, op)?;
+                    let sent = self.named.queues[id].cell.apply_send(message, known, op)?;
                     self.submitted.forgotten_ids.extend(op.state.take_forgotten_ids(self.now));
                     Outcome::Sent(sent)
                 }

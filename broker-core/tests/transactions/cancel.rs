@@ -98,6 +98,7 @@ fn contents(happened: bool) -> Contents {
     contents
 }
 
+// T5
 #[test]
 fn a_dropped_transaction_has_happened_or_not() {
     let (mut polls, mut outcomes) = (1, [0, 0]);

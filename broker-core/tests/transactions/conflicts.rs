@@ -21,9 +21,10 @@ fn names(entries: &[(Bytes, Bytes)]) -> Vec<&str> {
     entries.iter().map(|(key, _)| std::str::from_utf8(key).unwrap()).collect()
 }
 
+// T6
 #[test]
 fn a_key_that_was_changed_since_it_was_read() {
-    everywhere(async |_, broker| {
+    everywhere(&async |_, broker| {
         let space = broker.space("s").await.unwrap();
         space.put("a", "1").await.unwrap();
         for change in ["2", ""] {
@@ -46,9 +47,10 @@ fn a_key_that_was_changed_since_it_was_read() {
     });
 }
 
+// T6
 #[test]
 fn what_was_not_read_may_change() {
-    everywhere(async |_, broker| {
+    everywhere(&async |_, broker| {
         let (space, other) = (broker.space("s").await.unwrap(), broker.space("t").await.unwrap());
         let mut tx = broker.transaction();
         tx.get(&space, "a").await.unwrap();
@@ -61,9 +63,10 @@ fn what_was_not_read_may_change() {
     });
 }
 
+// T6
 #[test]
 fn a_key_that_comes_or_goes_where_a_scan_has_been() {
-    everywhere(async |_, broker| {
+    everywhere(&async |_, broker| {
         let space = broker.space("s").await.unwrap();
         for key in ["p/1", "p/3", "p/5", "q"] {
             space.put(key, "x").await.unwrap();
@@ -101,9 +104,10 @@ fn a_key_that_comes_or_goes_where_a_scan_has_been() {
     });
 }
 
+// T7
 #[test]
 fn a_transaction_sees_what_it_has_written() {
-    everywhere(async |_, broker| {
+    everywhere(&async |_, broker| {
         let space = broker.space("s").await.unwrap();
         for key in ["a", "b", "c"] {
             space.put(key, "old").await.unwrap();
@@ -130,9 +134,10 @@ fn a_transaction_sees_what_it_has_written() {
 }
 
 /// What is read in one transaction was so at one moment, also while it goes on: it never sees half of another.
+// T7
 #[test]
 fn a_read_that_does_not_fit_the_earlier_ones_fails() {
-    everywhere(async |_, broker| {
+    everywhere(&async |_, broker| {
         let space = broker.space("s").await.unwrap();
         let both = async |value: &'static str| {
             let mut tx = broker.transaction();
@@ -151,9 +156,10 @@ fn a_read_that_does_not_fit_the_earlier_ones_fails() {
 }
 
 /// Two that have each read what the other one writes: only one commits.
+// T6
 #[test]
 fn no_skew() {
-    everywhere(async |_, broker| {
+    everywhere(&async |_, broker| {
         let space = broker.space("s").await.unwrap();
         let (mut first, mut second) = (broker.transaction(), broker.transaction());
         first.get(&space, "a").await.unwrap();
@@ -167,9 +173,10 @@ fn no_skew() {
 }
 
 /// One that only reads is checked too.
+// T6
 #[test]
 fn reading_alone_is_serialisable() {
-    everywhere(async |_, broker| {
+    everywhere(&async |_, broker| {
         let space = broker.space("s").await.unwrap();
         let mut tx = broker.transaction();
         tx.get(&space, "a").await.unwrap();
@@ -189,6 +196,7 @@ async fn increment(mut tx: Transaction, space: &Space) -> Result<u64, Error> {
     Ok(next)
 }
 
+// T8
 #[test]
 fn after_a_conflict_the_work_is_done_again_so_many_times() {
     block_on(async {
@@ -218,6 +226,7 @@ fn after_a_conflict_the_work_is_done_again_so_many_times() {
 
 /// What the work makes of an error is its own affair: if it has read what does not hold, it is done again; if it has not, its
 /// error is the end.
+// T8
 #[test]
 fn the_work_may_have_errors_of_its_own() {
     block_on(async {
@@ -241,6 +250,7 @@ fn the_work_may_have_errors_of_its_own() {
 }
 
 /// Eight tasks that change one key: all get on, and none of their changes is lost.
+// T8
 #[test]
 fn eight_tasks_on_one_key_make_progress() {
     for kind in crate::support::KINDS {

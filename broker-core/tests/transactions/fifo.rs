@@ -21,9 +21,10 @@ fn sent(outcome: &Outcome) -> &Sent {
     }
 }
 
+// T2
 #[test]
 fn what_is_sent_and_published_comes_in_the_order_of_the_calls() {
-    everywhere(async |_, broker| {
+    everywhere(&async |_, broker| {
         let queue = broker.queue("q.fifo").fifo().await.unwrap();
         let topic = broker.topic("t.fifo").fifo().await.unwrap();
         topic.subscribe(&queue).raw_delivery(true).await.unwrap();
@@ -38,9 +39,10 @@ fn what_is_sent_and_published_comes_in_the_order_of_the_calls() {
     });
 }
 
+// T9
 #[test]
 fn duplicates_are_outcomes_within_a_transaction_between_them_and_after_a_restart() {
-    everywhere(async |ground, broker| {
+    everywhere(&async |ground, broker| {
         let queue = broker.queue("q.fifo").fifo().await.unwrap();
         let topic = broker.topic("t.fifo").fifo().await.unwrap();
         topic.subscribe(&queue).raw_delivery(true).await.unwrap();
@@ -68,7 +70,7 @@ fn duplicates_are_outcomes_within_a_transaction_between_them_and_after_a_restart
         tx.send(&queue, message("again", "c")).unwrap();
         let second = tx.commit().await.unwrap().outcomes;
         assert!(!sent(&second[0]).duplicate);
-        assert_eq!(sent(&second[1]), &Sent { duplicate: true, ..sent(&first[0]).clone() });
+        assert_eq!(sent(&second[1]), &Sent { duplicate: true, ..*sent(&first[0]) });
         assert!(matches!(second[2], Outcome::Published(published) if published.duplicate));
         assert!(sent(&second[3]).duplicate, "the topic has sent that id to the queue");
         assert_eq!(bodies(&queue).await, ["a", "c", "b"]);
@@ -85,9 +87,10 @@ fn duplicates_are_outcomes_within_a_transaction_between_them_and_after_a_restart
 }
 
 /// A transaction that is rejected has not taken the id.
+// T9
 #[test]
 fn an_id_of_a_rejected_transaction_is_free() {
-    everywhere(async |_, broker| {
+    everywhere(&async |_, broker| {
         let queue = broker.queue("q.fifo").fifo().await.unwrap();
         let space = broker.space("s").await.unwrap();
         let mut tx = broker.transaction();
@@ -105,7 +108,7 @@ fn an_id_of_a_rejected_transaction_is_free() {
 /// The next message of a group comes when the one before it is acknowledged, in whichever way.
 #[test]
 fn an_ack_in_a_transaction_frees_the_group() {
-    everywhere(async |_, broker| {
+    everywhere(&async |_, broker| {
         let queue = broker.queue("q.fifo").fifo().await.unwrap();
         for body in ["1", "2"] {
             queue.send(message(body, body)).await.unwrap();

@@ -22,6 +22,7 @@ async fn history(kind: Kind, seed: u64) -> (usize, usize) {
     (script.committed, script.rejected)
 }
 
+// T2
 #[test]
 fn random_histories_leave_what_the_model_says() {
     for kind in KINDS {

@@ -19,9 +19,10 @@ async fn names(
     (page.entries.iter().map(|(key, _)| name(key)).collect(), page.next.as_ref().map(name))
 }
 
+// T12
 #[test]
 fn keys_are_set_read_and_removed_and_survive_a_restart() {
-    everywhere(async |ground, broker| {
+    everywhere(&async |ground, broker| {
         let space = broker.space("totals").await.unwrap();
         assert_eq!(text(&space, "a").await, None);
         space.put("a", "1").await.unwrap();
@@ -44,9 +45,10 @@ fn keys_are_set_read_and_removed_and_survive_a_restart() {
     });
 }
 
+// T12
 #[test]
 fn pages_come_in_order_and_follow_each_other() {
-    everywhere(async |_, broker| {
+    everywhere(&async |_, broker| {
         let space = broker.space("s").await.unwrap();
         let other = broker.space("t").await.unwrap();
         for key in ["b/2", "a", "b/1", "b/3", "b", "c"] {
@@ -68,6 +70,7 @@ fn pages_come_in_order_and_follow_each_other() {
     });
 }
 
+// T12
 #[test]
 fn a_page_of_large_values_ends_early() {
     block_on(async {
@@ -83,6 +86,7 @@ fn a_page_of_large_values_ends_early() {
     });
 }
 
+// T12
 #[test]
 fn what_cannot_be_is_refused_before_anything_changes() {
     block_on(async {
@@ -111,9 +115,10 @@ fn what_cannot_be_is_refused_before_anything_changes() {
     });
 }
 
+// T12
 #[test]
 fn spaces_are_listed_and_go_with_all_their_keys() {
-    everywhere(async |ground, broker| {
+    everywhere(&async |ground, broker| {
         let (old, kept) = (broker.space("old").await.unwrap(), broker.space("kept").await.unwrap());
         for number in 0..30 {
             old.put(format!("k{number}"), "x").await.unwrap();
@@ -140,6 +145,7 @@ fn spaces_are_listed_and_go_with_all_their_keys() {
     });
 }
 
+// T12
 #[test]
 fn a_deleted_space_leaves_nothing_in_the_store() {
     block_on(async {

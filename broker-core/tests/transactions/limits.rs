@@ -69,6 +69,7 @@ async fn limited(operations_max: usize, bytes_max: usize) -> Broker {
     Broker::builder(MemStorage::new()).limits(limits).open().await.unwrap()
 }
 
+// T11
 #[test]
 fn so_many_operations_and_no_more() {
     block_on(async {
@@ -88,6 +89,7 @@ fn so_many_operations_and_no_more() {
     });
 }
 
+// T11
 #[test]
 fn so_many_bytes_and_no_more() {
     block_on(async {
@@ -109,6 +111,7 @@ fn so_many_bytes_and_no_more() {
     });
 }
 
+// T11
 #[test]
 fn bad_input_is_refused_when_it_is_staged_and_the_rest_stands() {
     block_on(async {
@@ -135,6 +138,7 @@ fn bad_input_is_refused_when_it_is_staged_and_the_rest_stands() {
     });
 }
 
+// T11
 #[test]
 fn what_belongs_to_another_broker_is_refused() {
     block_on(async {

@@ -7,6 +7,7 @@ mod conflicts;
 mod contents;
 #[path = "../rules/disk.rs"]
 mod disk;
+mod failure;
 mod fifo;
 mod histories;
 mod keys;

@@ -6,6 +6,7 @@ use broker_core::{Broker, Reason};
 
 use crate::support::{Ground, KINDS, TINY, block_on, count, rejection, take};
 
+// T10
 #[test]
 fn messages_that_only_the_store_knows_are_settled() {
     for kind in KINDS {

@@ -169,7 +169,7 @@ impl Script {
     ) -> Result<Vec<ReceiptHandle>> {
         let mut settled = Vec::new();
         let held_before = self.held.len();
-        for _ in 0..1 + self.dice.below(6) {
+        for _ in 0..=self.dice.below(6) {
             match self.dice.below(9) {
                 0 | 1 if !self.held.is_empty() => {
                     let (body, receipt) = self.held.remove(self.dice.below(self.held.len()));

@@ -6,9 +6,10 @@ use broker_core::{Endpoint, Outcome, PublishMessage, PutRecord, Rejection, Start
 
 use crate::support::{count, everywhere, take, take_one};
 
+// T1, T2
 #[test]
 fn everything_at_once_and_nothing_before() {
-    everywhere(async |ground, broker| {
+    everywhere(&async |ground, broker| {
         let (orders, parcels) =
             (broker.queue("orders").await.unwrap(), broker.queue("parcels").await.unwrap());
         let (news, audit) = (broker.topic("news").await.unwrap(), broker.queue("audit").await.unwrap());
@@ -91,15 +92,16 @@ fn everything_at_once_and_nothing_before() {
 }
 
 /// The commit wakes those who wait.
+// T2
 #[test]
 fn waiting_receivers_and_readers_are_told() {
-    everywhere(async |_, broker| {
+    everywhere(&async |_, broker| {
         let queue = broker.queue("q").await.unwrap();
         let stream = broker.stream("s").shards(1).await.unwrap();
         let mut consumer = stream.consumer("g").start(StartingPosition::TrimHorizon).await.unwrap();
-        let receiver = queue.clone();
+        let waiting = queue.clone();
         let received =
-            tokio::spawn(async move { broker_core::QueueExt::recv(&receiver).await.map(|one| one.id) });
+            tokio::spawn(async move { broker_core::QueueExt::recv(&waiting).await.map(|one| one.id) });
         let read = tokio::spawn(async move { consumer.next().await.map(|one| one.number) });
         tokio::task::yield_now().await;
         let mut tx = broker.transaction();
@@ -115,12 +117,13 @@ fn waiting_receivers_and_readers_are_told() {
 
 #[test]
 fn an_empty_transaction_commits() {
-    everywhere(async |_, broker| {
+    everywhere(&async |_, broker| {
         assert!(broker.transaction().commit().await.unwrap().outcomes.is_empty());
     });
 }
 
 /// A rejection reads as a sentence.
+// T3
 #[test]
 fn a_rejection_says_which_operation_and_why() {
     let why = Rejection {

@@ -63,7 +63,7 @@ pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 /// Runs a test on every kind of store.
-pub(crate) fn everywhere(test: impl AsyncFn(&Ground, Broker)) {
+pub(crate) fn everywhere(test: &impl AsyncFn(&Ground, Broker)) {
     for kind in KINDS {
         println!("on {kind:?}");
         block_on(async {

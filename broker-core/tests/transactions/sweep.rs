@@ -53,6 +53,7 @@ fn sweep(seed: u64, can_block: bool) {
     }
 }
 
+// T5
 #[test]
 fn never_a_part_of_a_transaction_whatever_the_crash() {
     for seed in 1..=8 {
@@ -60,6 +61,7 @@ fn never_a_part_of_a_transaction_whatever_the_crash() {
     }
 }
 
+// T5
 #[test]
 fn never_a_part_of_a_transaction_whatever_the_crash_of_a_store_that_blocks() {
     for seed in 11..=14 {
