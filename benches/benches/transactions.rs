@@ -46,7 +46,11 @@ impl World {
         }
         let world = Self {
             broker: broker.clone(),
-            orders: broker.queue("orders").visibility_timeout(Duration::from_secs(3_600)).await.expect("queue"),
+            orders: broker
+                .queue("orders")
+                .visibility_timeout(Duration::from_secs(3_600))
+                .await
+                .expect("queue"),
             parcels: broker.queue("parcels").await.expect("queue"),
             clicks: broker.stream("clicks").shards(1).await.expect("stream"),
             totals: broker.space("totals").await.expect("space"),
@@ -101,7 +105,8 @@ fn steps(runtime: &Runtime, broker: &Broker, consumers: u64, rounds: u64, in_one
             }
         }
     };
-    let mut shares = receipts.chunks(rounds).take(usize::try_from(consumers).expect("few consumers")).enumerate();
+    let mut shares =
+        receipts.chunks(rounds).take(usize::try_from(consumers).expect("few consumers")).enumerate();
     if consumers == 1 {
         runtime.block_on(consume(shares.next().expect("one share")));
     } else {
@@ -119,7 +124,8 @@ fn contest(criterion: &mut Criterion, name: &str, store: impl Storage, consumers
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build();
     let runtime = runtime.expect("a runtime");
     let broker = runtime.block_on(Broker::open(store)).expect("open");
-    let mut contest = Contest::new(format!("transactions, {name}, {consumers} consumers"), consumers).turns_of(turn);
+    let mut contest =
+        Contest::new(format!("transactions, {name}, {consumers} consumers"), consumers).turns_of(turn);
     contest.enter("in one transaction", |rounds| steps(&runtime, &broker, consumers, rounds, true));
     contest.enter("in four commits", |rounds| steps(&runtime, &broker, consumers, rounds, false));
     contest.run(criterion);

@@ -174,6 +174,11 @@ fn exactly_once() {
 
 #[test]
 fn outbox() {
-    let parts = ["A3 is refused: only 1 socks left", "orders: 2, told: 2", "mail, delivery 2: A", "1 left, 2 orders, 2 mails"];
+    let parts = [
+        "A3 is refused: only 1 socks left",
+        "orders: 2, told: 2",
+        "mail, delivery 2: A",
+        "1 left, 2 orders, 2 mails",
+    ];
     assert_prints("outbox", &parts);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use broker_core::{Endpoint, Outcome, PublishMessage, PutRecord, Rejection, StartingPosition};
+use broker_core::{Broker, Endpoint, Outcome, PublishMessage, PutRecord, Rejection, StartingPosition};
 
 use crate::support::{count, everywhere, take, take_one};
 
@@ -56,22 +56,7 @@ fn everything_at_once_and_nothing_before() {
         let mut tx = broker.transaction();
         fill(&mut tx).await;
         assert_eq!(tx.operations(), 10);
-        let committed = tx.commit().await.unwrap();
-        assert!(matches!(
-            &committed.outcomes[..],
-            [
-                Outcome::Done,
-                Outcome::VisibleAt(_),
-                Outcome::Sent(_),
-                Outcome::Published(_),
-                Outcome::Published(_),
-                Outcome::Put(_),
-                Outcome::Done,
-                Outcome::Done,
-                Outcome::Done,
-                Outcome::Done
-            ]
-        ));
+        assert_told(&tx.commit().await.unwrap().outcomes);
         assert_eq!((count(&orders).await, count(&parcels).await), ((1, 0, 0), (2, 0, 0)));
         assert_eq!(count(&audit).await, (2, 0, 0));
         assert_eq!(totals.get("count").await.unwrap().as_deref(), Some(&b"1"[..]));
@@ -82,13 +67,28 @@ fn everything_at_once_and_nothing_before() {
         broker.close().await.unwrap();
         drop((broker, orders, parcels, news, audit, clicks, totals, billing, click));
         let broker = ground.open().await;
-        let parcels = broker.open_queue("parcels").await.unwrap();
-        let bodies: Vec<_> =
-            take(&parcels, 10).await.iter().map(|one| one.text().unwrap().to_owned()).collect();
-        assert_eq!(bodies, ["a parcel", r#"{"kind": "parcel"}"#]);
-        let group = &broker.open_stream("clicks").await.unwrap().consumer_groups().await.unwrap()[0];
-        assert_eq!(group.leases[0].behind, 1, "the first of two is consumed");
+        assert_survived(&broker).await;
     });
+}
+
+/// What becomes of each operation.
+fn assert_told(outcomes: &[Outcome]) {
+    let [Outcome::Done, Outcome::VisibleAt(_), Outcome::Sent(_), rest @ ..] = outcomes else {
+        panic!("{outcomes:?}")
+    };
+    let [Outcome::Published(_), Outcome::Published(_), Outcome::Put(_), rest @ ..] = rest else {
+        panic!("{outcomes:?}")
+    };
+    assert_eq!(rest, vec![Outcome::Done; 4]);
+}
+
+/// What is there after a restart.
+async fn assert_survived(broker: &Broker) {
+    let parcels = broker.open_queue("parcels").await.unwrap();
+    let bodies: Vec<_> = take(&parcels, 10).await.iter().map(|one| one.text().unwrap().to_owned()).collect();
+    assert_eq!(bodies, ["a parcel", r#"{"kind": "parcel"}"#]);
+    let group = &broker.open_stream("clicks").await.unwrap().consumer_groups().await.unwrap()[0];
+    assert_eq!(group.leases[0].behind, 1, "the first of two is consumed");
 }
 
 /// The commit wakes those who wait.
