@@ -234,13 +234,12 @@ impl Pipeline {
             {
                 records.push(record?);
             }
-            match records.is_empty() {
-                true if self.all_audited().await? => return Ok(()),
-                true => continue,
-                false => {}
+            if !records.is_empty() {
+                self.broker.transact(|tx| self.audit_these(tx, &records)).await?;
+                say("audited");
+            } else if self.all_audited().await? {
+                return Ok(());
             }
-            self.broker.transact(|tx| self.audit_these(tx, &records)).await?;
-            say("audited");
         }
     }
 
