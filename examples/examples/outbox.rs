@@ -72,7 +72,7 @@ async fn main() -> Result<()> {
     // Two customers at once, and one who wants too much.
     let (first, second) = tokio::join!(shop.order("A1", "socks", 4), shop.order("A2", "socks", 5));
     first.and(second)?;
-    let refused = shop.order("A3", "socks", 2).await.unwrap_err();
+    let Err(refused) = shop.order("A3", "socks", 2).await else { bail!("there are only ten") };
     println!("A3 is refused: {refused}");
     println!("orders: {}, told: {}", shop.orders.stats().await?.keys, shop.placed.counters().await?.visible);
 

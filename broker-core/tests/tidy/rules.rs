@@ -15,7 +15,7 @@ const RULES: [(char, &[RangeInclusive<u32>]); 5] = [
     ('N', &[1..=6, 10..=18, 20..=25, 30..=33, 40..=44, 50..=56, 60..=73, 80..=84]),
     ('K', &[1..=2, 10..=12, 20..=25, 30..=34, 40..=46, 50..=57, 60..=61, 70..=71, 90..=90]),
     // Our own, of transactions.
-    ('T', &[1..=12]),
+    ('T', &[1..=13]),
 ];
 
 /// A row without a test explains itself in at least so many characters.

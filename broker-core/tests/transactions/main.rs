@@ -12,6 +12,7 @@ mod fifo;
 mod histories;
 mod keys;
 mod limits;
+mod locks;
 mod out_of_memory;
 mod rejections;
 mod script;
