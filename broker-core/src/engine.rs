@@ -26,6 +26,8 @@ pub(crate) struct Engine {
     pub(crate) seed: Seed,
     /// Locked before any queue, so that it can be held until the batch that stores the ids is submitted.
     pub(crate) ids: Mutex<Ids>,
+    /// An empty batch for the next commit of several queues, kept for its memory. Locked for a moment only.
+    pub(crate) spare_batch: Mutex<Batch>,
     /// What has changed among the user keys. Locked after topics, streams and consumer groups, and before any queue.
     pub(crate) user_keys: Mutex<History>,
 }

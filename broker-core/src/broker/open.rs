@@ -148,6 +148,7 @@ impl BrokerBuilder {
             seed: stored.seed,
             ids: Mutex::new(Ids::new(stored.next_id)),
             user_keys: Mutex::new(History::default()),
+            spare_batch: Mutex::new(Batch::new()),
         });
         let cell = |((name, definition), state): ((String, Definition), QueueState)| {
             let cell = QueueCell::new(name.clone(), engine.clone(), state, definition.description());

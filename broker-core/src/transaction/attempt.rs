@@ -14,6 +14,7 @@ use crate::{
     queue::shell::{Operation, QueueCell},
     reclaim,
     storage::Batch,
+    stream::LocalStream,
 };
 
 impl Transaction {
@@ -26,7 +27,7 @@ impl Transaction {
     ) -> Result<Tried> {
         let groups = self.groups();
         let Self { broker, kinds, staged, queues, topics, streams, reads, writes, .. } = self;
-        let engine = broker.engine().clone();
+        let engine = broker.engine();
         let pipeline = &engine.pipeline;
         let owners = match Owners::lock(topics, streams, &groups, parts, pipeline.completed()) {
             Ok(owners) => owners,
@@ -39,14 +40,14 @@ impl Transaction {
         let decide = |ops: &mut [Operation<'_>], (now, batch): (u64, &mut Batch)| {
             step.run(ops, (reads, writes, &history), now, batch)
         };
-        let done = QueueCell::operate_all(&engine, &parts.cells, parts.durability, admission, decide);
+        let done = QueueCell::operate_all(engine, &parts.cells, parts.durability, admission, decide);
         let (decided, ticket) = match done {
             Err(Error::QueueDoesNotExist { name }) => {
                 // One that only a topic names is another one next time.
-                let Some(queue) = queues.values().find(|queue| queue.cell.name == name) else {
+                let Some(queue) = queues.values().find(|queue| queue.name == name) else {
                     return Ok(Tried::Changed);
                 };
-                let number = first(step.staged, queue.cell.id);
+                let number = first(step.staged, queue.id);
                 return Err(rejected(kinds, number, Error::QueueDoesNotExist { name }));
             }
             done => done?,
@@ -74,8 +75,11 @@ impl Transaction {
     /// Tells those who wait for something else than queues what is on its way, no lock being held any more.
     fn tell(&self, submitted: Submitted, groups: &Groups) {
         for (id, trims) in submitted.trims {
-            if let Some(stream) = self.streams.get(&id) {
-                stream.after_puts(trims);
+            if let Some(cell) = self.streams.get(&id) {
+                cell.tell_readers();
+                if trims {
+                    LocalStream { cell: cell.clone(), broker: self.broker.clone() }.start_trimming();
+                }
             }
         }
         for known_by in submitted.ended {

@@ -83,11 +83,11 @@ impl Transaction {
     }
 
     async fn admit_and_attempt(&mut self, parts: &Parts, known: &mut Known) -> Result<Tried> {
-        let engine = self.broker.engine().clone();
+        let pipeline = self.broker.engine().pipeline.clone();
         let admission = match parts.bytes {
             // What makes room is not asked whether there is room for it.
             0 => None,
-            bytes => Some(engine.pipeline.admit(bytes).await?),
+            bytes => Some(pipeline.admit(bytes).await?),
         };
         self.attempt(parts, known, admission)
     }

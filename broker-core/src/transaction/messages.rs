@@ -72,7 +72,7 @@ impl Transaction {
 
     fn join_queue(&mut self, queue: &LocalQueue) -> Result<()> {
         self.check_own(&queue.cell.engine, "queue", &queue.cell.name)?;
-        self.queues.entry(queue.cell.id).or_insert_with(|| queue.clone());
+        self.queues.entry(queue.cell.id).or_insert_with(|| queue.cell.clone());
         Ok(())
     }
 }

@@ -45,10 +45,10 @@ use crate::{
     broker::Broker,
     engine::Engine,
     error::{Error, Result},
-    queue::LocalQueue,
+    queue::shell::QueueCell,
     space::{KeyWrites, Overtaken, ReadSet},
     storage::Durability,
-    stream::LocalStream,
+    stream::shell::StreamCell,
     topic::shell::TopicPart,
 };
 
@@ -88,13 +88,15 @@ pub struct Transaction {
     /// By their numbers.
     kinds: Vec<OperationKind>,
     bytes: usize,
+    /// How many of those make the store larger.
+    added: usize,
     durability: Option<Durability>,
     /// What is to be done, in the order of the calls, but for user keys.
     staged: Vec<Staged>,
     /// By their ids, and so in the order of their locks.
-    queues: BTreeMap<u64, LocalQueue>,
+    queues: BTreeMap<u64, Arc<QueueCell>>,
     topics: BTreeMap<u64, TopicPart>,
-    streams: BTreeMap<u64, LocalStream>,
+    streams: BTreeMap<u64, Arc<StreamCell>>,
     reads: ReadSet,
     writes: KeyWrites,
     /// What was read does not hold any more, and so it cannot be committed: for whoever began it too.
@@ -114,6 +116,7 @@ impl Broker {
             broker: self.clone(),
             kinds: Vec::new(),
             bytes: 0,
+            added: 0,
             durability: None,
             staged: Vec::new(),
             queues: BTreeMap::new(),
@@ -163,6 +166,9 @@ impl Transaction {
     fn count(&mut self, kind: OperationKind, bytes: usize) -> usize {
         self.kinds.push(kind);
         self.bytes += bytes;
+        if kind.adds() {
+            self.added += bytes;
+        }
         self.kinds.len() - 1
     }
 

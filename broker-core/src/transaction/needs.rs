@@ -17,19 +17,23 @@ impl Step<'_> {
     /// What must be read before it can be decided. Also makes messages live again that were put out of memory.
     pub(super) fn missing(&mut self, ops: &mut [Operation<'_>]) -> Result<Missing> {
         let mut missing = Missing::default();
-        let mut seqs: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+        let mut settled: Vec<(u64, u64)> = Vec::new();
         let mut sends: BTreeMap<u64, Vec<&StagedSend>> = BTreeMap::new();
         for staged in &*self.staged {
             match &staged.what {
-                What::Settle(queue, settlement) => seqs.entry(*queue).or_default().push(settlement.seq()),
-                What::Send(queue, send) if self.named.queues[queue].cell.is_fifo() => {
+                What::Settle(queue, settlement) => settled.push((*queue, settlement.seq())),
+                What::Send(queue, send) if self.named.queues[queue].is_fifo() => {
                     sends.entry(*queue).or_default().push(send);
                 }
                 _ => {}
             }
         }
-        for (id, seqs) in seqs {
-            let (at, cell) = (self.place(id), &self.named.queues[&id].cell);
+        settled.sort_unstable();
+        for settled in settled.chunk_by(|one, next| one.0 == next.0) {
+            let id = settled[0].0;
+            let seqs: Vec<u64> = settled.iter().map(|(_, seq)| *seq).collect();
+            let cell = &self.named.queues[&id];
+            let at = self.parts.place(cell);
             if let Some(leases) = cell.recall(&mut ops[at], &seqs, self.known.leases.remove(&id))? {
                 missing.leases.push((cell.clone(), leases, seqs));
             }
@@ -37,8 +41,8 @@ impl Step<'_> {
         let looked_up = &self.known.looked_up;
         for (id, sends) in sends {
             let known = looked_up.get(&id).unwrap_or(&self.nothing);
-            let cell = &self.named.queues[&id].cell;
-            let ids = cell.missing_ids(sends.into_iter(), known, &ops[self.place(id)]);
+            let cell = &self.named.queues[&id];
+            let ids = cell.missing_ids(sends.into_iter(), known, &ops[self.parts.place(cell)]);
             missing.ids.extend(ids.map(|ids| (id, ids)));
         }
         for (id, part) in self.named.topics {

@@ -1,9 +1,6 @@
 //! What a transaction locks before the queues.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use parking_lot::MutexGuard;
 
@@ -11,9 +8,8 @@ use super::plan::Parts;
 use crate::{
     error::Error,
     stream::{
-        LocalStream,
         group::{Checkpoint, GroupCell, state::GroupState},
-        shell::StreamInner,
+        shell::{StreamCell, StreamInner},
     },
     topic::shell::{TopicInner, TopicPart},
 };
@@ -45,31 +41,35 @@ impl<'a> Owners<'a> {
     /// Locks topics and streams in the order of their ids, then the groups, and takes note of what is committed.
     pub(super) fn lock(
         topics: &'a BTreeMap<u64, TopicPart>,
-        streams: &'a BTreeMap<u64, LocalStream>,
+        streams: &'a BTreeMap<u64, Arc<StreamCell>>,
         groups: &'a Groups,
         parts: &Parts,
         completed: u64,
     ) -> Result<Self, Refused> {
         let mut locked = Self { topics: BTreeMap::new(), streams: BTreeMap::new(), groups: BTreeMap::new() };
-        let ids: BTreeSet<u64> = topics.keys().chain(streams.keys()).copied().collect();
-        for id in ids {
-            if let Some(TopicPart { topic, .. }) = topics.get(&id) {
+        // Their ids are of one kind.
+        let (mut topics, mut streams) = (topics.iter().peekable(), streams.iter().peekable());
+        loop {
+            let stream = streams.next_if(|(id, _)| topics.peek().is_none_or(|(topic, _)| id < topic));
+            if let Some((id, cell)) = stream {
+                let mut inner = cell.inner.lock();
+                if inner.state.deleted {
+                    return Err(Refused::Gone(*id, cell.missing()));
+                }
+                inner.state.committed(completed);
+                locked.streams.insert(*id, inner);
+            } else if let Some((id, TopicPart { topic, .. })) = topics.next() {
                 let mut inner = topic.cell.inner.lock();
                 if inner.state.deleted {
-                    return Err(Refused::Gone(id, topic.cell.missing()));
+                    return Err(Refused::Gone(*id, topic.cell.missing()));
                 }
-                if !Arc::ptr_eq(&inner.state.subscriptions, &parts.plans[&id].subscriptions) {
+                if !Arc::ptr_eq(&inner.state.subscriptions, &parts.plans[id].subscriptions) {
                     return Err(Refused::Changed);
                 }
                 inner.state.committed(completed);
-                locked.topics.insert(id, inner);
-            } else if let Some(stream) = streams.get(&id) {
-                let mut inner = stream.cell.inner.lock();
-                if inner.state.deleted {
-                    return Err(Refused::Gone(id, stream.cell.missing()));
-                }
-                inner.state.committed(completed);
-                locked.streams.insert(id, inner);
+                locked.topics.insert(*id, inner);
+            } else {
+                break;
             }
         }
         locked.groups = groups.iter().map(|(known_by, group)| (*known_by, group.state.lock())).collect();

@@ -9,7 +9,7 @@ use crate::{
     error::Result,
     queue::shell::QueueCell,
     storage::Durability,
-    topic::shell::{Plan, TopicCell, in_order},
+    topic::shell::{Plan, TopicCell, in_order, place_in},
 };
 
 /// Everything that takes part in a transaction, as things are now.
@@ -21,7 +21,7 @@ pub(super) struct Parts {
     /// All queues, in the order of their ids.
     pub(super) cells: Vec<Arc<QueueCell>>,
     pub(super) durability: Durability,
-    /// About how much will be written.
+    /// About how much the store will grow.
     pub(super) bytes: usize,
 }
 
@@ -29,14 +29,14 @@ impl Transaction {
     /// Lets the filters decide, and finds the queues.
     pub(super) fn parts(&self) -> Result<Parts> {
         let mut plans = BTreeMap::new();
-        let mut bytes = self.bytes;
+        let mut bytes = self.added;
         for (id, part) in &self.topics {
             let plan = part.plan().map_err(|error| self.rejected(first(&self.staged, *id), error))?;
             let copies = plan.routes.len().div_ceil(part.drafts.len().max(1));
             bytes = bytes.saturating_add(part.bytes.saturating_mul(copies));
             plans.insert(*id, plan);
         }
-        let named = self.queues.values().map(|queue| &queue.cell);
+        let named = self.queues.values();
         let cells = in_order(named.chain(plans.values().flat_map(|plan| &plan.cells)));
         for plan in plans.values_mut() {
             plan.widen(&cells);
@@ -50,7 +50,7 @@ impl Transaction {
     fn durability_asked_for(&self, cells: &[Arc<QueueCell>]) -> Durability {
         let queues = cells.iter().map(|cell| cell.durability());
         let topics = self.topics.values().map(|part| part.topic.cell.durability());
-        let streams = self.streams.values().map(|stream| stream.cell.durability());
+        let streams = self.streams.values().map(|cell| cell.durability());
         let keys = (!self.writes.is_empty()).then_some(Durability::Synced);
         queues.chain(topics).chain(streams).chain(keys).max().unwrap_or(Durability::Memory)
     }
@@ -62,6 +62,11 @@ pub(super) fn first(staged: &[Staged], owner: u64) -> usize {
 }
 
 impl Parts {
+    /// Where a queue is among the queues.
+    pub(super) fn place(&self, cell: &Arc<QueueCell>) -> usize {
+        place_in(&self.cells, Some(cell)).expect("every queue takes part")
+    }
+
     /// Takes the turn to look up ids of all topics and of all FIFO queues, always in this order: what is found then stays so
     /// until it is used.
     pub(super) async fn turns(&self) -> Vec<MutexGuard<'_, ()>> {

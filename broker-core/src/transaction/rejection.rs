@@ -29,6 +29,13 @@ pub enum OperationKind {
     Delete,
 }
 
+impl OperationKind {
+    /// Whether it makes the store larger.
+    pub(super) fn adds(self) -> bool {
+        matches!(self, Self::Send | Self::Publish | Self::PutRecord | Self::Put)
+    }
+}
+
 impl fmt::Display for OperationKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

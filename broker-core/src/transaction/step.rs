@@ -1,6 +1,9 @@
 //! Under the locks: whether all of a transaction can be done, and doing it. Nothing changes before it is certain that all can.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use super::{
     OperationKind, Outcome, Reason,
@@ -12,19 +15,15 @@ use super::{
 use crate::{
     error::Result,
     pipeline::Ticket,
-    queue::{
-        LocalQueue,
-        shell::{ColdLeases, LookedUp, Operation, Settlement, StagedSend, ToLookUp},
-    },
+    queue::shell::{ColdLeases, LookedUp, Operation, QueueCell, Settlement, StagedSend, ToLookUp},
     space::{History, KeyWrites, ReadSet},
     storage::Batch,
     stream::{
-        LocalStream,
         group::Checkpoint,
-        shell::{StagedPut, StreamInner},
+        shell::{StagedPut, StreamCell, StreamInner},
         state::Allowances,
     },
-    topic::shell::{LookedUpAll, Publishing, TopicPart, place_in},
+    topic::shell::{LookedUpAll, Publishing, TopicPart},
 };
 
 /// An operation that is to be done, and its number.
@@ -82,9 +81,9 @@ pub(super) struct Submitted {
 
 /// The queues, topics and streams that a transaction names, by their ids.
 pub(super) struct Named<'a> {
-    pub(super) queues: &'a BTreeMap<u64, LocalQueue>,
+    pub(super) queues: &'a BTreeMap<u64, Arc<QueueCell>>,
     pub(super) topics: &'a BTreeMap<u64, TopicPart>,
-    pub(super) streams: &'a BTreeMap<u64, LocalStream>,
+    pub(super) streams: &'a BTreeMap<u64, Arc<StreamCell>>,
 }
 
 /// A transaction under its locks.
@@ -134,12 +133,10 @@ impl<'a> Step<'a> {
         if let Some((number, error)) = writes.gone() {
             return Err(rejected(self.kinds, number, error));
         }
-        let mut taken = BTreeMap::new();
+        let mut taken = Allowances::default();
         if let Err((number, reason)) = self.check(ops, &mut taken) {
-            for (id, mut taken) in taken {
-                if let Some(inner) = self.owners.streams.get_mut(&id) {
-                    taken.give_back(&mut inner.state);
-                }
+            for inner in self.owners.streams.values_mut() {
+                taken.give_back(&mut inner.state);
             }
             return Err(rejected(self.kinds, number, reason));
         }
@@ -147,35 +144,25 @@ impl<'a> Step<'a> {
         self.apply(ops, batch).map(Ok)
     }
 
-    pub(super) fn place(&self, queue: u64) -> usize {
-        place_in(&self.parts.cells, Some(&self.named.queues[&queue].cell))
-            .expect("the parts have every queue")
-    }
-
     /// Whether all can be done; if not, which operation cannot, and why. Of throttled shards it notes what it takes.
-    fn check(
-        &mut self,
-        ops: &[Operation<'_>],
-        taken: &mut BTreeMap<u64, Allowances>,
-    ) -> Result<(), (usize, Reason)> {
+    fn check(&mut self, ops: &[Operation<'_>], taken: &mut Allowances) -> Result<(), (usize, Reason)> {
         let (mut settled, mut moved) = (BTreeSet::new(), BTreeMap::new());
-        let places: BTreeMap<u64, usize> =
-            self.named.queues.keys().map(|id| (*id, self.place(*id))).collect();
         for Staged { number, what } in &mut *self.staged {
             let checked: Result<(), Reason> = match what {
                 What::Settle(id, settlement) if settled.insert((*id, settlement.seq())) => {
-                    settlement.check(&self.named.queues[id].cell, &ops[places[id]])
+                    let cell = &self.named.queues[id];
+                    settlement.check(cell, &ops[self.parts.place(cell)])
                 }
                 What::Settle(_, settlement) => Err(settlement.again().into()),
                 What::Send(id, send) => {
                     let known = self.known.looked_up.get(id).unwrap_or(&self.nothing);
-                    self.named.queues[id].cell.check_send(send, known, &ops[places[id]]).map_err(Reason::from)
+                    let cell = &self.named.queues[id];
+                    cell.check_send(send, known, &ops[self.parts.place(cell)]).map_err(Reason::from)
                 }
                 What::Publish(..) => Ok(()),
                 What::Put(id, put) => {
-                    let (cell, inner) = (&self.named.streams[id].cell, self.owners.streams.get_mut(id));
+                    let (cell, inner) = (&self.named.streams[id], self.owners.streams.get_mut(id));
                     let inner = inner.expect("every stream is locked");
-                    let taken = taken.entry(*id).or_default();
                     cell.check_put(inner, put, taken, self.now).map_err(Reason::from)
                 }
                 What::Checkpoint(id, at) => {
@@ -193,18 +180,18 @@ impl<'a> Step<'a> {
     /// Does it. What can be refused has been checked.
     fn apply(&mut self, ops: &mut [Operation<'_>], batch: &mut Batch) -> Result<Vec<Outcome>> {
         let mut outcomes = vec![Outcome::Done; self.kinds.len()];
-        let places: BTreeMap<u64, usize> =
-            self.named.queues.keys().map(|id| (*id, self.place(*id))).collect();
         for Staged { number, what } in &mut *self.staged {
             outcomes[*number] = match what {
                 What::Settle(id, settlement) => {
-                    let until = settlement.apply(&self.named.queues[id].cell, &mut ops[places[id]])?;
+                    let cell = &self.named.queues[id];
+                    let until = settlement.apply(cell, &mut ops[self.parts.place(cell)])?;
                     until.map_or(Outcome::Done, Outcome::VisibleAt)
                 }
                 What::Send(id, message) => {
                     let known = self.known.looked_up.get(id).unwrap_or(&self.nothing);
-                    let op = &mut ops[places[id]];
-                    let sent = self.named.queues[id].cell.apply_send(message, known, op)?;
+                    let cell = &self.named.queues[id];
+                    let op = &mut ops[self.parts.place(cell)];
+                    let sent = cell.apply_send(message, known, op)?;
                     self.submitted.forgotten_ids.extend(op.state.take_forgotten_ids(self.now));
                     Outcome::Sent(sent)
                 }

@@ -54,6 +54,7 @@ fn a_store_that_is_full() {
         let store = crate::limits::full_store();
         let broker = Broker::builder_on(store.clone()).open().await.unwrap();
         let queue = broker.queue("q").await.unwrap();
+        broker.space("s").await.unwrap();
         queue.send("m").await.unwrap();
         let got = take_one(&queue).await;
         store.fill(true);
@@ -66,8 +67,11 @@ fn a_store_that_is_full() {
             "{refused}"
         );
         assert_eq!(count(&queue).await, (0, 1, 0));
+        let space = broker.open_space("s").await.unwrap();
         let mut tx = broker.transaction();
         tx.ack(&queue, got.receipt).unwrap();
+        tx.get(&space, "k").await.unwrap();
+        tx.delete(&space, "k").unwrap();
         tx.commit().await.unwrap();
         assert_eq!(count(&queue).await, (0, 0, 0));
     });

@@ -170,3 +170,29 @@ fn a_deleted_space_leaves_nothing_in_the_store() {
         assert_eq!(all(), before);
     });
 }
+
+// T12
+#[test]
+fn damaged_spaces_are_named_when_the_store_is_opened() {
+    block_on(async {
+        for (value, says) in [
+            (&b"not json"[..], "the definition of space \"s\""),
+            (br#"{"id": 1000, "created_at": 0}"#, "has an id that is not its own"),
+            (br#"{"id": 1, "created_at": 0}"#, "has an id that is not its own"),
+        ] {
+            let ground = Ground::new(Kind::Inline);
+            let broker = ground.open().await;
+            broker.queue("q").await.unwrap();
+            broker.space("s").await.unwrap();
+            broker.close().await.unwrap();
+            let mut batch = broker_core::storage::Batch::new();
+            batch.put_meta(b"vs", value);
+            ground.store().commit(&batch, broker_core::storage::Durability::Synced).unwrap();
+            let Err(refused) = broker_core::Broker::builder_on(ground.store()).open().await else {
+                panic!("it was opened")
+            };
+            assert!(refused.to_string().contains(says), "{refused}");
+            assert_eq!(refused.certainty(), broker_core::Certainty::Corrupt);
+        }
+    });
+}

@@ -22,18 +22,14 @@ impl LocalStream {
         check::record(record, key_min, &cell.engine.limits.streams)?;
         Ok((StagedPut(Some(cell.prepare(record)?)), record.size_bytes()))
     }
-
-    /// Tells readers, and has somebody look for what expires if that is to be done.
-    pub(crate) fn after_puts(&self, trims: bool) {
-        // Readers wait for the commit by themselves.
-        self.cell.news.notify_waiters();
-        if trims {
-            self.start_trimming();
-        }
-    }
 }
 
 impl StreamCell {
+    /// Tells readers that something was put: they wait for its commit by themselves.
+    pub(crate) fn tell_readers(&self) {
+        self.news.notify_waiters();
+    }
+
     /// Whether the record can be put. Then [`StagedPut::apply`] does not fail. What it takes of the allowance of a throttled
     /// shard is noted, to be given back if the transaction is rejected.
     pub(crate) fn check_put(

@@ -83,7 +83,10 @@ impl LocalStream {
     ) -> Result<T> {
         let (outcome, ticket, trims) = self.cell.submit(admission, add)?;
         // Before the wait: this call may be dropped there.
-        self.after_puts(trims);
+        self.cell.tell_readers();
+        if trims {
+            self.start_trimming();
+        }
         ticket.wait().await?;
         Ok(outcome)
     }

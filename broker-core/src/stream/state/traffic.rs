@@ -48,22 +48,24 @@ impl Allowance {
 
 /// What was left of this second's allowances of shards before something was taken out of them.
 #[derive(Debug, Default)]
-pub(crate) struct Allowances(Vec<(u32, Allowance)>);
+pub(crate) struct Allowances(Vec<(u64, u32, Allowance)>);
 
 impl Allowances {
     /// Notes that of the shard of this hash key.
     pub(crate) fn note(&mut self, stream: &mut StreamState, hash: u128) {
         if stream.settings.throttled {
             let shard = stream.shard_of(hash);
-            self.0.push((shard.definition.number, shard.traffic.writes));
+            let before = (shard.definition.number, shard.traffic.writes);
+            self.0.push((stream.id, before.0, before.1));
         }
     }
 
-    /// Puts all back as it was.
-    pub(crate) fn give_back(&mut self, stream: &mut StreamState) {
-        for (shard, writes) in self.0.drain(..).rev() {
-            if let Some(shard) = stream.shard_mut(ShardId(shard)) {
-                shard.traffic.writes = writes;
+    /// Puts all back of a stream as it was.
+    pub(crate) fn give_back(&self, stream: &mut StreamState) {
+        let of = stream.id;
+        for (_, shard, writes) in self.0.iter().rev().filter(|(id, ..)| *id == of) {
+            if let Some(shard) = stream.shard_mut(ShardId(*shard)) {
+                shard.traffic.writes = *writes;
             }
         }
     }
