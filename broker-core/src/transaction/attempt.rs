@@ -75,7 +75,7 @@ impl Transaction {
     /// Tells those who wait for something else than queues what is on its way, no lock being held any more.
     fn tell(&self, submitted: Submitted, groups: &Groups) {
         for (id, trims) in submitted.trims {
-            if let Some(cell) = self.streams.get(&id) {
+            if let Some(cell) = self.streams.get(id) {
                 cell.tell_readers();
                 if trims {
                     LocalStream { cell: cell.clone(), broker: self.broker.clone() }.start_trimming();

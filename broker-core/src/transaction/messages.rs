@@ -59,10 +59,10 @@ impl Transaction {
         let bytes = message.size_bytes();
         self.check_own(&topic.cell.engine, "topic", &topic.cell.name)?;
         self.room(bytes)?;
-        let part = self.topics.entry(topic.cell.id).or_insert_with(|| TopicPart::new(topic.clone()));
+        let part = self.topics.or_insert_with(topic.cell.id, || TopicPart::new(topic.clone()));
         let draft = part.stage(message);
         if part.drafts.is_empty() {
-            self.topics.remove(&topic.cell.id);
+            self.topics.remove(topic.cell.id);
         }
         let draft = draft?;
         let number = self.count(OperationKind::Publish, bytes);
@@ -72,7 +72,7 @@ impl Transaction {
 
     fn join_queue(&mut self, queue: &LocalQueue) -> Result<()> {
         self.check_own(&queue.cell.engine, "queue", &queue.cell.name)?;
-        self.queues.entry(queue.cell.id).or_insert_with(|| queue.cell.clone());
+        self.queues.or_insert_with(queue.cell.id, || queue.cell.clone());
         Ok(())
     }
 }

@@ -11,6 +11,7 @@
 //! | `plan` | which queues it has to do with, and how durable it is |
 //! | `commit` | reading what the decision needs, trying again until it is made |
 //! | `attempt`, `owners` | the locks |
+//! | `by_id` | a small map |
 //! | `needs` | what must be read before it can be decided |
 //! | `step` | under the locks: looking whether all can be done, and doing it |
 //!
@@ -18,6 +19,7 @@
 //! ([`Reason::KeyChanged`]). Each conflict means that somebody else has committed.
 
 mod attempt;
+mod by_id;
 mod commit;
 mod limits;
 mod messages;
@@ -31,10 +33,9 @@ mod step;
 mod streams;
 mod user_keys;
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, OnceLock},
-};
+use std::sync::{Arc, OnceLock};
+
+use by_id::ById;
 
 pub use limits::TransactionLimits;
 pub use outcome::{Committed, Outcome};
@@ -94,9 +95,9 @@ pub struct Transaction {
     /// What is to be done, in the order of the calls, but for user keys.
     staged: Vec<Staged>,
     /// By their ids, and so in the order of their locks.
-    queues: BTreeMap<u64, Arc<QueueCell>>,
-    topics: BTreeMap<u64, TopicPart>,
-    streams: BTreeMap<u64, Arc<StreamCell>>,
+    queues: ById<Arc<QueueCell>>,
+    topics: ById<TopicPart>,
+    streams: ById<Arc<StreamCell>>,
     reads: ReadSet,
     writes: KeyWrites,
     /// What was read does not hold any more, and so it cannot be committed: for whoever began it too.
@@ -119,9 +120,9 @@ impl Broker {
             added: 0,
             durability: None,
             staged: Vec::new(),
-            queues: BTreeMap::new(),
-            topics: BTreeMap::new(),
-            streams: BTreeMap::new(),
+            queues: ById::default(),
+            topics: ById::default(),
+            streams: ById::default(),
             reads: ReadSet::new(self.engine().clone()),
             writes: KeyWrites::default(),
             overtaken: Arc::default(),

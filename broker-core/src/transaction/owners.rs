@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use parking_lot::MutexGuard;
 
-use super::plan::Parts;
+use super::{by_id::ById, plan::Parts};
 use crate::{
     error::Error,
     stream::{
@@ -16,8 +16,8 @@ use crate::{
 
 /// Topics and streams by their ids, and consumer groups inside the locks of their streams.
 pub(super) struct Owners<'a> {
-    pub(super) topics: BTreeMap<u64, MutexGuard<'a, TopicInner>>,
-    pub(super) streams: BTreeMap<u64, MutexGuard<'a, StreamInner>>,
+    pub(super) topics: ById<MutexGuard<'a, TopicInner>>,
+    pub(super) streams: ById<MutexGuard<'a, StreamInner>>,
     pub(super) groups: BTreeMap<usize, MutexGuard<'a, GroupState>>,
 }
 
@@ -40,13 +40,13 @@ pub(super) enum Refused {
 impl<'a> Owners<'a> {
     /// Locks topics and streams in the order of their ids, then the groups, and takes note of what is committed.
     pub(super) fn lock(
-        topics: &'a BTreeMap<u64, TopicPart>,
-        streams: &'a BTreeMap<u64, Arc<StreamCell>>,
+        topics: &'a ById<TopicPart>,
+        streams: &'a ById<Arc<StreamCell>>,
         groups: &'a Groups,
         parts: &Parts,
         completed: u64,
     ) -> Result<Self, Refused> {
-        let mut locked = Self { topics: BTreeMap::new(), streams: BTreeMap::new(), groups: BTreeMap::new() };
+        let mut locked = Self { topics: ById::default(), streams: ById::default(), groups: BTreeMap::new() };
         // Their ids are of one kind.
         let (mut topics, mut streams) = (topics.iter().peekable(), streams.iter().peekable());
         loop {
@@ -54,20 +54,20 @@ impl<'a> Owners<'a> {
             if let Some((id, cell)) = stream {
                 let mut inner = cell.inner.lock();
                 if inner.state.deleted {
-                    return Err(Refused::Gone(*id, cell.missing()));
+                    return Err(Refused::Gone(id, cell.missing()));
                 }
                 inner.state.committed(completed);
-                locked.streams.insert(*id, inner);
+                locked.streams.push(id, inner);
             } else if let Some((id, TopicPart { topic, .. })) = topics.next() {
                 let mut inner = topic.cell.inner.lock();
                 if inner.state.deleted {
-                    return Err(Refused::Gone(*id, topic.cell.missing()));
+                    return Err(Refused::Gone(id, topic.cell.missing()));
                 }
                 if !Arc::ptr_eq(&inner.state.subscriptions, &parts.plans[id].subscriptions) {
                     return Err(Refused::Changed);
                 }
                 inner.state.committed(completed);
-                locked.topics.insert(*id, inner);
+                locked.topics.push(id, inner);
             } else {
                 break;
             }

@@ -1,10 +1,10 @@
 //! What a transaction has to do with besides what it names: the queues of the topics, how durable all of it is, how large.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use tokio::sync::MutexGuard;
 
-use super::{Transaction, step::Staged};
+use super::{Transaction, by_id::ById, step::Staged};
 use crate::{
     error::Result,
     queue::shell::QueueCell,
@@ -15,7 +15,7 @@ use crate::{
 /// Everything that takes part in a transaction, as things are now.
 pub(super) struct Parts {
     /// What is published to whom, by the topics' ids.
-    pub(super) plans: BTreeMap<u64, Plan>,
+    pub(super) plans: ById<Plan>,
     /// In the order of their ids.
     topics: Vec<Arc<TopicCell>>,
     /// All queues, in the order of their ids.
@@ -28,17 +28,21 @@ pub(super) struct Parts {
 impl Transaction {
     /// Lets the filters decide, and finds the queues.
     pub(super) fn parts(&self) -> Result<Parts> {
-        let mut plans = BTreeMap::new();
+        let mut plans = ById::default();
         let mut bytes = self.added;
-        for (id, part) in &self.topics {
-            let plan = part.plan().map_err(|error| self.rejected(first(&self.staged, *id), error))?;
+        for (id, part) in self.topics.iter() {
+            let plan = part.plan().map_err(|error| self.rejected(first(&self.staged, id), error))?;
             let copies = plan.routes.len().div_ceil(part.drafts.len().max(1));
             bytes = bytes.saturating_add(part.bytes.saturating_mul(copies));
-            plans.insert(*id, plan);
+            plans.push(id, plan);
         }
         let named = self.queues.values();
-        let cells = in_order(named.chain(plans.values().flat_map(|plan| &plan.cells)));
-        for plan in plans.values_mut() {
+        let cells = if plans.is_empty() {
+            named.cloned().collect()
+        } else {
+            in_order(named.chain(plans.values().flat_map(|plan: &Plan| &plan.cells)))
+        };
+        for (_, plan) in plans.iter_mut() {
             plan.widen(&cells);
         }
         let topics = self.topics.values().map(|part| part.topic.cell.clone()).collect();

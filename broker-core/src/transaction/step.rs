@@ -7,6 +7,7 @@ use std::{
 
 use super::{
     OperationKind, Outcome, Reason,
+    by_id::ById,
     commit::MissingLeases,
     owners::{Owners, group_of},
     plan::Parts,
@@ -81,9 +82,9 @@ pub(super) struct Submitted {
 
 /// The queues, topics and streams that a transaction names, by their ids.
 pub(super) struct Named<'a> {
-    pub(super) queues: &'a BTreeMap<u64, Arc<QueueCell>>,
-    pub(super) topics: &'a BTreeMap<u64, TopicPart>,
-    pub(super) streams: &'a BTreeMap<u64, Arc<StreamCell>>,
+    pub(super) queues: &'a ById<Arc<QueueCell>>,
+    pub(super) topics: &'a ById<TopicPart>,
+    pub(super) streams: &'a ById<Arc<StreamCell>>,
 }
 
 /// A transaction under its locks.
@@ -94,7 +95,7 @@ pub(super) struct Step<'a> {
     pub(super) parts: &'a Parts,
     pub(super) known: &'a mut Known,
     pub(super) owners: Owners<'a>,
-    pub(super) publishing: BTreeMap<u64, Publishing<'a>>,
+    pub(super) publishing: ById<Publishing<'a>>,
     pub(super) nothing: LookedUp,
     pub(super) now: u64,
     submitted: Submitted,
@@ -109,7 +110,7 @@ impl<'a> Step<'a> {
         owners: Owners<'a>,
     ) -> Self {
         let submitted = Submitted { trims: Vec::new(), ended: BTreeSet::new(), forgotten_ids: Vec::new() };
-        let (publishing, nothing) = (BTreeMap::new(), LookedUp::default());
+        let (publishing, nothing) = (ById::default(), LookedUp::default());
         Self { kinds, staged, named, parts, known, owners, publishing, nothing, now: 0, submitted }
     }
 
@@ -135,7 +136,7 @@ impl<'a> Step<'a> {
         }
         let mut taken = Allowances::default();
         if let Err((number, reason)) = self.check(ops, &mut taken) {
-            for inner in self.owners.streams.values_mut() {
+            for (_, inner) in self.owners.streams.iter_mut() {
                 taken.give_back(&mut inner.state);
             }
             return Err(rejected(self.kinds, number, reason));
@@ -150,23 +151,23 @@ impl<'a> Step<'a> {
         for Staged { number, what } in &mut *self.staged {
             let checked: Result<(), Reason> = match what {
                 What::Settle(id, settlement) if settled.insert((*id, settlement.seq())) => {
-                    let cell = &self.named.queues[id];
+                    let cell = &self.named.queues[*id];
                     settlement.check(cell, &ops[self.parts.place(cell)])
                 }
                 What::Settle(_, settlement) => Err(settlement.again().into()),
                 What::Send(id, send) => {
                     let known = self.known.looked_up.get(id).unwrap_or(&self.nothing);
-                    let cell = &self.named.queues[id];
+                    let cell = &self.named.queues[*id];
                     cell.check_send(send, known, &ops[self.parts.place(cell)]).map_err(Reason::from)
                 }
                 What::Publish(..) => Ok(()),
                 What::Put(id, put) => {
-                    let (cell, inner) = (&self.named.streams[id], self.owners.streams.get_mut(id));
+                    let (cell, inner) = (&self.named.streams[*id], self.owners.streams.get_mut(*id));
                     let inner = inner.expect("every stream is locked");
                     cell.check_put(inner, put, taken, self.now).map_err(Reason::from)
                 }
                 What::Checkpoint(id, at) => {
-                    let (stream, group) = (&self.owners.streams[id].state, group_of(at));
+                    let (stream, group) = (&self.owners.streams[*id].state, group_of(at));
                     let before = moved.get(&(group, at.shard())).copied();
                     let next = at.check(stream, &self.owners.groups[&group], before);
                     next.map(|next| _ = moved.insert((group, at.shard()), next)).map_err(Reason::from)
@@ -183,46 +184,46 @@ impl<'a> Step<'a> {
         for Staged { number, what } in &mut *self.staged {
             outcomes[*number] = match what {
                 What::Settle(id, settlement) => {
-                    let cell = &self.named.queues[id];
+                    let cell = &self.named.queues[*id];
                     let until = settlement.apply(cell, &mut ops[self.parts.place(cell)])?;
                     until.map_or(Outcome::Done, Outcome::VisibleAt)
                 }
                 What::Send(id, message) => {
                     let known = self.known.looked_up.get(id).unwrap_or(&self.nothing);
-                    let cell = &self.named.queues[id];
+                    let cell = &self.named.queues[*id];
                     let op = &mut ops[self.parts.place(cell)];
                     let sent = cell.apply_send(message, known, op)?;
                     self.submitted.forgotten_ids.extend(op.state.take_forgotten_ids(self.now));
                     Outcome::Sent(sent)
                 }
                 What::Publish(id, draft) => {
-                    let publishing = self.publishing.get_mut(id).expect("every topic was judged");
+                    let publishing = self.publishing.get_mut(*id).expect("every topic was judged");
                     publishing.hand_over(Some(*draft), &self.known.looked_up, ops)?;
                     Outcome::Published(publishing.published()[*draft])
                 }
                 What::Put(id, put) => {
-                    let inner = self.owners.streams.get_mut(id).expect("every stream is locked");
+                    let inner = self.owners.streams.get_mut(*id).expect("every stream is locked");
                     Outcome::Put(put.apply(inner, self.now))
                 }
                 What::Checkpoint(id, at) => {
                     let key = group_of(at);
                     let group = self.owners.groups.get_mut(&key).expect("every group is locked");
                     at.apply(group, self.now, batch)?;
-                    if at.may_end(&self.owners.streams[id].state) {
+                    if at.may_end(&self.owners.streams[*id].state) {
                         self.submitted.ended.insert(key);
                     }
                     Outcome::Done
                 }
             };
         }
-        for (id, publishing) in &mut self.publishing {
+        for (id, publishing) in self.publishing.iter_mut() {
             let inner = self.owners.topics.get_mut(id).expect("every topic is locked");
             publishing.accept(inner, self.now, batch);
         }
-        for (id, inner) in &mut self.owners.streams {
+        for (id, inner) in self.owners.streams.iter_mut() {
             let StreamInner { state, batch: records, .. } = &mut **inner;
             if state.save_touched(records) {
-                self.submitted.trims.push((*id, false));
+                self.submitted.trims.push((id, false));
             }
             batch.append(records);
         }
@@ -231,12 +232,12 @@ impl<'a> Step<'a> {
 
     /// Notes that all is on its way, and lets go of the locks.
     pub(super) fn submitted(mut self, ticket: &Ticket) -> Submitted {
-        for (id, publishing) in self.publishing {
-            let inner = self.owners.topics.get_mut(&id).expect("every topic is locked");
+        for (id, publishing) in self.publishing.into_iter() {
+            let inner = self.owners.topics.get_mut(id).expect("every topic is locked");
             publishing.submitted(inner, ticket, self.now);
         }
         for (id, trims) in &mut self.submitted.trims {
-            let inner = self.owners.streams.get_mut(id).expect("every stream is locked");
+            let inner = self.owners.streams.get_mut(*id).expect("every stream is locked");
             *trims = inner.puts_submitted(ticket);
         }
         self.submitted

@@ -36,7 +36,7 @@ impl Transaction {
 
     fn join_stream(&mut self, stream: &LocalStream) -> Result<()> {
         self.check_own(&stream.cell.engine, "stream", &stream.cell.name)?;
-        self.streams.entry(stream.cell.id).or_insert_with(|| stream.cell.clone());
+        self.streams.or_insert_with(stream.cell.id, || stream.cell.clone());
         Ok(())
     }
 }
