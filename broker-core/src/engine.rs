@@ -1,4 +1,4 @@
-//! What all queues and topics of a broker share: the pipeline, the time, the limits, the ids.
+//! What all that a broker has shares: the pipeline, the time, the limits, the ids.
 
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use crate::{
     keys,
     limits::{Limits, MemoryBounds},
     pipeline::Pipeline,
+    space::History,
     storage::Batch,
     topic::envelope::Envelope,
 };
@@ -25,9 +26,13 @@ pub(crate) struct Engine {
     pub(crate) seed: Seed,
     /// Locked before any queue, so that it can be held until the batch that stores the ids is submitted.
     pub(crate) ids: Mutex<Ids>,
+    /// An empty batch for the next commit of several queues, kept for its memory. Locked for a moment only.
+    pub(crate) spare_batch: Mutex<Batch>,
+    /// What has changed among the user keys. Locked after topics, streams and consumer groups, and before any queue.
+    pub(crate) user_keys: Mutex<History>,
 }
 
-/// The ids of queues, topics, subscriptions and partitions: each is given out once in the life of the store.
+/// The ids of queues, topics, subscriptions, streams, shards, spaces and partitions: each is given out once in the life of the store.
 pub(crate) struct Ids {
     next: u64,
 }

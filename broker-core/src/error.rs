@@ -1,14 +1,16 @@
 //! Every way in which a call can fail, what is certain afterwards, and what the caller should do.
 
 mod certainty;
+mod shown;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 pub use certainty::Certainty;
+pub(crate) use shown::shown;
 
 use crate::{
     clock::Timestamp, filter::FilterPolicyError, storage::StorageError, stream::shard::ShardId,
-    topic::subscription::SubscriptionId,
+    topic::subscription::SubscriptionId, transaction::Rejection,
 };
 
 /// Why a call failed. [`certainty`](Error::certainty) says what is known of its effect.
@@ -218,6 +220,16 @@ pub enum Error {
         /// The shard.
         shard: ShardId,
     },
+    /// There is no such space of user keys, or no longer. Create it; nothing happened.
+    #[error("the space {name:?} does not exist")]
+    SpaceDoesNotExist {
+        /// The space's name.
+        name: String,
+    },
+    /// A transaction was rejected as a whole, because of one of its operations. Nothing happened; the rejection says which
+    /// operation, and why.
+    #[error("the transaction was rejected, {0}")]
+    TransactionRejected(#[source] Arc<Rejection>),
     /// The iterator was given out too long ago. Get a new one; nothing happened.
     #[error("the iterator was given out at {issued_at}, which at {now} is too long ago")]
     ExpiredIterator {
@@ -267,13 +279,6 @@ pub enum Error {
     Poisoned(#[source] Arc<StorageError>),
 }
 
-impl Error {
-    /// An [`Error::InvalidParameter`], its value cut to a readable length.
-    pub(crate) fn invalid(field: &'static str, value: impl fmt::Display, reason: impl Into<String>) -> Self {
-        Self::InvalidParameter { field, value: shown(&value.to_string()), reason: reason.into() }
-    }
-}
-
 impl From<StorageError> for Error {
     fn from(cause: StorageError) -> Self {
         Self::Storage(Arc::new(cause))
@@ -282,17 +287,6 @@ impl From<StorageError> for Error {
 
 /// The result of a broker call.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
-
-/// At most this many characters of a refused value go into an error: it may be a megabyte.
-const SHOWN_CHARS_MAX: usize = 100;
-
-/// A refused value, cut to a readable length.
-pub(crate) fn shown(value: &str) -> String {
-    match value.char_indices().nth(SHOWN_CHARS_MAX) {
-        Some((end, _)) => format!("{}…", &value[..end]),
-        None => value.to_owned(),
-    }
-}
 
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 //! | tag | key after the tag | value |
 //! |---|---|---|
 //! | `b` | – | store header: format version, seed |
-//! | `i` | – | the next free id, for queues, topics, subscriptions, streams, shards and partitions |
+//! | `i` | – | the next free id, for queues, topics, subscriptions, streams, shards, spaces and partitions |
 //! | `n` | queue name | queue definition, JSON |
 //! | `d` | queue name | when the queue was deleted |
 //! | `r` | queue, topic or shard id | record: tail, head, counts |
@@ -20,6 +20,8 @@
 //! | `l` | group id, shard number | how far a group has consumed a shard, JSON |
 //! | `o` | stream id, queue name | a queue on a stream, JSON |
 //! | `w` | queue id, shard number | the first sequence that a queue on a stream has not come to |
+//! | `v` | space name | a space of user keys, JSON |
+//! | `x` | space id, user key | the user's value, as it is |
 //! | `g` | partition | a partition whose rows are no longer needed, and how far they reach |
 //!
 //! Numbers are big-endian, so that byte order is number order. Tags are never reused for another meaning.
@@ -42,6 +44,8 @@ pub(crate) const GARBAGE: u8 = b'g';
 pub(crate) const MOVE_TASK: u8 = b'm';
 pub(crate) const TOPIC: u8 = b'p';
 pub(crate) const STREAM: u8 = b'e';
+pub(crate) const SPACE: u8 = b'v';
+const USER_KEY: u8 = b'x';
 const SHARD: u8 = b'h';
 const GROUP: u8 = b'k';
 const GROUP_LEASE: u8 = b'l';
@@ -194,6 +198,35 @@ pub(crate) fn position(queue: u64, shard: u64) -> [u8; 17] {
     two(POSITION, queue, shard)
 }
 
+pub(crate) fn space(name: &str) -> Vec<u8> {
+    named(SPACE, name)
+}
+
+/// A key of the user in a space.
+pub(crate) fn user_key(space: u64, key: &[u8]) -> Vec<u8> {
+    let mut stored = Vec::with_capacity(9 + key.len());
+    stored.extend_from_slice(&one(USER_KEY, space));
+    stored.extend_from_slice(key);
+    stored
+}
+
+/// The first key behind all user keys of a space that start with `prefix`.
+pub(crate) fn after_user_keys(space: u64, prefix: &[u8]) -> Vec<u8> {
+    let mut end = prefix.to_vec();
+    while let Some(last) = end.pop() {
+        if let Some(next) = last.checked_add(1) {
+            end.push(next);
+            return user_key(space, &end);
+        }
+    }
+    user_key(space.saturating_add(1), &[])
+}
+
+/// What the user calls a key that is stored.
+pub(crate) fn user_key_of(stored: &[u8]) -> &[u8] {
+    stored.get(9..).unwrap_or_default()
+}
+
 /// Time and sequence in a delayed key.
 pub(crate) fn time_and_seq_of(key: &[u8]) -> Option<(u64, u64)> {
     let time = u64::from_be_bytes(key.get(9..17)?.try_into().ok()?);
@@ -234,6 +267,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_behind_a_prefix_is_behind_all_that_start_with_it() {
+        assert!(user_key(1, b"ab\xff\xff") < after_user_keys(1, b"ab"));
+        assert!(after_user_keys(1, b"ab") <= user_key(1, b"ac"));
+        assert!(user_key(1, b"\xff\xff\xff") < after_user_keys(1, b"\xff\xff"));
+        assert_eq!(after_user_keys(1, b"\xff"), user_key(2, b""));
+        assert_eq!(after_user_keys(1, b"a\xff"), user_key(1, b"b"));
+    }
+
+    #[test]
     fn keys_give_back_what_they_were_made_of() {
         assert_eq!(seq_of(&cold(3, 4)), Some(4));
         assert_eq!(time_and_seq_of(&delayed(1, 5, 6)), Some((5, 6)));
@@ -242,6 +284,7 @@ mod tests {
         assert_eq!(subscription_number_and_part_of(&subscription(8, 9, 1)), Some((9, 1)));
         assert_eq!(subscription_number_and_part_of(b"short"), None);
         assert_eq!(name_of(&definition("orders")), Some("orders"));
+        assert_eq!(user_key_of(&user_key(7, b"total")), b"total");
         assert_eq!(seq_of(b"short"), None);
         assert_eq!(time_and_seq_of(b"short"), None);
     }

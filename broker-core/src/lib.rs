@@ -87,6 +87,7 @@
 //! | on a FIFO queue, a message whose deduplication id was accepted in the last five minutes is not enqueued | always, also after a restart |
 //! | a published message is in all queues whose subscriptions wanted it, or in none | always |
 //! | a dead letter is in its source queue or in the dead-letter queue, never in both, never in none | always |
+//! | of a transaction, all has happened or nothing; it is rejected if a receipt, a lease or what it has read does not hold any more | always |
 //! | on a standard queue, messages come in the order of sending, as far as nothing came back meanwhile | best effort, as with SQS; do not build on it |
 //! | memory follows what is in flight, not what waits: see [`MemoryBounds`] | always |
 //! | an idle broker runs no timer and uses no CPU | always |
@@ -141,6 +142,28 @@
 //! # Ok::<(), broker_core::Error>(()) }).unwrap();
 //! ```
 //!
+//! # Transactions
+//!
+//! A [`Transaction`] acknowledges, sends, publishes, puts, moves checkpoints and changes user keys (in a [`Space`]) in one commit, so
+//! that the effect of a message is exactly once, inside the broker.
+//!
+//! ```
+//! # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+//! use broker_core::Broker;
+//!
+//! # let broker = Broker::open(broker_mem::MemStorage::new()).await?;
+//! let (orders, totals) = (broker.queue("orders").await?, broker.space("totals").await?);
+//! orders.send("socks").await?;
+//! let order = orders.receive(Default::default()).await?.remove(0);
+//! broker.transact(async |mut tx| {
+//!     let shipped = tx.get(&totals, "shipped").await?.map_or(0, |value| value[0]);
+//!     tx.put(&totals, "shipped", vec![shipped + 1])?;
+//!     tx.ack(&orders, order.receipt)?;
+//!     tx.commit().await
+//! }).await?;
+//! # Ok::<(), broker_core::Error>(()) }).unwrap();
+//! ```
+//!
 //! # Seeing inside
 //!
 //! A queue says what it is doing, in data that print as words. Nothing of this leases, counts or moves a message:
@@ -192,7 +215,7 @@
 //!
 //! - a server: there is no port and no protocol. One process has a store open at a time;
 //! - a cluster: nothing is replicated, so a lost disk is a loss;
-//! - exactly-once delivery: what a consumer does must bear being done twice;
+//! - exactly-once delivery: what a consumer does outside of a transaction must bear being done twice;
 //! - all of AWS messaging: the wire protocol is not there yet.
 //!
 //! # Features
@@ -215,9 +238,11 @@ mod limits;
 mod pipeline;
 mod queue;
 mod reclaim;
+mod space;
 pub mod storage;
 mod stream;
 mod topic;
+mod transaction;
 
 pub use broker::{
     Broker, BrokerBuilder, Flushed, MoveFilter, MovePlan, MoveTask, MoveTaskHandle, MoveTaskInfo,
@@ -241,12 +266,13 @@ pub use queue::{
     redrive::{DeadLetter, RedriveAllowPolicy, RedrivePolicy},
     settings::{DeduplicationScope, FifoThroughputLimit, QueueSettings},
 };
+pub use space::{KEY_BYTES_MAX, KeyPage, Space, SpaceStats, VALUE_BYTES_MAX};
 pub use stream::{
     LocalStream, Stream, StreamLimits,
     attributes::StreamAttributes,
     group::{
-        Checkpointer, Consumed, Consumer, ConsumerBuilder, GroupInfo, GroupMember, GroupStream, LeaseChange,
-        LeaseInfo, Processor, ProcessorFactory, ShardLease,
+        Checkpoint, Checkpointer, Consumed, Consumer, ConsumerBuilder, GroupInfo, GroupMember, GroupStream,
+        LeaseChange, LeaseInfo, Processor, ProcessorFactory, ShardLease,
     },
     hash::HashKeyRange,
     number::{ParsePositionError, RecordNumber, ShardIterator},
@@ -271,3 +297,4 @@ pub use topic::{
         SubscriptionSettings,
     },
 };
+pub use transaction::{Committed, OperationKind, Outcome, Reason, Rejection, Transaction, TransactionLimits};

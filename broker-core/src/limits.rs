@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{stream::StreamLimits, topic::TopicLimits};
+use crate::{stream::StreamLimits, topic::TopicLimits, transaction::TransactionLimits};
 
 /// Which characters a message body may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +64,8 @@ pub struct Limits {
     pub topics: TopicLimits,
     /// What streams refuse, and how much traffic throttled ones take.
     pub streams: StreamLimits,
+    /// What transactions refuse.
+    pub transactions: TransactionLimits,
     /// How long a name is taken after its queue was deleted. SQS: 60 seconds.
     pub recreate_wait: Duration,
     /// How long after a purge another one is refused. SQS: 60 seconds.
@@ -96,6 +98,7 @@ impl Limits {
             move_tasks_max: 100,
             topics: TopicLimits::aws(),
             streams: StreamLimits::aws(),
+            transactions: TransactionLimits::standard(),
             recreate_wait: Duration::ZERO,
             purge_wait: Duration::ZERO,
         }
@@ -130,6 +133,7 @@ impl Limits {
             move_tasks_max: 10_000,
             topics: TopicLimits::unlimited(),
             streams: StreamLimits::unlimited(),
+            transactions: TransactionLimits::unlimited(),
             recreate_wait: Duration::ZERO,
             purge_wait: Duration::ZERO,
         }

@@ -1,4 +1,4 @@
-//! Giving back the space of purged and deleted queues: in small commits, behind everybody's back, and again after a
+//! Giving back the room of purged and deleted queues, and of deleted spaces: in small commits, behind everybody's back, and again after a
 //! crash. A purge itself is one small write, whatever the backlog.
 
 use std::{
@@ -74,6 +74,9 @@ async fn clear(engine: &Weak<Engine>, mut left: Leftover) -> Result<()> {
     }
     clear_time_index(engine, partition).await?;
     clear_ids(engine, partition, u64::MAX).await?;
+    // Those of a space that was deleted. No queue has its id.
+    let (first, last) = (keys::user_key(partition, &[]), keys::after_user_keys(partition, &[]));
+    clear_meta(engine, (&first, &last), |_, _| {}).await?;
     let Some(engine) = engine.upgrade() else { return Ok(()) };
     let mut batch = Batch::new();
     delete_leases(partition, left.from..to, &mut batch);

@@ -8,3 +8,8 @@ pub mod flights;
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
+
+/// So is that of the page on exactly once.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/EXACTLY-ONCE.md")]
+pub struct ExactlyOnce;

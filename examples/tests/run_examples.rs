@@ -191,3 +191,23 @@ fn stream_worker() {
     ];
     assert_prints("stream_worker", &parts);
 }
+
+#[test]
+fn exactly_once() {
+    let parts = [
+        "killed 20 times, after ",
+        "verified: 27004 rows of 16 carriers, each counted once and audited once",
+    ];
+    assert_prints("exactly_once", &parts);
+}
+
+#[test]
+fn outbox() {
+    let parts = [
+        "A3 is refused: only 1 socks left",
+        "orders: 2, told: 2",
+        "mail, delivery 2: A",
+        "1 left, 2 orders, 2 mails",
+    ];
+    assert_prints("outbox", &parts);
+}

@@ -1,4 +1,4 @@
-//! The broker: one open store with its queues, topics and streams.
+//! The broker: one open store with its queues, topics, streams and spaces.
 
 mod cells;
 mod moves;
@@ -6,6 +6,7 @@ mod open;
 mod queue_builder;
 mod queues;
 mod redrive;
+mod spaces;
 mod stream_builder;
 mod streams;
 mod topic_builder;
@@ -30,6 +31,7 @@ use crate::{
     engine::Engine,
     error::Result,
     queue::shell::QueueCell,
+    space::SpaceCell,
     storage::{Batch, Durability, Storage},
     stream::shell::StreamCell,
     topic::shell::TopicCell,
@@ -66,6 +68,7 @@ pub(crate) struct Entities {
     queues: HashMap<String, Arc<QueueCell>>,
     topics: HashMap<String, Arc<TopicCell>>,
     streams: HashMap<String, Arc<StreamCell>>,
+    spaces: HashMap<String, Arc<SpaceCell>>,
     /// Queues that belong to something else and are found by their name, which no user can give to a queue.
     hidden: HashMap<String, Arc<QueueCell>>,
     /// When the queues of these names were deleted, as long as the limits make that matter.
@@ -85,6 +88,11 @@ impl WeakBroker {
 }
 
 impl Broker {
+    /// What all that this broker has shares.
+    pub(crate) fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
     /// For work in the background, which holds the broker only while it works.
     pub(crate) fn downgrade(&self) -> WeakBroker {
         WeakBroker { engine: Arc::downgrade(&self.engine), entities: Arc::downgrade(&self.entities) }

@@ -29,6 +29,7 @@ use crate::{
         state::{Leftover, QueueState},
     },
     reclaim,
+    space::{self, History, SpaceCell, SpaceDefinition},
     storage::{Batch, Durability, Storage, StorageError},
     stream::{self, recovery::LoadedStream},
     topic::{
@@ -146,6 +147,8 @@ impl BrokerBuilder {
             envelope: self.envelope,
             seed: stored.seed,
             ids: Mutex::new(Ids::new(stored.next_id)),
+            user_keys: Mutex::new(History::default()),
+            spare_batch: Mutex::new(Batch::new()),
         });
         let cell = |((name, definition), state): ((String, Definition), QueueState)| {
             let cell = QueueCell::new(name.clone(), engine.clone(), state, definition.description());
@@ -162,9 +165,13 @@ impl BrokerBuilder {
             streams.insert(name, cell);
         }
         let topics = loaded.topics.into_iter().map(|topic| topic_cell(topic, &engine)).collect();
+        let space = |(name, definition): (String, SpaceDefinition)| {
+            (name.clone(), SpaceCell::new(name, definition.id, engine.clone()))
+        };
+        let spaces = loaded.spaces.into_iter().map(space).collect();
         let hidden = hidden(&streams);
-        let entities =
-            Entities { queues, topics, streams, hidden, deleted_at: stored.tombstones.into_iter().collect() };
+        let deleted_at = stored.tombstones.into_iter().collect();
+        let entities = Entities { queues, topics, streams, spaces, hidden, deleted_at };
         let broker = Broker { engine, entities: Arc::new(Mutex::new(entities)) };
         moves::resume(&broker);
         let topics: Vec<_> = broker.entities.lock().topics.values().cloned().collect();
@@ -196,6 +203,7 @@ struct Loaded {
     moves: HashMap<u64, Moves>,
     topics: Vec<LoadedTopic>,
     streams: Vec<LoadedStream>,
+    spaces: Vec<(String, SpaceDefinition)>,
 }
 
 /// Reads the state of every queue, at a time that is not before anything stored.
@@ -214,7 +222,8 @@ fn load(
     let times = times.chain(streams.iter().map(LoadedStream::as_of));
     let newest = times.max().unwrap_or(0);
     let leftovers = reclaim::noted(store)?;
-    check_ids(stored, &records, (&topics, &streams), &leftovers)?;
+    let spaces = space::stored(store)?;
+    check_ids(stored, &records, (&topics, &streams, &spaces), &leftovers)?;
     let timeline = Timeline::new(clock, newest);
     let now = timeline.now();
     let state = |((_, definition), record): (&(String, Definition), &Record)| {
@@ -223,7 +232,7 @@ fn load(
     let states = stored.queues.iter().zip(&records).map(state).collect::<Result<_, _>>()?;
     topics.iter_mut().try_for_each(|topic| topic.load_backlogs(store, memory, now))?;
     streams.iter_mut().try_for_each(|stream| stream.load_queues(store, memory, now))?;
-    Ok(Loaded { timeline, states, leftovers, moves: moves::stored(store)?, topics, streams })
+    Ok(Loaded { timeline, states, leftovers, moves: moves::stored(store)?, topics, streams, spaces })
 }
 
 /// Each id is given out once. If it seems otherwise, two queues would write over each other, or the messages of one
@@ -231,7 +240,7 @@ fn load(
 fn check_ids(
     stored: &Stored,
     records: &[Record],
-    (topics, streams): (&[LoadedTopic], &[LoadedStream]),
+    (topics, streams, spaces): (&[LoadedTopic], &[LoadedStream], &[(String, SpaceDefinition)]),
     leftovers: &[Leftover],
 ) -> Result<(), StorageError> {
     let damaged = |place: String, what: &str| Err(StorageError::corrupt(place, what));
@@ -256,6 +265,11 @@ fn check_ids(
         if stream.ids().any(|id| id >= stored.next_id || !given_out.insert(id)) {
             let place = format!("the definition of stream {:?}", stream.name);
             return damaged(place, "or of a shard of it has an id that is not its own");
+        }
+    }
+    for (name, definition) in spaces {
+        if definition.id >= stored.next_id || !given_out.insert(definition.id) {
+            return damaged(format!("the definition of space {name:?}"), "has an id that is not its own");
         }
     }
     match leftovers.iter().find(|left| given_out.contains(&left.partition)) {

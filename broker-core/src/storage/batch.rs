@@ -85,6 +85,10 @@ pub struct Batch {
     row_bytes: usize,
 }
 
+/// A batch with more room than this is not kept: 64 KiB of keys and small values, and about as much for the writes.
+const KEPT_BYTES_MAX: usize = 64 * 1024;
+const KEPT_WRITES_MAX: usize = 1_024;
+
 impl Batch {
     /// An empty batch.
     pub fn new() -> Self {
@@ -175,6 +179,11 @@ impl Batch {
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
         self.slots.is_empty()
+    }
+
+    /// Whether it holds so little memory that it may be kept for the next use.
+    pub(crate) fn is_small(&self) -> bool {
+        self.buffer.capacity() <= KEPT_BYTES_MAX && self.slots.capacity() <= KEPT_WRITES_MAX
     }
 
     /// How many writes there are.

@@ -5,6 +5,7 @@ mod dead;
 mod duplicate;
 mod handout;
 mod inside;
+mod joint;
 mod known_ids;
 mod manage;
 mod operation;
@@ -20,9 +21,11 @@ use std::{collections::BTreeMap, sync::Arc};
 use parking_lot::Mutex;
 
 pub(crate) use self::{
+    joint::{Settlement, StagedSend},
     known_ids::{LookedUp, ToLookUp},
     operation::Operation,
     send::content_id,
+    settle::{ColdLeases, Missing},
 };
 use self::{wait::Waiters, watch::Watched};
 use super::{

@@ -142,7 +142,7 @@ impl QueueCell {
         }
         let now = engine.timeline.now();
         turns.iter_mut().try_for_each(|turn| turn.begin(now))?;
-        let mut batch = Batch::new();
+        let mut batch = std::mem::take(&mut *engine.spare_batch.lock());
         let outcome = {
             let mut operations: Vec<_> = turns.iter_mut().map(Turn::operation).collect();
             step(&mut operations, (now, &mut batch))
@@ -156,6 +156,9 @@ impl QueueCell {
             if written { pipeline.submit(&mut batch, durability, admission)? } else { pipeline.barrier()? };
         for turn in turns {
             turn.end(written.then_some(&ticket));
+        }
+        if batch.is_empty() && batch.is_small() {
+            *engine.spare_batch.lock() = batch;
         }
         Ok((outcome?, ticket))
     }

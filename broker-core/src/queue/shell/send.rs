@@ -20,14 +20,14 @@ use crate::{
 };
 
 /// A message that passed the checks, ready to be stamped and stored.
-struct Prepared {
-    size_bytes: usize,
+pub(crate) struct Prepared {
+    pub(super) size_bytes: usize,
     delay_ms: Option<u64>,
     group_id: Option<String>,
     /// On a FIFO queue, the deduplication id.
-    id: Option<ScopedId>,
+    pub(super) id: Option<ScopedId>,
     /// Whether that was computed from the body.
-    id_computed: bool,
+    pub(super) id_computed: bool,
     row: UnstampedRow,
 }
 
@@ -99,7 +99,7 @@ impl LocalQueue {
     }
 
     /// The checks and the encoding, which need no lock.
-    fn prepare(&self, mut message: SendMessage) -> Result<Prepared> {
+    pub(super) fn prepare(&self, mut message: SendMessage) -> Result<Prepared> {
         let limits = &self.cell.engine.limits;
         check::message(&message, self.cell.is_fifo(), limits)?;
         let size_bytes = message.size_bytes();
@@ -206,7 +206,12 @@ impl QueueCell {
     }
 
     /// Appends the message, unless its id is known.
-    fn send_once(&self, mut entry: Prepared, looked_up: &LookedUp, op: &mut Operation<'_>) -> Result<Sent> {
+    pub(super) fn send_once(
+        &self,
+        mut entry: Prepared,
+        looked_up: &LookedUp,
+        op: &mut Operation<'_>,
+    ) -> Result<Sent> {
         let mut id = entry.id.take().expect("every message of a FIFO queue has a deduplication id");
         entry.check_size(op)?;
         if let Some(original) = looked_up.original(self, &mut id, op)? {
@@ -217,7 +222,7 @@ impl QueueCell {
         Ok(self.sent(seq))
     }
 
-    fn sent(&self, seq: u64) -> Sent {
+    pub(super) fn sent(&self, seq: u64) -> Sent {
         Sent {
             id: MessageId::new(self.engine.seed, self.id, seq),
             sequence_number: self.is_fifo().then(|| SequenceNumber::new(seq)),
@@ -227,7 +232,7 @@ impl QueueCell {
 }
 
 impl Prepared {
-    fn check_size(&self, op: &Operation<'_>) -> Result<()> {
+    pub(super) fn check_size(&self, op: &Operation<'_>) -> Result<()> {
         let max = op.state.settings.max_message_size;
         if self.size_bytes > max {
             return Err(Error::MessageTooLong { bytes: self.size_bytes, max });
@@ -235,7 +240,7 @@ impl Prepared {
         Ok(())
     }
 
-    fn append(self, op: &mut Operation<'_>) -> Result<u64> {
+    pub(super) fn append(self, op: &mut Operation<'_>) -> Result<u64> {
         self.check_size(op)?;
         let delay_ms = self.delay_ms.unwrap_or(op.state.settings.delay_ms);
         Ok(op.state.append(op.now, delay_ms, self.group_id.as_deref(), |head| self.row.stamp(head), op.batch))

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{LocalQueue, Operation};
+use super::{LocalQueue, Operation, QueueCell};
 use crate::{
     clock::millis,
     error::{Error, Result},
@@ -118,50 +118,69 @@ impl LocalQueue {
         let mut read: Option<ColdLeases> = None;
         loop {
             let (done, ticket) = self.cell.operate(durability, None, |op| {
-                // What is due in the time index must leave it before it can be told from what is untouched.
-                if !op.page_in_here(&self.cell, Want::Nothing)? {
-                    return Ok(Err(Missing::Index));
-                }
-                let epoch = op.state.epoch();
-                match read.take() {
-                    Some(known) if known.epoch == epoch => {
-                        known.leases.iter().for_each(|(seq, lease)| op.state.recall(*seq, lease, op.batch));
-                    }
-                    _ if seqs.iter().any(|seq| op.state.must_recall(*seq)) => {
-                        return Ok(Err(Missing::Leases(op.state.partition(), epoch, op.now)));
-                    }
-                    _ => {}
+                if let Some(missing) = self.cell.recall(op, seqs, read.take())? {
+                    return Ok(Err(missing));
                 }
                 let step = step.take().expect("taken once, since this ends the loop");
                 step(op).map(Ok)
             })?;
             match done {
                 Ok(done) => return Ok((done, ticket)),
-                Err(Missing::Index) => self.cell.page_in(Want::Nothing).await?,
-                Err(Missing::Leases(partition, epoch, now)) => {
-                    let seqs = seqs.to_vec();
-                    self.cell.fence().wait().await?;
-                    let leases = self.cell.engine.pipeline.read(move |store| {
-                        let read =
-                            |seq| Ok(Recalled::read(store, partition, seq, now)?.map(|lease| (seq, lease)));
-                        seqs.into_iter().filter_map(|seq| read(seq).transpose()).collect()
-                    });
-                    read = Some(ColdLeases { epoch, leases: leases.await? });
-                }
+                Err(missing) => read = self.cell.read_leases(missing, seqs.to_vec()).await?,
             }
         }
     }
 }
 
+impl QueueCell {
+    /// Makes the messages live again that had been put out of memory, with what was read of them, or says what must be read.
+    pub(crate) fn recall(
+        &self,
+        op: &mut Operation<'_>,
+        seqs: &[u64],
+        read: Option<ColdLeases>,
+    ) -> Result<Option<Missing>> {
+        // What is due in the time index must leave it before it can be told from what is untouched.
+        if !op.page_in_here(self, Want::Nothing)? {
+            return Ok(Some(Missing::Index));
+        }
+        let epoch = op.state.epoch();
+        match read {
+            Some(known) if known.epoch == epoch => {
+                known.leases.iter().for_each(|(seq, lease)| op.state.recall(*seq, lease, op.batch));
+                Ok(None)
+            }
+            _ if seqs.iter().any(|seq| op.state.must_recall(*seq)) => {
+                Ok(Some(Missing::Leases(op.state.partition(), epoch, op.now)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Reads what is missing. Cancel safe.
+    pub(crate) async fn read_leases(&self, missing: Missing, seqs: Vec<u64>) -> Result<Option<ColdLeases>> {
+        let Missing::Leases(partition, epoch, now) = missing else {
+            self.page_in(Want::Nothing).await?;
+            return Ok(None);
+        };
+        self.fence().wait().await?;
+        let leases = self.engine.pipeline.read(move |store| {
+            let read = |seq| Ok(Recalled::read(store, partition, seq, now)?.map(|lease| (seq, lease)));
+            seqs.into_iter().filter_map(|seq| read(seq).transpose()).collect()
+        });
+        Ok(Some(ColdLeases { epoch, leases: leases.await? }))
+    }
+}
+
 /// What must be read before messages can be settled.
-enum Missing {
+pub(crate) enum Missing {
     Index,
     /// Leases from this partition, as they are in this epoch, at this time.
     Leases(u64, u64, u64),
 }
 
 /// Leases read from storage, and the epoch in which they are what the state has put there.
-struct ColdLeases {
+pub(crate) struct ColdLeases {
     epoch: u64,
     leases: Vec<(u64, Recalled)>,
 }

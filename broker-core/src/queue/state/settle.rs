@@ -111,6 +111,18 @@ impl QueueState {
         })
     }
 
+    /// Whether the visibility of a message that [could be given up](Self::can_give_up) can be changed like this.
+    pub(crate) fn check_visibility(
+        &self,
+        place: Place,
+        timeout_ms: u64,
+        now: u64,
+        max_ms: u64,
+    ) -> Result<()> {
+        let lease = self.live.get(&place.seq).map(|live| live.lease.proven(place.delivery, now));
+        lease.map_or(Ok(()), |lease| check_invisible(&lease, timeout_ms, now, max_ms))
+    }
+
     /// Takes the message out of the queue, to be put into another one. Returns its lease, its delivery proven.
     pub(crate) fn give_up(&mut self, place: Place, now: u64, batch: &mut Batch) -> Option<Lease> {
         let lease = self.live.get(&place.seq)?.lease.proven(place.delivery, now);
@@ -137,14 +149,8 @@ impl QueueState {
             Hold::Stale | Hold::Current => {}
         }
         let lease = self.live[&seq].lease.proven(delivery, now);
+        check_invisible(&lease, timeout_ms, now, max_ms)?;
         let visible_at = now.saturating_add(timeout_ms);
-        let invisible_ms = visible_at.saturating_sub(lease.received_at);
-        if timeout_ms > 0 && invisible_ms > max_ms {
-            let reason = format!(
-                "the message would be invisible for {invisible_ms} ms since it was received, at most {max_ms} ms are allowed"
-            );
-            return Err(Error::invalid("timeout", format!("{timeout_ms} ms"), reason));
-        }
         let lease = Lease { visible_at, ..lease };
         let Some(Live { phase, group, .. }) = self.take_live(seq) else { return Ok(VisibilityChanged::Gone) };
         lease.put(&keys::hot(self.partition, seq), self.group_name(group), batch);
@@ -158,4 +164,16 @@ impl QueueState {
         }
         Ok(VisibilityChanged::Until(Timestamp::from_millis(visible_at)))
     }
+}
+
+/// Refuses a timeout that would keep a message invisible for too long since it was received.
+fn check_invisible(lease: &Lease, timeout_ms: u64, now: u64, max_ms: u64) -> Result<()> {
+    let invisible_ms = now.saturating_add(timeout_ms).saturating_sub(lease.received_at);
+    if timeout_ms > 0 && invisible_ms > max_ms {
+        let reason = format!(
+            "the message would be invisible for {invisible_ms} ms since it was received, at most {max_ms} ms are allowed"
+        );
+        return Err(Error::invalid("timeout", format!("{timeout_ms} ms"), reason));
+    }
+    Ok(())
 }

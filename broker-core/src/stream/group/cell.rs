@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::{
+    joint::Checkpoint,
     state::{GroupState, Progress},
     stored::GroupDefinition,
 };
@@ -205,12 +206,10 @@ impl LeaseKey {
         let (ended, ticket) = cell.operate(durability, |inner, now| {
             let StreamInner { state: stream, batch, .. } = inner;
             let mut state = self.group.state.lock();
-            if stream.shard(self.shard).is_some_and(|shard| next > shard.readable()) {
-                return Err(Error::invalid("checkpoint", next, "is behind the last record that there is"));
-            }
-            state.checkpoint(self.shard, self.token, next, now, batch)?;
-            let ended = stream.shard(self.shard).is_none_or(|shard| !shard.is_open());
-            Ok(ended)
+            let checkpoint = Checkpoint::new(self.clone(), next);
+            checkpoint.check(stream, &state, None)?;
+            checkpoint.apply(&mut state, now, batch)?;
+            Ok(checkpoint.may_end(stream))
         })?;
         if ended {
             // Its children may be due now.

@@ -9,6 +9,7 @@ use std::{
 
 use super::{
     cell::LeaseKey,
+    joint::Checkpoint,
     member::{InSync, Member},
 };
 use crate::{
@@ -121,6 +122,10 @@ impl Consumed {
     /// checkpoint or not.
     pub async fn checkpoint(&self) -> Result<()> {
         self.key.checkpoint(self.record.number.seq + 1).await
+    }
+
+    pub(super) fn place(&self) -> Checkpoint {
+        Checkpoint::new(self.key.clone(), self.record.number.seq + 1)
     }
 
     /// The shard that it is from.

@@ -11,11 +11,13 @@
 //! | `consumer` | the simple loop: `next`, `checkpoint` |
 //! | `processor` | the five moments of a processor, a task per shard |
 //! | `consume` | that task |
+//! | `joint` | a checkpoint that is moved in a transaction |
 
 mod balance;
 mod cell;
 mod consume;
 mod consumer;
+mod joint;
 mod lease;
 mod member;
 mod processor;
@@ -25,5 +27,6 @@ pub(crate) mod stored;
 pub(crate) use cell::GroupCell;
 pub use cell::{GroupInfo, LeaseInfo};
 pub use consumer::{Consumed, Consumer, ConsumerBuilder};
+pub use joint::Checkpoint;
 pub use lease::{GroupMember, GroupStream, LeaseChange, ShardLease};
 pub use processor::{Checkpointer, Processor, ProcessorFactory};

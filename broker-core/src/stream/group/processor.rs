@@ -99,11 +99,16 @@ impl Checkpointer {
     }
 
     async fn to(&self, next: u64) -> Result<()> {
+        self.check_delivered(next)?;
+        self.key.checkpoint(next).await
+    }
+
+    pub(super) fn check_delivered(&self, next: u64) -> Result<()> {
         if next > self.delivered.load(Ordering::Acquire) {
             let reason = "is beyond what was delivered";
             return Err(crate::Error::invalid("checkpoint", next, reason));
         }
-        self.key.checkpoint(next).await
+        Ok(())
     }
 }
 

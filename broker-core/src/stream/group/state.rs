@@ -256,21 +256,27 @@ impl GroupState {
         now: u64,
         batch: &mut Batch,
     ) -> Result<()> {
+        let holder = self.may_checkpoint(shard, token, next)?;
+        if let Some(worker) = self.workers.get_mut(&holder.worker) {
+            worker.seen_at = now;
+        }
+        if let Some(lease) = self.leases.get_mut(&shard.0).filter(|lease| next > lease.progress.next) {
+            lease.progress.next = next;
+            self.save(shard.0, batch);
+        }
+        Ok(())
+    }
+
+    /// Refuses a checkpoint that cannot be moved. Returns who holds the lease.
+    pub(crate) fn may_checkpoint(&self, shard: ShardId, token: u64, next: u64) -> Result<Holder> {
         let lost = || Error::LeaseLost { shard };
-        let lease = self.leases.get_mut(&shard.0).ok_or_else(lost)?;
+        let lease = self.leases.get(&shard.0).ok_or_else(lost)?;
         let holder = lease.holder.filter(|holder| holder.token == token).ok_or_else(lost)?;
         if next < lease.progress.next {
             let reason = format!("is before the checkpoint of {shard}");
             return Err(Error::invalid("checkpoint", next, reason));
         }
-        if let Some(worker) = self.workers.get_mut(&holder.worker) {
-            worker.seen_at = now;
-        }
-        if next > lease.progress.next {
-            lease.progress.next = next;
-            self.save(shard.0, batch);
-        }
-        Ok(())
+        Ok(holder)
     }
 
     pub(crate) fn save(&self, shard: u32, batch: &mut Batch) {

@@ -1,6 +1,7 @@
 //! The asynchronous shell around a stream's state: locks it, lets it decide, submits what it wrote, and releases the answer
 //! when that is committed.
 
+mod joint;
 mod look;
 mod manage;
 mod put;
@@ -11,6 +12,7 @@ pub(crate) mod retain;
 
 use std::{collections::BTreeMap, sync::Arc};
 
+pub(crate) use joint::StagedPut;
 use parking_lot::{Mutex, MutexGuard};
 pub use reader::ShardReader;
 use tokio::sync::Notify;
@@ -121,6 +123,11 @@ impl StreamCell {
             pipeline.submit(&mut inner.batch, durability, None)?
         };
         Ok((outcome, ticket))
+    }
+
+    /// What a put survives.
+    pub(crate) fn durability(&self) -> Durability {
+        self.inner.lock().state.settings.durability.into()
     }
 
     /// Notified when there is something for readers.

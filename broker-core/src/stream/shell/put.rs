@@ -20,8 +20,8 @@ use crate::{
 static NO_ATTRIBUTES: MessageAttributes = MessageAttributes::new();
 
 /// A record that passed the checks, ready to be stamped and stored.
-struct Prepared {
-    hash: u128,
+pub(super) struct Prepared {
+    pub(super) hash: u128,
     size_bytes: usize,
     after: Option<crate::stream::number::RecordNumber>,
     row: UnstampedRow,
@@ -82,8 +82,8 @@ impl LocalStream {
         add: impl FnOnce(&mut StreamInner, u64) -> T,
     ) -> Result<T> {
         let (outcome, ticket, trims) = self.cell.submit(admission, add)?;
-        // Readers wait for the commit by themselves: this call may be dropped here.
-        self.cell.news.notify_waiters();
+        // Before the wait: this call may be dropped there.
+        self.cell.tell_readers();
         if trims {
             self.start_trimming();
         }
@@ -94,13 +94,13 @@ impl LocalStream {
 
 impl StreamCell {
     /// How many characters a partition key has at least: none if there are records without one and the stream does not need it.
-    fn key_chars_min(&self, records: &[PutRecord]) -> usize {
+    pub(super) fn key_chars_min(&self, records: &[PutRecord]) -> usize {
         let without = records.iter().any(|record| record.partition_key.is_empty());
         usize::from(!without || !self.inner.lock().state.places_itself())
     }
 
     /// The encoding, which needs no lock.
-    fn prepare(&self, record: &PutRecord) -> Result<Prepared> {
+    pub(super) fn prepare(&self, record: &PutRecord) -> Result<Prepared> {
         let row = UnstampedRow::of(&RowParts {
             group_id: Some(&record.partition_key),
             trace_header: None,
@@ -138,25 +138,34 @@ impl StreamCell {
         }
         let durability = inner.state.settings.durability.into();
         let ticket = pipeline.submit(&mut inner.batch, durability, Some(admission))?;
-        inner.state.submitted(ticket.number());
-        inner.last_put = ticket.clone();
-        Ok((outcome, ticket, inner.needs_trimming()))
+        let trims = inner.puts_submitted(&ticket);
+        Ok((outcome, ticket, trims))
     }
 
     /// Adds a record to its shard, unless the stream's state is against it.
     fn add(&self, inner: &mut StreamInner, mut record: Prepared, now: u64) -> Result<PutOutcome> {
+        Self::place(inner, &mut record);
+        self.check(inner, &record, now)?;
+        Ok(Self::keep(inner, record, now))
+    }
+
+    /// Gives the record its place, if that is for the stream to say.
+    pub(super) fn place(inner: &mut StreamInner, record: &mut Prepared) {
         if inner.state.places_itself() {
             record.hash = inner.state.spread();
         }
-        self.check(inner, &record, now)?;
+    }
+
+    /// Adds a record to its shard, nothing being against it.
+    pub(super) fn keep(inner: &mut StreamInner, record: Prepared, now: u64) -> PutOutcome {
         let Prepared { hash, size_bytes, row, .. } = record;
         let stamp = |at| row.stamp(RowHead::sent(at, 0));
         let number = inner.state.put(hash, size_bytes, now, stamp, &mut inner.batch);
-        Ok(PutOutcome { shard: ShardId(number.shard), number })
+        PutOutcome { shard: ShardId(number.shard), number }
     }
 
     /// What depends on the stream's state.
-    fn check(&self, inner: &mut StreamInner, record: &Prepared, now: u64) -> Result<()> {
+    pub(super) fn check(&self, inner: &mut StreamInner, record: &Prepared, now: u64) -> Result<()> {
         let settings = &inner.state.settings;
         let (bytes, max) = (record.size_bytes, settings.max_record_size);
         if bytes > max {

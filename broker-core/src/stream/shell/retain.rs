@@ -54,7 +54,7 @@ impl LocalStream {
     }
 
     /// Gives up what expires until the stream is empty or gone, or the broker has stopped.
-    pub(super) fn start_trimming(&self) {
+    pub(crate) fn start_trimming(&self) {
         let (broker, name, id) = (self.broker.downgrade(), self.cell.name.clone(), self.cell.id);
         let (stop, again) = (self.cell.engine.pipeline.stop_signal(), self.cell.look_again.clone());
         self.cell.engine.pipeline.runtime().spawn(async move {

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 pub(crate) use shard::{Look, Shard};
+pub(crate) use traffic::Allowances;
 
 use super::{
     hash::HashKeyRange,

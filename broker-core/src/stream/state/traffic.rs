@@ -1,7 +1,8 @@
 //! What goes into a shard and comes out of it: the last minute of it, to see which shard is hot, and the limits of a
 //! throttled stream.
 
-use crate::stream::limits::StreamLimits;
+use super::StreamState;
+use crate::stream::{limits::StreamLimits, shard::ShardId};
 
 const SECONDS: usize = 60;
 
@@ -42,6 +43,31 @@ impl Allowance {
         self.count += 1;
         self.bytes = self.bytes.saturating_add(bytes);
         true
+    }
+}
+
+/// What was left of this second's allowances of shards before something was taken out of them.
+#[derive(Debug, Default)]
+pub(crate) struct Allowances(Vec<(u64, u32, Allowance)>);
+
+impl Allowances {
+    /// Notes that of the shard of this hash key.
+    pub(crate) fn note(&mut self, stream: &mut StreamState, hash: u128) {
+        if stream.settings.throttled {
+            let shard = stream.shard_of(hash);
+            let before = (shard.definition.number, shard.traffic.writes);
+            self.0.push((stream.id, before.0, before.1));
+        }
+    }
+
+    /// Puts all back of a stream as it was.
+    pub(crate) fn give_back(&self, stream: &mut StreamState) {
+        let of = stream.id;
+        for (_, shard, writes) in self.0.iter().rev().filter(|(id, ..)| *id == of) {
+            if let Some(shard) = stream.shard_mut(ShardId(*shard)) {
+                shard.traffic.writes = *writes;
+            }
+        }
     }
 }
 

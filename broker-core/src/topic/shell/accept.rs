@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// A message that passed the checks.
-pub(super) struct Draft {
+pub(crate) struct Draft {
     pub(super) message: PublishMessage,
     /// Whether its deduplication id was computed from the body.
     id_computed: bool,

@@ -23,7 +23,7 @@ impl TopicInner {
 
 impl LocalTopic {
     /// Gives up what the archive need not keep, in the background, if it is time to look.
-    pub(super) fn trim_archive(&self) {
+    pub(crate) fn trim_archive(&self) {
         let cell = &*self.cell;
         if !cell.fifo {
             return;

@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// What was looked up for each queue and for the topic, by their ids.
-pub(super) type LookedUpAll = HashMap<u64, LookedUp>;
+pub(crate) type LookedUpAll = HashMap<u64, LookedUp>;
 
 /// With more attributes than a queue takes, a raw message is not deliverable (rule N33).
 const RAW_ATTRIBUTES_MAX: usize = 10;

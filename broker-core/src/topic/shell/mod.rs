@@ -5,6 +5,7 @@ mod accept;
 mod archive;
 mod fan_out;
 mod forms;
+mod joint;
 mod manage;
 mod plan;
 mod publish;
@@ -23,7 +24,10 @@ use std::{
     },
 };
 
+pub(crate) use fan_out::LookedUpAll;
+pub(crate) use joint::{Publishing, TopicPart};
 use parking_lot::Mutex;
+pub(crate) use plan::{Plan, in_order, place_in};
 pub use push::{Attached, Deliver, DeliveryOutcome, Recipient};
 pub(crate) use replay::resume;
 pub use subscribe_builder::SubscribeBuilder;
@@ -70,7 +74,7 @@ pub(crate) struct TopicCell {
     pub(crate) inner: Mutex<TopicInner>,
     /// Held by whoever looks deduplication ids up, so that what was found still holds when it is used. Taken before those
     /// of queues.
-    looking_up: tokio::sync::Mutex<()>,
+    pub(crate) looking_up: tokio::sync::Mutex<()>,
 }
 
 /// What the topic's lock protects.
@@ -214,8 +218,13 @@ impl TopicCell {
         Ok((outcome, ticket))
     }
 
-    fn missing(&self) -> Error {
+    pub(crate) fn missing(&self) -> Error {
         Error::TopicDoesNotExist { name: self.name.clone() }
+    }
+
+    /// What a publish survives that reaches no queue.
+    pub(crate) fn durability(&self) -> Durability {
+        self.inner.lock().state.settings.durability.into()
     }
 
     /// The subscriptions at this moment.

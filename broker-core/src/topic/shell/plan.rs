@@ -13,7 +13,7 @@ use crate::{
 
 /// A message on its way to a subscription.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Route {
+pub(crate) struct Route {
     /// Among the plan's subscriptions.
     pub(super) subscription: usize,
     /// Among the messages of the batch.
@@ -24,12 +24,12 @@ pub(super) struct Route {
     pub(super) dead: Option<usize>,
 }
 
-pub(super) struct Plan {
-    pub(super) subscriptions: Subscriptions,
+pub(crate) struct Plan {
+    pub(crate) subscriptions: Subscriptions,
     /// In the order of subscriptions, and within one in the order of messages.
-    pub(super) routes: Vec<Route>,
+    pub(crate) routes: Vec<Route>,
     /// In the order of their ids.
-    pub(super) cells: Vec<Arc<QueueCell>>,
+    pub(crate) cells: Vec<Arc<QueueCell>>,
     /// Which subscriptions did not want which messages.
     filtered_out: Vec<(usize, usize)>,
 }
@@ -105,6 +105,15 @@ impl Plan {
         }
     }
 
+    /// Puts these queues in the place of its own, which are among them, in the order of their ids.
+    pub(crate) fn widen(&mut self, cells: &[Arc<QueueCell>]) {
+        let own = std::mem::replace(&mut self.cells, cells.to_vec());
+        let place = |at: usize| place_in(cells, own.get(at));
+        for route in &mut self.routes {
+            (route.target, route.dead) = (route.target.and_then(place), route.dead.and_then(place));
+        }
+    }
+
     /// The strongest durability that the topic or one of the queues asks for.
     pub(super) fn durability(&self, topic: Durability) -> Durability {
         self.cells.iter().map(|cell| cell.durability()).max().map_or(topic, |most| most.max(topic))
@@ -135,7 +144,7 @@ fn scope(subscription: &Subscription) -> Option<FilterScope> {
 }
 
 /// These queues in the order of their ids, each once: so are their locks taken.
-pub(super) fn in_order<'q>(cells: impl Iterator<Item = &'q Arc<QueueCell>>) -> Vec<Arc<QueueCell>> {
+pub(crate) fn in_order<'q>(cells: impl Iterator<Item = &'q Arc<QueueCell>>) -> Vec<Arc<QueueCell>> {
     let mut cells: Vec<_> = cells.cloned().collect();
     cells.sort_unstable_by_key(|cell| cell.id);
     cells.dedup_by_key(|cell| cell.id);
@@ -143,7 +152,7 @@ pub(super) fn in_order<'q>(cells: impl Iterator<Item = &'q Arc<QueueCell>>) -> V
 }
 
 /// Where a queue is among queues in the order of their ids.
-pub(super) fn place_in(cells: &[Arc<QueueCell>], cell: Option<&Arc<QueueCell>>) -> Option<usize> {
+pub(crate) fn place_in(cells: &[Arc<QueueCell>], cell: Option<&Arc<QueueCell>>) -> Option<usize> {
     let id = cell?.id;
     cells.binary_search_by_key(&id, |cell| cell.id).ok()
 }

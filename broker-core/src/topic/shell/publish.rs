@@ -1,21 +1,13 @@
 //! Publishing: the filters decide, and all queues that are to have the message get it in one commit.
 
-use super::{
-    LocalTopic, TopicCell,
-    accept::{Draft, Verdict},
-    fan_out::{self, LookedUpAll, Way},
-    forms::Form,
-    plan::Plan,
-};
+use super::{LocalTopic, TopicCell, accept::Draft, fan_out::LookedUpAll, joint::Publishing, plan::Plan};
 use crate::{
     error::{Error, Result},
     pipeline::{Admission, Ticket},
     queue::{
         entries::{Entries, EntryId, Outcomes},
-        row::RowHead,
         shell::{Operation, QueueCell, ToLookUp},
     },
-    reclaim,
     storage::Batch,
     topic::{
         check,
@@ -129,7 +121,7 @@ impl LocalTopic {
 }
 
 impl TopicCell {
-    fn max_message_size(&self) -> usize {
+    pub(super) fn max_message_size(&self) -> usize {
         self.inner.lock().state.settings.max_message_size
     }
 
@@ -152,49 +144,26 @@ impl TopicCell {
         }
         inner.state.committed(engine.pipeline.completed());
         let now = engine.timeline.now();
-        let mut verdicts = match self.judge(inner, drafts, looked_up, now)? {
-            Ok(verdicts) => verdicts,
+        let mut publishing = match Publishing::judge(self, inner, (plan, drafts), looked_up, now)? {
+            Ok(publishing) => publishing,
             Err(missing) => return Ok(Tried::LookUp(vec![(self.id, missing)])),
         };
-        let (mut forms, published) = self.stamp(inner, drafts, &verdicts, now);
-        self.check_archived(inner, &mut forms)?;
         let durability = plan.durability(inner.state.settings.durability.into());
         let step = |ops: &mut [Operation<'_>], (_, batch): (u64, &mut Batch)| {
-            let missing = fan_out::missing(plan, &forms, looked_up, ops)?;
+            let missing = publishing.missing(looked_up, ops)?;
             if !missing.is_empty() {
                 return Ok(Err(missing));
             }
-            let mut handed_over = Vec::with_capacity(plan.routes.len());
-            for route in &plan.routes {
-                if let Some(forms) = &mut forms[route.message] {
-                    let subscription = &plan.subscriptions[route.subscription];
-                    let way = Way { cells: &plan.cells, target: route.target, dead: route.dead };
-                    let became = self.hand_over(subscription, &way, forms, Some(looked_up), ops)?;
-                    handed_over.push((route.subscription, became));
-                }
-            }
-            let archives = inner.state.settings.archive_ms().is_some();
-            for (verdict, forms) in verdicts.iter_mut().zip(&mut forms) {
-                if let (Verdict::New(id), Some(forms)) = (verdict, forms) {
-                    let parts = Form::archived();
-                    let row = || forms.row(&parts, &*engine.envelope).stamp(RowHead::sent(now, 0));
-                    inner.state.accept(id.take(), archives.then(row), now, batch);
-                }
-            }
-            // Also if all are duplicates: the answer is as durable as the topic says, whatever the original was.
-            inner.state.save(now, batch);
-            Ok(Ok(handed_over))
+            publishing.hand_over(None, looked_up, ops)?;
+            publishing.accept(inner, now, batch);
+            Ok(Ok(()))
         };
         match QueueCell::operate_all(engine, &plan.cells, durability, Some(admission), step) {
             Err(Error::QueueDoesNotExist { .. }) => Ok(Tried::Changed),
             Err(error) => Err(error),
             Ok((Err(missing), _)) => Ok(Tried::LookUp(missing)),
-            Ok((Ok(handed_over), ticket)) => {
-                inner.state.submitted(ticket.number());
-                plan.count(&handed_over, |message| forms[message].is_some());
-                if let Some((partition, below)) = inner.state.take_forgotten_ids(now) {
-                    reclaim::start_ids(engine, partition, below);
-                }
+            Ok((Ok(()), ticket)) => {
+                let published = publishing.submitted(inner, &ticket, now);
                 Ok(Tried::Done(published, ticket))
             }
         }

@@ -1,0 +1,113 @@
+//! The commit of a transaction: reads what the decision needs, and tries again until it is made.
+
+use std::{collections::HashMap, sync::Arc};
+
+use super::{
+    Committed, Outcome, Reason, Transaction,
+    plan::Parts,
+    step::{Known, Missing},
+};
+use crate::{
+    error::{Error, Result},
+    pipeline::Ticket,
+    queue::{
+        message::Sent,
+        shell::{self, QueueCell},
+    },
+    storage::Batch,
+};
+
+/// What an attempt to commit came to.
+pub(super) enum Tried {
+    Done(Committed, Ticket),
+    /// The subscriptions or the queues of a topic are not what they were.
+    Changed,
+    /// This must be read first.
+    Missing(Missing),
+}
+
+/// Leases that must be read, of these messages.
+pub(super) type MissingLeases = (Arc<QueueCell>, shell::Missing, Vec<u64>);
+
+impl Transaction {
+    /// Does all that was staged, in one commit, or nothing. Returns when that has its [durability](Self::durability).
+    ///
+    /// If one operation cannot be done it fails with [`Error::TransactionRejected`](crate::Error::TransactionRejected), and nothing has
+    /// happened. A transaction that only reads is checked too: if it commits, all that it has read was so at one moment.
+    ///
+    /// Cancel safe in this sense: a dropped call has done all of it or nothing, and later calls agree on which.
+    pub async fn commit(mut self) -> Result<Committed> {
+        let committed = self.commit_all().await;
+        if let Err(error @ Error::TransactionRejected(why)) = &committed
+            && matches!(why.reason, Reason::KeyChanged { .. })
+        {
+            self.overtaken.get_or_init(|| error.clone());
+        }
+        committed
+    }
+
+    async fn commit_all(&mut self) -> Result<Committed> {
+        if let Some(overtaken) = self.overtaken.get() {
+            return Err(overtaken.clone());
+        }
+        loop {
+            let parts = self.parts()?;
+            let mut known = Known::default();
+            let mut turns = Vec::new();
+            let mut tried = self.admit_and_attempt(&parts, &mut known).await?;
+            while let Tried::Missing(Missing { ids, leases }) = tried {
+                if !ids.is_empty() && turns.is_empty() {
+                    // Which ids must be looked up is known for certain only from here on.
+                    turns = parts.turns().await;
+                } else {
+                    for (owner, missing) in ids {
+                        let found =
+                            self.broker.engine().pipeline.read(move |store| missing.find(store)).await?;
+                        known.looked_up.entry(owner).or_default().add(found);
+                    }
+                }
+                known.leases = read(leases).await?;
+                tried = self.admit_and_attempt(&parts, &mut known).await?;
+            }
+            drop(turns);
+            if let Tried::Done(committed, ticket) = tried {
+                ticket.wait().await?;
+                if committed.outcomes.iter().all(is_idle) && committed.outcomes.iter().any(is_duplicate) {
+                    // Nothing was written. The originals may have been sent with less durability than this is to have.
+                    let pipeline = &self.broker.engine().pipeline;
+                    pipeline.submit(&mut Batch::new(), parts.durability, None)?.wait().await?;
+                }
+                return Ok(committed);
+            }
+        }
+    }
+
+    async fn admit_and_attempt(&mut self, parts: &Parts, known: &mut Known) -> Result<Tried> {
+        let pipeline = self.broker.engine().pipeline.clone();
+        let admission = match parts.bytes {
+            // What makes room is not asked whether there is room for it.
+            0 => None,
+            bytes => Some(pipeline.admit(bytes).await?),
+        };
+        self.attempt(parts, known, admission)
+    }
+}
+
+fn is_duplicate(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Sent(Sent { duplicate: true, .. }))
+}
+
+/// Whether this may have written nothing.
+fn is_idle(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Done) || is_duplicate(outcome)
+}
+
+async fn read(missing: Vec<MissingLeases>) -> Result<HashMap<u64, shell::ColdLeases>> {
+    let mut leases = HashMap::new();
+    for (cell, missing, seqs) in missing {
+        if let Some(found) = cell.read_leases(missing, seqs).await? {
+            leases.insert(cell.id, found);
+        }
+    }
+    Ok(leases)
+}

@@ -1,0 +1,86 @@
+//! What a transaction has to do with besides what it names: the queues of the topics, how durable all of it is, how large.
+
+use std::sync::Arc;
+
+use tokio::sync::MutexGuard;
+
+use super::{Transaction, by_id::ById, step::Staged};
+use crate::{
+    error::Result,
+    queue::shell::QueueCell,
+    storage::Durability,
+    topic::shell::{Plan, TopicCell, in_order, place_in},
+};
+
+/// Everything that takes part in a transaction, as things are now.
+pub(super) struct Parts {
+    /// What is published to whom, by the topics' ids.
+    pub(super) plans: ById<Plan>,
+    /// In the order of their ids.
+    topics: Vec<Arc<TopicCell>>,
+    /// All queues, in the order of their ids.
+    pub(super) cells: Vec<Arc<QueueCell>>,
+    pub(super) durability: Durability,
+    /// About how much the store will grow.
+    pub(super) bytes: usize,
+}
+
+impl Transaction {
+    /// Lets the filters decide, and finds the queues.
+    pub(super) fn parts(&self) -> Result<Parts> {
+        let mut plans = ById::default();
+        let mut bytes = self.added;
+        for (id, part) in self.topics.iter() {
+            let plan = part.plan().map_err(|error| self.rejected(first(&self.staged, id), error))?;
+            let copies = plan.routes.len().div_ceil(part.drafts.len().max(1));
+            bytes = bytes.saturating_add(part.bytes.saturating_mul(copies));
+            plans.push(id, plan);
+        }
+        let named = self.queues.values();
+        let cells = if plans.is_empty() {
+            named.cloned().collect()
+        } else {
+            in_order(named.chain(plans.values().flat_map(|plan: &Plan| &plan.cells)))
+        };
+        for (_, plan) in plans.iter_mut() {
+            plan.widen(&cells);
+        }
+        let topics = self.topics.values().map(|part| part.topic.cell.clone()).collect();
+        let durability = self.durability.unwrap_or_else(|| self.durability_asked_for(&cells));
+        Ok(Parts { plans, topics, cells, durability, bytes })
+    }
+
+    /// The most that anything in it asks for.
+    fn durability_asked_for(&self, cells: &[Arc<QueueCell>]) -> Durability {
+        let queues = cells.iter().map(|cell| cell.durability());
+        let topics = self.topics.values().map(|part| part.topic.cell.durability());
+        let streams = self.streams.values().map(|cell| cell.durability());
+        let keys = (!self.writes.is_empty()).then_some(Durability::Synced);
+        queues.chain(topics).chain(streams).chain(keys).max().unwrap_or(Durability::Memory)
+    }
+}
+
+/// The number of the first operation on the queue, topic or stream of this id.
+pub(super) fn first(staged: &[Staged], owner: u64) -> usize {
+    staged.iter().find(|staged| staged.what.owner() == owner).map_or(0, |staged| staged.number)
+}
+
+impl Parts {
+    /// Where a queue is among the queues.
+    pub(super) fn place(&self, cell: &Arc<QueueCell>) -> usize {
+        place_in(&self.cells, Some(cell)).expect("every queue takes part")
+    }
+
+    /// Takes the turn to look up ids of all topics and of all FIFO queues, always in this order: what is found then stays so
+    /// until it is used.
+    pub(super) async fn turns(&self) -> Vec<MutexGuard<'_, ()>> {
+        let mut turns = Vec::new();
+        for topic in &self.topics {
+            turns.push(topic.looking_up.lock().await);
+        }
+        for cell in self.cells.iter().filter(|cell| cell.is_fifo()) {
+            turns.push(cell.looking_up.lock().await);
+        }
+        turns
+    }
+}

@@ -1,0 +1,22 @@
+//! Transactions and user keys: all of it or nothing, whatever is in the way, whoever is faster, whenever it ends.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod cancel;
+mod conflicts;
+mod contents;
+#[path = "../rules/disk.rs"]
+mod disk;
+mod failure;
+mod fifo;
+mod histories;
+mod keys;
+mod limits;
+mod locks;
+mod out_of_memory;
+mod rejections;
+mod script;
+mod staging;
+mod support;
+mod sweep;
+mod transfers;
