@@ -2,7 +2,7 @@
 //! deployment of AWS Lambda's event sources.
 //!
 //! The crate knows the traits of `broker-core` and nothing of its engine: any [`Queue`](broker_core::Queue) or
-//! [`Stream`](broker_core::Stream) will do. Time comes from a [`Clock`](broker_core::Clock), so tests run on virtual time.
+//! [`GroupStream`](broker_core::GroupStream) will do. Time comes from a [`Clock`](broker_core::Clock), so tests run on virtual time.
 //!
 //! # An example of most of it
 //!

@@ -6,7 +6,7 @@ use broker_core::{
 };
 
 use crate::{
-    ground::{HALF, at_hash, stream},
+    ground::{HALF, at_hash, body, put_numbers, stream},
     support::{World, secs},
 };
 
@@ -15,6 +15,7 @@ everywhere! {
     k81_a_lease_is_wanted_by_another_worker_and_handed_over,
     k81_a_lease_that_is_not_handed_over_in_30_seconds_is_lost,
     k83_children_are_given_out_when_their_parent_is_ended,
+    k83_a_shard_without_records_does_not_let_its_children_pass,
     k80_a_worker_that_leaves_loses_its_leases,
 }
 
@@ -123,4 +124,22 @@ async fn k80_a_worker_that_leaves_loses_its_leases(world: World) {
     let described = GroupStream::attributes(&clicks).await.unwrap();
     assert_eq!(described.open_shards, 1);
     assert_eq!(clicks.clock().now(), world.now());
+}
+
+async fn k83_a_shard_without_records_does_not_let_its_children_pass(world: World) {
+    let (_broker, clicks) = stream(&world, 1).await;
+    put_numbers(&clicks, 0, 0..2).await;
+    let children = clicks.split_shard(ShardId(0), HALF).await.unwrap();
+    // Both children are closed without a record, and all that came later is in the shard that was made of them.
+    clicks.merge_shards(children[0], children[1]).await.unwrap();
+    put_numbers(&clicks, 0, 2..4).await;
+    let mut worker = clicks.consumer("g").start(StartingPosition::TrimHorizon).await.unwrap();
+    let got = [worker.next().await.unwrap(), worker.next().await.unwrap()];
+    assert_eq!([body(&got[0]), body(&got[1])], ["0", "1"]);
+    let early = tokio::time::timeout(secs(60), worker.next()).await;
+    assert!(early.is_err(), "{early:?}");
+    got[1].checkpoint().await.unwrap();
+    for n in ["2", "3"] {
+        assert_eq!(body(&worker.next().await.unwrap()), n);
+    }
 }

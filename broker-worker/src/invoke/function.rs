@@ -1,23 +1,15 @@
-//! A function whose events wait in a queue: as it is built, as it is called, and as it runs.
+//! A function whose events wait in a queue: as it is built, and as it runs.
 
 use std::{ops::Deref, sync::Arc, time::Duration};
 
-use broker_core::{Clock, Entries, Queue, TokioClock};
-use bytes::Bytes;
+use broker_core::{Clock, Queue, TokioClock};
 use parking_lot::Mutex;
-use serde_json::value::RawValue;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use super::{
-    config::{InvokeConfig, InvokeConfigChange},
-    counts::{Counters, InvokeCounts, count},
-    dead_letter::DeadLetterTarget,
-    error::InvokeError,
-    event::Invocation,
-    stored::{OVERHEAD_BYTES, StoredEvent},
-    worker,
+    caller::Caller, config::InvokeConfig, counts::Counters, dead_letter::DeadLetterTarget,
+    error::InvokeError, event::Invocation, stored::OVERHEAD_BYTES, worker,
 };
 use crate::{
     concurrency::{Gate, Open},
@@ -57,12 +49,12 @@ pub(super) struct Shared {
     pub(super) queue: Arc<dyn Queue>,
     pub(super) handler: SharedHandler<Invocation>,
     /// The ARN without a qualifier.
-    unqualified: String,
+    pub(super) unqualified: String,
     pub(super) arn: String,
     pub(super) version: String,
     pub(super) timeout: Duration,
     pub(super) parallel: usize,
-    payload_bytes_max: usize,
+    pub(super) payload_bytes_max: usize,
     pub(super) gate: Arc<dyn Gate>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) config: Mutex<Option<InvokeConfig>>,
@@ -207,81 +199,6 @@ impl AsyncFunction {
         });
         let working = tokio::spawn(worker::run(shared.clone()));
         Ok(RunningFunction { caller: Caller(shared), working })
-    }
-}
-
-/// An event was accepted (status 202): it is kept, and the function will run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Accepted {
-    /// The id of the event, the same for all attempts.
-    pub request_id: Uuid,
-}
-
-/// Calls a function and configures it. Cheap to clone.
-#[derive(Clone)]
-pub struct Caller(Arc<Shared>);
-
-impl Caller {
-    /// The function's ARN, with its qualifier.
-    pub fn arn(&self) -> &str {
-        &self.0.arn
-    }
-
-    /// Calls the function with this event, JSON of up to 1 MiB less 256 bytes, or what the queue takes. Returns when the event has
-    /// the queue's durability; the function runs later, also if this process ends before. Whether it can run now does not matter:
-    /// one whose reserved concurrency is zero accepts events too (rule L13).
-    ///
-    /// Cancel safe in this sense: a dropped call was accepted or not.
-    pub async fn invoke(&self, event: impl Into<Bytes>) -> Result<Accepted, InvokeError> {
-        let shared = &*self.0;
-        let payload = event.into();
-        if payload.len() > shared.payload_bytes_max {
-            return Err(InvokeError::RequestTooLarge { bytes: payload.len(), max: shared.payload_bytes_max });
-        }
-        serde_json::from_slice::<&RawValue>(&payload)
-            .map_err(|error| InvokeError::NotJson { reason: error.to_string() })?;
-        let (request_id, invoked_at) = (Uuid::new_v4(), shared.clock.now());
-        let event = StoredEvent { request_id, payload, invoked_at, attempts: 0 };
-        shared.queue.send_batch(Entries::one(event.message())).await?.all()?;
-        count(&shared.counters.accepted);
-        Ok(Accepted { request_id })
-    }
-
-    /// Replaces the whole configuration (rule L17): what is not given is as by default from now on.
-    pub fn put_config(&self, config: InvokeConfig) -> Result<InvokeConfig, InvokeError> {
-        config.check_not_empty()?;
-        config.check(&self.0.unqualified)?;
-        *self.0.config.lock() = Some(config.clone());
-        Ok(config)
-    }
-
-    /// Changes what is given, and nothing else (rule L17).
-    pub fn update_config(&self, change: InvokeConfigChange) -> Result<InvokeConfig, InvokeError> {
-        let mut config = self.0.config.lock();
-        let changed = config.clone().ok_or_else(|| self.no_config())?.changed(change);
-        changed.check(&self.0.unqualified)?;
-        *config = Some(changed.clone());
-        Ok(changed)
-    }
-
-    /// The configuration, if there is one (rule L17).
-    pub fn get_config(&self) -> Result<InvokeConfig, InvokeError> {
-        self.0.config.lock().clone().ok_or_else(|| self.no_config())
-    }
-
-    /// Removes the configuration (rule L17).
-    pub fn delete_config(&self) -> Result<(), InvokeError> {
-        let removed = self.0.config.lock().take();
-        removed.map(drop).ok_or_else(|| self.no_config())
-    }
-
-    fn no_config(&self) -> InvokeError {
-        InvokeError::NoConfig { function: self.0.arn.clone() }
-    }
-
-    /// What the function has done so far in this process.
-    pub fn counts(&self) -> InvokeCounts {
-        self.0.counters.counts()
     }
 }
 

@@ -10,7 +10,7 @@
 //! | `record` | what a destination is told, byte for byte as Lambda does |
 //! | `destination`, `targets` | the trait; queues, topics, functions, buses and object stores |
 //! | `dead_letter` | the event as a dead letter |
-//! | `function` | a function as it is built and as it runs |
+//! | `function`, `caller` | a function as it is built and as it runs; as it is called |
 //! | `worker`, `attempt` | the task that takes events, and one attempt |
 //! | `counts` | what it has done so far |
 //!
@@ -38,6 +38,7 @@
 //! ```
 
 mod attempt;
+mod caller;
 mod config;
 mod counts;
 mod dead_letter;
@@ -51,13 +52,14 @@ mod stored;
 mod targets;
 mod worker;
 
+pub use caller::{Accepted, Caller};
 pub use config::{DestinationChange, InvokeConfig, InvokeConfigChange};
 pub use counts::InvokeCounts;
 pub use dead_letter::DeadLetterTarget;
 pub use destination::{Destination, DestinationKind, Report};
 pub use error::InvokeError;
 pub use event::{Function, Invocation, function};
-pub use function::{Accepted, AsyncFunction, Caller, RunningFunction};
+pub use function::{AsyncFunction, RunningFunction};
 pub(crate) use record::dated_name;
 pub use record::{Condition, InvocationRecord, RequestContext, ResponseContext};
 pub use targets::{

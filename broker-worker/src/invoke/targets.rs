@@ -8,8 +8,8 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::{
+    caller::Caller,
     destination::{Destination, DestinationKind, Report},
-    function::Caller,
 };
 use crate::{
     error::{Error, Result},
@@ -23,7 +23,7 @@ const TOPIC_BYTES_MAX: usize = 256 * 1024;
 /// Refuses FIFO queues and topics (rule L16), which are known by their names.
 pub(super) fn check_standard(field: &'static str, name: &str) -> Result<()> {
     let reason = "a destination is a standard queue or topic, not a FIFO one";
-    if name.ends_with(".fifo") { Err(Error::setting(field, name, reason)) } else { Ok(()) }
+    if name.strip_suffix(".fifo").is_some() { Err(Error::setting(field, name, reason)) } else { Ok(()) }
 }
 
 /// A queue as a destination: the record is a message's body.

@@ -23,7 +23,9 @@ pub(super) async fn run(shared: Arc<Shared>) {
         match working.receive(free).await {
             Some(Ok(messages)) => {
                 wait = RETRY.0;
-                messages.into_iter().for_each(|message| working.start(message));
+                for message in messages {
+                    working.start(message);
+                }
             }
             Some(Err(error)) if is_the_end(&error) => {
                 tracing::error!(function = shared.arn, %error, "the queue of events cannot be used any more");

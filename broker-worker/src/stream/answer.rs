@@ -14,8 +14,8 @@ use crate::{
 pub(super) enum Verdict {
     /// All records are done. The new state, if there is one.
     Done(Option<Value>),
-    /// Those before this position are done, and it failed. The new state is of no use then, as records come again.
-    FailedAt(usize),
+    /// Those before this position are done, and it failed. The new state, if there is one.
+    FailedAt(usize, Option<Value>),
     /// All failed, because of what was answered.
     Failed(Failure),
 }
@@ -36,26 +36,25 @@ impl Reading {
             || Verdict::Failed(Failure::new("the answer has no state, which a tumbling window needs"));
         match answer {
             StreamResponse::State(state) => Verdict::Done(Some(state)),
-            StreamResponse::Failed(numbers) if !numbers.is_empty() => {
-                let position = |number| records.iter().position(|record| record.number == number);
-                lowest(numbers.into_iter().map(position))
-            }
             StreamResponse::Done | StreamResponse::Failed(_) if self.tumbling => no_state(),
-            StreamResponse::Done | StreamResponse::Failed(_) => Verdict::Done(None),
+            StreamResponse::Done => Verdict::Done(None),
+            StreamResponse::Failed(numbers) if numbers.is_empty() => Verdict::Done(None),
+            StreamResponse::Failed(numbers) => {
+                let position = |number| records.iter().position(|record| record.number == number);
+                lowest(numbers.into_iter().map(position), None)
+            }
             StreamResponse::Json(mut answer) => {
                 let failed = if self.report { read_report(&answer) } else { Report::Success };
+                let state = answer.get_mut("state").map(Value::take).filter(|_| self.tumbling);
                 match failed {
                     Report::Malformed(why) => Verdict::Failed(Failure::new(why)),
+                    _ if self.tumbling && state.is_none() => no_state(),
                     Report::Failed(ids) => {
                         let is = |record: &Record, id: &str| record.number.to_string() == id;
                         let position = |id: String| records.iter().position(|record| is(record, &id));
-                        lowest(ids.into_iter().map(position))
+                        lowest(ids.into_iter().map(position), state)
                     }
-                    Report::Success if !self.tumbling => Verdict::Done(None),
-                    Report::Success => match answer.get_mut("state").map(Value::take) {
-                        Some(state) => Verdict::Done(Some(state)),
-                        None => no_state(),
-                    },
+                    Report::Success => Verdict::Done(state),
                 }
             }
         }
@@ -63,10 +62,10 @@ impl Reading {
 }
 
 /// The lowest position. One that is not there fails all.
-fn lowest(positions: impl Iterator<Item = Option<usize>>) -> Verdict {
+fn lowest(positions: impl Iterator<Item = Option<usize>>, state: Option<Value>) -> Verdict {
     let positions: Option<Vec<usize>> = positions.collect();
     match positions.as_ref().and_then(|positions| positions.iter().min()) {
-        Some(lowest) => Verdict::FailedAt(*lowest),
+        Some(lowest) => Verdict::FailedAt(*lowest, state),
         None => Verdict::Failed(Failure::new("the answer names a record that is not of the batch")),
     }
 }

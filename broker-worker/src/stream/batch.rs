@@ -74,7 +74,8 @@ pub enum StreamResponse {
     /// All are done.
     Done,
     /// These failed, by number; whatever comes before the first of them is done, and it and all behind it come again (rule L87).
-    /// None is a success. One that is not of the batch fails the whole batch.
+    /// None is a success. One that is not of the batch fails the whole batch. With tumbling windows all have failed then, as there
+    /// is no state.
     Failed(Vec<RecordNumber>),
     /// All are done, and this is the state of the tumbling window from now on: up to 1 MiB of JSON (rule L90).
     State(Value),

@@ -82,13 +82,13 @@ where
     Fut: Future<Output = Result<Value, E>> + Send,
     E: Into<BoxError> + Send + 'static,
 {
-    Function { source, function, error: PhantomData }
+    Function { source, call: function, error: PhantomData }
 }
 
 /// What [`function`] makes.
 pub struct Function<F, E> {
     source: Source,
-    function: F,
+    call: F,
     error: PhantomData<fn() -> E>,
 }
 
@@ -101,6 +101,6 @@ where
 {
     async fn handle(&self, batch: RecordBatch, context: Context) -> Result<StreamResponse, Failure> {
         let event = KinesisEvent::new(&batch, &self.source);
-        (self.function)(event, context).await.map(StreamResponse::Json).map_err(Failure::of)
+        (self.call)(event, context).await.map(StreamResponse::Json).map_err(Failure::of)
     }
 }

@@ -1,11 +1,9 @@
 //! One batch, until nothing of it is left: invocations, waits, and what is given up (rules L82 to L89).
 
-use std::{ops::Range, sync::Arc, time::Duration};
+use std::{ops::Range, sync::Arc};
 
-use broker_core::{Error, Record, Result, ShardLease, Timestamp};
+use broker_core::{Error, Record, Result, Timestamp};
 use serde_json::Value;
-use tokio::sync::Mutex;
-use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
@@ -14,8 +12,8 @@ use super::{
     batch::{RecordBatch, Window},
     counts::{LastResult, add},
     event::KinesisEvent,
+    lease::{ShardWork, after},
     mapping::Shared,
-    progress::Progress,
     report::{BatchCondition, BatchContext, BatchInfo, BatchRecord, BatchReport, BatchResponse},
     work::{After, Retries, Work},
 };
@@ -23,40 +21,6 @@ use crate::{
     handler::{Context, Failure, call},
     invoke::Report,
 };
-
-/// What all batches of a shard share.
-pub(super) struct ShardWork {
-    pub(super) mapping: Arc<Shared>,
-    pub(super) lease: Box<dyn ShardLease>,
-    /// Held while the checkpoint is moved, so that it does not go back.
-    pub(super) progress: Mutex<Progress>,
-    /// No new batch, and no other attempt.
-    pub(super) stop: CancellationToken,
-    /// What handlers do no longer counts.
-    pub(super) lost: CancellationToken,
-}
-
-impl ShardWork {
-    /// These records are done or given up. Moves the checkpoint, if it may be moved now.
-    pub(super) async fn done(&self, records: &[Record]) -> Result<()> {
-        let mut progress = self.progress.lock().await;
-        records.iter().for_each(|record| progress.done(record.number));
-        // With tumbling windows it moves when one is closed.
-        if self.mapping.settings.tumbling_window.is_zero() {
-            self.checkpoint(&mut progress).await
-        } else {
-            Ok(())
-        }
-    }
-
-    /// Moves the checkpoint.
-    pub(super) async fn checkpoint(&self, progress: &mut Progress) -> Result<()> {
-        match progress.checkpoint() {
-            Some(last) => self.lease.checkpoint(last).await,
-            None => Ok(()),
-        }
-    }
-}
 
 /// A batch of a lane.
 pub(super) struct Job {
@@ -215,15 +179,14 @@ impl Running {
         let now = self.shard.mapping.clock.now().as_millis();
         let done = match verdict {
             Verdict::Done(state) => {
-                if let (Some(state), Some(window)) = (state, &mut self.window) {
-                    let bytes = serde_json::to_vec(&state).map_or(usize::MAX, |json| json.len());
-                    window.state = state.clone();
-                    self.state = Some((state, bytes));
-                }
+                self.set_state(state);
                 self.work.succeeded()
             }
-            Verdict::FailedAt(at) if at > 0 => self.work.progressed(part.start.saturating_add(at), now),
-            Verdict::FailedAt(_) | Verdict::Failed(_) => {
+            Verdict::FailedAt(at, state) if at > 0 => {
+                self.set_state(state);
+                self.work.progressed(part.start.saturating_add(at), now)
+            }
+            Verdict::FailedAt(..) | Verdict::Failed(_) => {
                 if let After::Exhausted(range, invocations) = self.work.failed(now) {
                     self.give_up(range, BatchCondition::RetryAttemptsExhausted, invocations).await?;
                 }
@@ -232,6 +195,15 @@ impl Running {
         };
         add(&self.shard.mapping.counters.done, self.batch(done.clone()).records().len());
         self.shard.done(&self.job.records[done]).await
+    }
+
+    /// What has been done so far has left the tumbling window with this state.
+    fn set_state(&mut self, state: Option<Value>) {
+        if let (Some(state), Some(window)) = (state, &mut self.window) {
+            let bytes = serde_json::to_vec(&state).map_or(usize::MAX, |json| json.len());
+            window.state = state.clone();
+            self.state = Some((state, bytes));
+        }
     }
 
     /// Gives records up: the destination is told, and then the checkpoint moves past them (rule L83).
@@ -284,14 +256,4 @@ impl Running {
             mapping: *id,
         })
     }
-}
-
-/// A time after another one.
-pub(super) fn after(now: Timestamp, wait: Duration) -> Timestamp {
-    Timestamp::from_millis(now.as_millis().saturating_add(millis(wait)))
-}
-
-/// Whole milliseconds; what does not fit is for ever.
-pub(super) fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

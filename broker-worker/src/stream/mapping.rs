@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    batch::RecordBatch, counts::Counters, filter::StreamFilters, job::millis, manager,
+    batch::RecordBatch, counts::Counters, filter::StreamFilters, lease::millis, manager,
     running::RunningStream, settings::StreamMappingSettings,
 };
 use crate::{

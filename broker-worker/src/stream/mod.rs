@@ -11,7 +11,7 @@
 //! | `progress` | which records are done, and how far the checkpoint may move; pure |
 //! | `report` | what a destination is told of records that were given up |
 //! | `reader` | reads a shard from its checkpoint on |
-//! | `job`, `shard` | one batch until nothing of it is left; the task of a shard |
+//! | `job`, `shard`, `lease` | one batch until nothing of it is left; the task of a shard; what they share |
 //! | `mapping`, `manager`, `running` | the mapping as it is built; the task that follows the leases; the mapping as it runs |
 //! | `counts` | what it has done so far |
 //!
@@ -33,6 +33,7 @@ mod filter;
 mod handlers;
 mod job;
 mod lanes;
+mod lease;
 mod manager;
 mod mapping;
 mod progress;

@@ -9,6 +9,11 @@ use broker_core::RecordNumber;
 pub(super) struct Progress(VecDeque<(RecordNumber, bool)>);
 
 impl Progress {
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// A record was read. Records come in order.
     pub(super) fn read(&mut self, number: RecordNumber) {
         debug_assert!(self.0.back().is_none_or(|(last, _)| *last < number));

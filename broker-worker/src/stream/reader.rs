@@ -6,7 +6,7 @@ use broker_core::{
     Clock, Error, GroupStream, Record, RecordNumber, Result, ShardId, ShardIterator, StartingPosition,
 };
 
-use super::job::after;
+use super::lease::after;
 
 /// How long one read waits inside: an iterator is good for five minutes, and another read takes the next.
 const WAIT: Duration = Duration::from_secs(240);

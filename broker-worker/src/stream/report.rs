@@ -1,7 +1,7 @@
 //! What a destination is told of records that were given up (rule L89). Members come in the order of Lambda.
 
 use broker_core::{Record, ShardId, Timestamp};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use uuid::Uuid;
 
 use crate::invoke::dated_name;
@@ -64,8 +64,7 @@ pub struct BatchResponse {
 #[serde(rename_all = "camelCase")]
 pub struct BatchInfo {
     /// The shard.
-    #[serde(serialize_with = "as_text")]
-    pub shard_id: ShardId,
+    pub shard_id: String,
     /// The number of the first one.
     pub start_sequence_number: String,
     /// The number of the last one.
@@ -80,16 +79,12 @@ pub struct BatchInfo {
     pub stream_arn: String,
 }
 
-fn as_text<S: Serializer>(shard: &ShardId, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(shard)
-}
-
 impl BatchInfo {
     /// Of records, of which there is at least one.
     pub(super) fn new(records: &[Record], shard_id: ShardId, stream_arn: &str) -> Option<Self> {
         let (first, last) = (records.first()?, records.last()?);
         Some(Self {
-            shard_id,
+            shard_id: shard_id.to_string(),
             start_sequence_number: first.number.to_string(),
             end_sequence_number: last.number.to_string(),
             approximate_arrival_of_first_record: first.arrived_at.to_string(),

@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 
 use super::{
     counts::{LastResult, StreamCounts},
-    job::after,
+    lease::after,
     mapping::Shared,
 };
 use crate::queue::State;

@@ -8,8 +8,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     counts::add,
-    job::{self, Job, JobDone, JobEnd, ShardWork, after, millis},
+    job::{self, Job, JobDone, JobEnd},
     lanes::{Lanes, Sizes},
+    lease::{ShardWork, after, millis},
     mapping::Shared,
     progress::Progress,
     reader::{Found, Reader},
@@ -20,6 +21,10 @@ use crate::queue::is_the_end;
 
 /// After an error of the stream the shard is begun again at its checkpoint, after this time.
 const AGAIN: Duration = Duration::from_secs(1);
+
+/// So many records can be behind the checkpoint, which one lane that cannot go on holds back. Then the others wait too: all of them are
+/// kept track of, and come again after a restart.
+const OPEN_MAX: usize = 100_000;
 
 /// How the task of a shard has ended.
 pub(super) enum End {
@@ -101,13 +106,13 @@ impl Shard {
             if self.reader.ended && self.lanes.is_empty() && self.jobs.is_empty() {
                 return self.end().await;
             }
-            let wanted = if self.reader.ended { 0 } else { self.lanes.wanted() };
+            let wanted = self.wanted().await;
             let (reader, jobs) = (&mut self.reader, &mut self.jobs);
             let alarm = match self
                 .lanes
                 .next_end()
                 .into_iter()
-                .chain(Self::window_end(&self.tumbling, &self.lanes))
+                .chain(Self::window_end(self.tumbling.as_ref(), &self.lanes))
                 .min()
             {
                 Some(at) => clock.sleep_until(Timestamp::from_millis(at)),
@@ -123,9 +128,15 @@ impl Shard {
         }
     }
 
+    /// How many records to read now.
+    async fn wanted(&self) -> usize {
+        let open = self.work.progress.lock().await.len();
+        if self.reader.ended || open >= OPEN_MAX { 0 } else { self.lanes.wanted() }
+    }
+
     /// When the tumbling window ends, if nothing is being worked on.
-    fn window_end(tumbling: &Option<Tumbling>, lanes: &Lanes) -> Option<u64> {
-        tumbling.as_ref().filter(|_| lanes.is_idle()).and_then(Tumbling::ends_at)
+    fn window_end(tumbling: Option<&Tumbling>, lanes: &Lanes) -> Option<u64> {
+        tumbling.filter(|_| lanes.is_idle()).and_then(Tumbling::ends_at)
     }
 
     /// Takes records that were read: those that nobody wants are done.

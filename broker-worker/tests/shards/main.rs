@@ -15,6 +15,7 @@ mod resharding;
 mod restarts;
 mod settings;
 mod states;
+mod storm;
 mod support;
 mod throttling;
 mod tumbling;

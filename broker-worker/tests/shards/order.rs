@@ -99,3 +99,33 @@ async fn a_failure_blocks_only_its_shard_or_its_lane() {
     tokio::time::sleep(secs(1)).await;
     assert_eq!(other.counts().done, 502);
 }
+
+// L83: what is behind the checkpoint has a bound.
+#[tokio::test(start_paused = true)]
+async fn a_blocked_lane_holds_up_the_others_in_the_end() {
+    let world = World::new(1).await;
+    world.put("poison", "x").await;
+    let poison = |batch: RecordBatch, _| async move {
+        if batch.records()[0].partition_key == "poison" {
+            Err(broker_worker::Failure::new("no"))
+        } else {
+            Ok(())
+        }
+    };
+    let mapping = world.mapping(poison).batch_size(10_000).parallelization_factor(2);
+    // A key of the other lane.
+    let running = mapping.start().await.unwrap();
+    let mut other = 0;
+    while running.counts().done == 0 {
+        other += 1;
+        world.put(&format!("key-{other}"), "a").await;
+        tokio::time::sleep(ms(1)).await;
+    }
+    let key = format!("key-{other}");
+    for _ in 0..260 {
+        world.put(&key, &"a".repeat(500)).await;
+    }
+    tokio::time::sleep(secs(3_600)).await;
+    let done = running.counts().done;
+    assert!((90_000..=110_000).contains(&done), "{done}");
+}

@@ -262,3 +262,31 @@ async fn a_function_gets_the_window_in_the_json_of_lambda() {
     };
     assert_eq!(*seen.lock(), [(1, expected(json!({}), false)), (0, expected(json!({"n": 1}), true))]);
 }
+
+// L87, L90: a part that is done has its part in the state.
+#[tokio::test(start_paused = true)]
+async fn a_partial_failure_keeps_the_state_of_what_is_done() {
+    let (world, _, _) = aligned(1).await;
+    let states = Arc::new(Mutex::new(Vec::new()));
+    let notes = states.clone();
+    let partly = move |batch: RecordBatch, _| {
+        let window = batch.window().unwrap();
+        let before = state(window).trim_start_matches('-').to_owned();
+        notes.lock().push((before.clone(), batch.records().iter().map(text).collect::<String>()));
+        // Two records at a time.
+        let failed: Vec<Value> =
+            batch.records().iter().skip(2).map(|r| json!({"itemIdentifier": r.number.to_string()})).collect();
+        let letters = before + &batch.records().iter().take(2).map(text).collect::<String>();
+        async move {
+            Ok(StreamResponse::Json(json!({"state": {"letters": letters}, "batchItemFailures": failed})))
+        }
+    };
+    let mapping = world.mapping(partly).tumbling_window(secs(10)).report_batch_item_failures(true);
+    let running = mapping.start().await.unwrap();
+    world.put("k", "abcde").await;
+    tokio::time::sleep(secs(60)).await;
+    let expected = [("", "abcde"), ("ab", "cde"), ("abcd", "e"), ("abcde", "")];
+    let expected: Vec<_> = expected.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
+    assert_eq!(*states.lock(), expected);
+    assert_eq!(running.counts().done, 5);
+}
