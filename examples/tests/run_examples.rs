@@ -49,6 +49,32 @@ fn long_poll() {
 }
 
 #[test]
+fn scaling_plot() {
+    let home = tempfile::tempdir().unwrap();
+    let drawing = home.path().join("scaling.svg");
+    let parts = ["2000 at once and 16/s: up to", "up to 24 workers", " 0 leases lost"];
+    assert_prints_given("scaling_plot", &[drawing.to_str().unwrap()], 0, &parts);
+    assert!(std::fs::read_to_string(drawing).unwrap().starts_with("<svg "));
+}
+
+#[test]
+fn orders_worker() {
+    let home = tempfile::tempdir().unwrap();
+    let drawing = home.path().join("orders.svg");
+    let parts = [
+        "16 workers instead of",
+        "1 workers instead of",
+        "version 2 gets 20 % of the batches",
+        "version 2 is rolled back:",
+        "version 3 is the version now",
+        "1 receives: no such customer",
+        "dead, at most 16 workers",
+    ];
+    assert_prints_given("orders_worker", &["--plot", drawing.to_str().unwrap()], 0, &parts);
+    assert!(std::fs::read_to_string(drawing).unwrap().starts_with("<svg "));
+}
+
+#[test]
 fn virtual_time() {
     assert_prints("virtual_time", &["\"poison\" was set aside after 90 s of virtual time"]);
 }

@@ -55,22 +55,22 @@ where
 {
     /// Returns whether the message was dealt with, so that others of its group may follow.
     async fn one(&self, message: Received) -> bool {
-        if message.lease().is_lost() {
+        let lease = message.lease().clone();
+        if lease.is_lost() {
             // Somebody else may be at it by now.
-            message.decide(Outcome::Failed(Failure::new("the lease was lost before its turn came")));
+            lease.decide(Outcome::Failed(Failure::new("the lease was lost before its turn came")));
             return false;
         }
         let outcome = match message.payload::<P>() {
             Err(failure) => Outcome::Failed(failure),
             Ok(payload) => {
-                let run = async { (self.function)(payload, message.clone()).await.into_outcome() };
+                let run = async { (self.function)(payload, message).await.into_outcome() };
                 let run = AssertUnwindSafe(run).catch_unwind().await;
                 run.unwrap_or_else(|panic| Outcome::Failed(Failure::panic(&*panic)))
             }
         };
-        // Without the lease it may be with somebody else, whatever was done here.
-        let settled = matches!(outcome, Outcome::Ack | Outcome::Dead { .. }) && !message.lease().is_lost();
-        message.decide(outcome);
+        let settled = matches!(outcome, Outcome::Ack | Outcome::Dead { .. });
+        lease.decide(outcome);
         settled
     }
 
@@ -81,7 +81,11 @@ where
             if stopped.contains(&group) {
                 let reason = format!("not tried: an earlier message of the group {group:?} failed");
                 message.decide(Outcome::Failed(Failure::new(reason)));
-            } else if !self.one(message).await {
+                continue;
+            }
+            let lease = message.lease().clone();
+            // Without the lease it may be with somebody else, whatever was done here.
+            if !self.one(message).await || lease.is_lost() {
                 stopped.push(group);
             }
         }

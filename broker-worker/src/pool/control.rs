@@ -65,7 +65,10 @@ impl<S: Scale> Control<S> {
     pub(super) async fn tick(&mut self) {
         let measured = self.queue.attributes().await;
         let now = self.clock.now();
-        let running = self.shared.with(|lanes| count(lanes.workers().running));
+        let (running, busy) = self.shared.with(|lanes| {
+            let workers = lanes.workers();
+            (count(workers.running), count(workers.busy))
+        });
         let sample = match &measured {
             Ok(attributes) => Sample::of(&attributes.counters, running),
             Err(error) => {
@@ -73,6 +76,7 @@ impl<S: Scale> Control<S> {
                 Sample::new(running)
             }
         };
+        let sample = sample.busy(busy);
         let decision = self.scaler.decide(&mut self.state, &sample, now);
         self.carry_out(&decision, &sample, now);
         if decision.is_change() {

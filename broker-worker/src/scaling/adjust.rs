@@ -51,6 +51,13 @@ pub(crate) enum Ask {
     Count(u32),
     /// So many more, or fewer.
     Change(i64),
+    /// So many workers, by what so many had to do.
+    Measured {
+        /// How many are wanted.
+        count: u32,
+        /// Over how many the metric was measured.
+        over: u32,
+    },
 }
 
 impl Ask {
@@ -61,6 +68,10 @@ impl Ask {
             Self::Change(change) => {
                 let count = i64::from(desired) - i64::from(added) + change;
                 u32::try_from(count.max(0)).unwrap_or(u32::MAX)
+            }
+            Self::Measured { count, over } => {
+                let more = i64::from(count) - i64::from(over);
+                count.min(Self::Change(more).count(desired, added))
             }
         }
     }

@@ -8,6 +8,11 @@ pub(crate) fn up(value: f64) -> u32 {
     count((value - value.abs() * SLACK).ceil())
 }
 
+/// The nearest whole number, as a count of workers.
+pub(crate) fn nearest(value: f64) -> u32 {
+    count(value.round())
+}
+
 /// Whether `ratio` is off 1 by at most `below` or `above`; the boundary belongs to it (rule S61).
 pub(crate) fn within(ratio: f64, below: f64, above: f64) -> bool {
     1.0 - ratio <= below + SLACK && ratio - 1.0 <= above + SLACK

@@ -55,6 +55,12 @@ impl Sample {
         self
     }
 
+    /// How many of the workers are busy, for [`Metric::busy`]. Without workers there is no such metric.
+    pub fn busy(self, workers: u32) -> Self {
+        let all = f64::from(self.in_service);
+        if self.in_service == 0 { self } else { self.named(BUSY, 100.0 * f64::from(workers) / all) }
+    }
+
     /// A further metric.
     pub fn named(mut self, name: impl Into<String>, value: f64) -> Self {
         self.named.insert(name.into(), value);
@@ -71,6 +77,19 @@ pub enum Metric {
     Visible,
     /// An average over the workers that the caller measures, by its name in [`Sample::named`].
     Named(String),
+}
+
+/// The name of [`Metric::busy`].
+const BUSY: &str = "busy";
+
+impl Metric {
+    /// Which part of the workers is busy, in percent. A [`pool`](crate::pool) measures it.
+    ///
+    /// As a second target beside the backlog it keeps the workers that are just enough: they have no backlog, and would be
+    /// taken away for it.
+    pub fn busy() -> Self {
+        Self::Named(BUSY.into())
+    }
 }
 
 /// One measurement of a metric.

@@ -99,10 +99,14 @@ impl TargetTracking {
         // Rule S3: the least count with which the metric is not above its target.
         let count = round::up(load / self.target);
         if high.iter().all(|point| value(point) > self.target) {
-            return Proposal::out(Ask::Count(count), value(newest), newest.period).if_it(count > desired);
+            let ask = Ask::Measured { count, over: round::nearest(load / value(newest)) };
+            return Proposal::out(ask, value(newest), newest.period).if_it(count > desired);
         }
         let Some(low) = points.last(self.low, now) else { return Proposal::Nothing };
         if low.iter().all(|point| value(point) < self.target * LOW_SHARE) {
+            // By the largest load of all of them: one that is low by chance must not take workers away that were needed.
+            let load = low.iter().filter_map(Point::load).fold(load, f64::max);
+            let count = round::up(load / self.target);
             return Proposal::fewer(Ask::Count(count), value(newest), newest.period).if_it(count < desired);
         }
         Proposal::Nothing

@@ -8,10 +8,12 @@ use metrics::{Counter, Gauge, Histogram, Label, counter, gauge, histogram};
 
 use crate::handler::FailureKind;
 
+/// Messages that the queue has taken.
+pub(super) const SENT: &str = "messaging.client.sent.messages";
 /// Messages handed to the application.
 const CONSUMED: &str = "messaging.client.consumed.messages";
-/// How long a receive or a settle took, in seconds.
-const OPERATION: &str = "messaging.client.operation.duration";
+/// How long a send, a receive or a settle took, in seconds.
+pub(super) const OPERATION: &str = "messaging.client.operation.duration";
 /// How long the handler took, in seconds.
 const PROCESS: &str = "messaging.process.duration";
 /// How many workers there are: of ours, as OpenTelemetry has no name for it.
@@ -32,7 +34,7 @@ pub(super) struct Instruments {
 const KINDS: [FailureKind; 4] =
     [FailureKind::Error, FailureKind::Panic, FailureKind::Timeout, FailureKind::Payload];
 
-fn labels(queue: &str, operation: &'static str, more: Option<Label>) -> Vec<Label> {
+pub(super) fn labels(queue: &str, operation: &'static str, more: Option<Label>) -> Vec<Label> {
     let destination = Cow::<'static, str>::Owned(queue.to_owned());
     let common = [
         Label::new("messaging.system", SYSTEM),

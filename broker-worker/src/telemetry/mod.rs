@@ -6,20 +6,29 @@
 //! | `events` | what a mapping does, as it happens |
 //! | `metrics` | the same for the `metrics` facade |
 //! | `trace` | W3C trace context and `AWSTraceHeader`: read from messages, written to messages |
+//! | `sending` | a queue whose sends are told, and whose messages carry the trace context |
 //! | `spans` | the spans of receive, process and settle, and links to who sent |
 
 mod counts;
 mod events;
 mod metrics;
+mod sending;
 mod spans;
 mod trace;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use broker_core::MessageId;
 pub use counts::Counts;
 pub(crate) use counts::{Counter, Counters};
 pub use events::{Events, WorkerEvent};
+pub use sending::Traced;
 pub use spans::{Link, send_span};
 pub(crate) use spans::{process_span, receive_span, settle_span};
 use tokio::sync::broadcast;
@@ -37,22 +46,31 @@ pub(crate) struct Telemetry {
     pub(crate) link: Option<Arc<Link>>,
     instruments: Instruments,
     events: broadcast::Sender<WorkerEvent>,
+    /// Somebody has asked for events: before that none are made.
+    listened: AtomicBool,
 }
 
 impl Telemetry {
     pub(crate) fn new(queue: &str, link: Option<Arc<Link>>) -> Arc<Self> {
         let (events, _) = broadcast::channel(EVENTS_KEPT);
-        Arc::new(Self { counters: Counters::default(), link, instruments: Instruments::new(queue), events })
+        Arc::new(Self {
+            counters: Counters::default(),
+            link,
+            instruments: Instruments::new(queue),
+            events,
+            listened: AtomicBool::new(false),
+        })
     }
 
     /// The events from now on.
     pub(crate) fn events(&self) -> Events {
+        self.listened.store(true, Ordering::Relaxed);
         Events::new(self.events.subscribe())
     }
 
     /// Tells those who listen, and makes the event only then.
     pub(crate) fn tell(&self, event: impl FnOnce() -> WorkerEvent) {
-        if self.events.receiver_count() > 0 {
+        if self.listened.load(Ordering::Relaxed) {
             // Who stopped listening meanwhile does not want it.
             let _ = self.events.send(event());
         }

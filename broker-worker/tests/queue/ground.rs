@@ -11,7 +11,7 @@ use std::{
 use broker_core::{Broker, LocalQueue, QueueExt, SendMessage};
 use broker_mem::MemStorage;
 use broker_worker::{
-    concurrency::{Gate, Permit, Throttled},
+    concurrency::{Gate, Permit, ThrottleReason, Throttled},
     queue::Running,
 };
 use parking_lot::Mutex;
@@ -102,7 +102,7 @@ pub(crate) fn late(wait: Duration) -> Arc<dyn Gate> {
             if self.1.swap(true, Ordering::SeqCst) {
                 Ok(Permit::uncounted())
             } else {
-                Err(Throttled { retry_after: Some(self.0) })
+                Err(Throttled { reason: ThrottleReason::Concurrency, retry_after: Some(self.0) })
             }
         }
     }

@@ -2,11 +2,11 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use broker_core::{QueueExt, SendMessage};
+use broker_core::{Queue, QueueExt, SendMessage};
 use broker_worker::{
     handler::batch,
     queue::{Batch, Pollers, QueueMapping},
-    telemetry::{Counts, TraceContext, WorkerEvent, send_span},
+    telemetry::{Counts, TraceContext, Traced, WorkerEvent},
 };
 use futures_util::StreamExt;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
@@ -70,11 +70,8 @@ async fn there_are_spans_with_the_names_of_opentelemetry() {
     let spans = Spans::default();
     let _guard = tracing::subscriber::set_default(spans.clone());
     let queue = queue().await;
-    let context: TraceContext = PARENT.parse().unwrap();
-    let sent = {
-        let _sending = send_span("orders").entered();
-        queue.send_one(context.inject(SendMessage::from("hello"))).await.unwrap()
-    };
+    let traced = Traced::new(queue.clone(), || PARENT.parse().ok());
+    let sent = traced.send_one(SendMessage::from("hello")).await.unwrap();
     queue.send_one(SendMessage::from("fails").trace_header(AWS)).await.unwrap();
     let linked = Arc::new(Mutex::new(Vec::new()));
     let links = linked.clone();
@@ -117,7 +114,10 @@ async fn there_are_metrics_with_the_names_of_opentelemetry() {
     let snapshotter = recorder.snapshotter();
     let _guard = metrics::set_default_local_recorder(&recorder);
     let queue = queue().await;
-    send(&queue, ["a", "fails"]).await;
+    let traced = Traced::new(queue.clone(), || None);
+    for body in ["a", "fails"] {
+        traced.send_one(SendMessage::from(body)).await.unwrap();
+    }
     let handler = batch(|messages: Batch, _| async move {
         sleep(ms(250)).await;
         if messages.messages()[0].text() == Ok("fails") { Err("no") } else { Ok(()) }
@@ -148,6 +148,7 @@ async fn there_are_metrics_with_the_names_of_opentelemetry() {
         }
         other => panic!("{other:?}"),
     };
+    assert_eq!(*of("messaging.client.sent.messages", "send", None), DebugValue::Counter(2));
     assert_eq!(*of("messaging.client.consumed.messages", "receive", None), DebugValue::Counter(2));
     assert_eq!(samples(of("messaging.process.duration", "process", None)), [0.25]);
     assert_eq!(samples(of("messaging.process.duration", "process", Some("error"))), [0.25]);
@@ -195,6 +196,23 @@ async fn trace_contexts_are_written_and_read() {
     queue.send_one(with_state.inject_aws(SendMessage::from("b"))).await.unwrap();
     let message = queue.receive(Default::default()).await.unwrap().remove(0);
     assert_eq!(TraceContext::extract(&message), Some(TraceContext { state: None, ..with_state }));
+}
+
+// A message that carries a context keeps it, and there is room for no eleventh attribute.
+#[tokio::test(start_paused = true)]
+async fn a_traced_send_adds_the_context_where_there_is_none_and_room() {
+    let queue = queue().await;
+    let traced = Traced::new(queue.clone(), || PARENT.parse().ok());
+    let other: TraceContext = "00-000000000000000000000000000000aa-00000000000000bb-00".parse().unwrap();
+    let mut full = SendMessage::from("full");
+    for number in 0..10 {
+        full = full.attribute(number.to_string(), broker_core::AttributeValue::number(number));
+    }
+    let messages = [SendMessage::from("plain"), other.inject(SendMessage::from("marked")), full];
+    traced.send_batch(messages.into_iter().collect()).await.unwrap().all().unwrap();
+    let received = queue.receive(broker_core::ReceiveOptions::up_to(10)).await.unwrap();
+    let found: Vec<_> = received.iter().map(TraceContext::extract).collect();
+    assert_eq!(found, [PARENT.parse().ok(), Some(other), None]);
 }
 
 // Events tell what happens, in order; who is too slow is told what was missed.

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use broker_worker::{
-    concurrency::{Gate, Permit, Throttled},
+    concurrency::{Gate, Permit, ThrottleReason, Throttled},
     handler::batch,
     queue::{Batch, Pollers, QueueMapping},
 };
@@ -31,7 +31,9 @@ impl Gate for Few {
     fn try_enter(&self) -> Result<Permit, Throttled> {
         self.asked.note("asked");
         let taken = self.free.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |free| free.checked_sub(1));
-        taken.map(|_| Permit::holding(Back(self.free.clone()))).map_err(|_| Throttled { retry_after: None })
+        taken
+            .map(|_| Permit::holding(Back(self.free.clone())))
+            .map_err(|_| Throttled { reason: ThrottleReason::Concurrency, retry_after: None })
     }
 }
 
@@ -71,7 +73,7 @@ async fn a_throttled_batch_waits_as_long_as_the_gate_says() {
         fn try_enter(&self) -> Result<Permit, Throttled> {
             self.0.note("asked");
             match self.0.lines().len() {
-                1 => Err(Throttled { retry_after: Some(secs(12)) }),
+                1 => Err(Throttled { reason: ThrottleReason::Concurrency, retry_after: Some(secs(12)) }),
                 _ => Ok(Permit::uncounted()),
             }
         }

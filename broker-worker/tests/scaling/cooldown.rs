@@ -37,6 +37,17 @@ fn in_the_cooldown_a_target_adds_what_is_more() {
     assert_eq!(fleet.minutes(5..=5, &Sample::new(10).visible(1_800)), [18]);
 }
 
+// S30
+#[test]
+fn in_the_cooldown_a_target_that_asks_for_no_more_than_was_added_is_blocked() {
+    let mut fleet = Fleet::new(tracking(backlog_100()), 10);
+    assert_eq!(fleet.minutes(0..=3, &Sample::new(10).visible(1_500)), [10, 10, 10, 15]);
+    // All 15 are there and have 120 each, which asks for three more; five were added.
+    assert_eq!(fleet.minutes(4..=7, &Sample::new(15).visible(1_800)), [15; 4]);
+    // The cooldown ends 300 s after the addition.
+    assert_eq!(fleet.minutes(8..=8, &Sample::new(15).visible(1_800)), [18]);
+}
+
 // S31
 #[test]
 fn in_a_cooldown_no_worker_goes() {

@@ -37,8 +37,8 @@ fn policy(change: RateChange, seconds: u64) -> RatePolicy {
     RatePolicy { change, period: secs(seconds) }
 }
 
-fn free(behavior: Behavior) -> Behavior {
-    Behavior { stabilization: secs(0), policies: Vec::new(), ..behavior }
+fn free(Behavior { select, tolerance, .. }: Behavior) -> Behavior {
+    Behavior { stabilization: secs(0), policies: Vec::new(), select, tolerance }
 }
 
 // S64

@@ -10,7 +10,9 @@ use crate::common::{at, secs};
 fn roster(workers: usize) -> (Roster, Vec<WorkerId>) {
     let mut roster = Roster::new();
     let ids: Vec<_> = (0..workers).map(|_| roster.launch()).collect();
-    ids.iter().for_each(|id| roster.in_service(*id));
+    for id in &ids {
+        roster.in_service(*id);
+    }
     (roster, ids)
 }
 
@@ -56,7 +58,9 @@ fn protection_is_of_no_use_against_any_other_end_and_does_not_outlast_it() {
 #[test]
 fn if_all_are_protected_nothing_is_stopped_until_protection_is_lifted() {
     let (mut roster, ids) = roster(3);
-    ids.iter().for_each(|id| assert!(roster.protect(*id, Protection::UntilLifted)));
+    for id in &ids {
+        assert!(roster.protect(*id, Protection::UntilLifted));
+    }
     let plan = roster.plan(1, at(0));
     assert_eq!((plan.stop.len(), plan.held), (0, 2));
     let told = "start 0, stop 0; could not scale to the desired count: 2 more are protected from scale-in";

@@ -42,7 +42,9 @@ fn the_replacement_of_a_lost_worker_does_not_wait() {
     let mut fleet = fleet(policy());
     let mut roster = Roster::new();
     let workers: Vec<_> = (0..12).map(|_| roster.launch()).collect();
-    workers.iter().for_each(|id| roster.in_service(*id));
+    for id in &workers {
+        roster.in_service(*id);
+    }
     assert_eq!(fleet.minutes(0..=1, &loaded(10, 65.0)), [10, 12]);
     fleet.desired(120, &loaded(12, 65.0));
     // In the cooldown one is lost: the count stays, and says so at once.

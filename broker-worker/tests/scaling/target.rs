@@ -35,6 +35,18 @@ fn fifteen_datapoints_well_below_the_target_take_workers_away() {
 
 // S11
 #[test]
+fn the_largest_of_the_low_datapoints_says_how_many_are_needed() {
+    let mut fleet = Fleet::new(tracking(backlog_100()), 10);
+    fleet.minutes(0..=6, &Sample::new(10).visible(200));
+    fleet.minutes(7..=7, &Sample::new(10).visible(730));
+    let counts = fleet.minutes(8..=22, &Sample::new(10).visible(200));
+    assert_eq!((counts[6], counts[7], counts[14]), (10, 8, 8));
+    // The cooldown is over before those 730 are forgotten.
+    assert_eq!(fleet.minutes(23..=23, &Sample::new(8).visible(160)), [2]);
+}
+
+// S11
+#[test]
 fn a_tenth_below_the_target_is_not_well_below() {
     let mut fleet = Fleet::new(tracking(backlog_100()), 20);
     // 90 for each: nine tenths are not below nine tenths, although 18 workers would do.
