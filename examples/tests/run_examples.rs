@@ -49,6 +49,15 @@ fn long_poll() {
 }
 
 #[test]
+fn scaling_plot() {
+    let home = tempfile::tempdir().unwrap();
+    let drawing = home.path().join("scaling.svg");
+    let parts = ["2000 at once and 16/s: up to", "up to 24 workers", " 0 leases lost"];
+    assert_prints_given("scaling_plot", &[drawing.to_str().unwrap()], 0, &parts);
+    assert!(std::fs::read_to_string(drawing).unwrap().starts_with("<svg "));
+}
+
+#[test]
 fn orders_worker() {
     let home = tempfile::tempdir().unwrap();
     let drawing = home.path().join("orders.svg");

@@ -1,6 +1,13 @@
 //! One invocation: panics and timeouts become failures.
 
-use std::{panic::AssertUnwindSafe, time::Duration};
+use std::{
+    any::Any,
+    future::{Future, poll_fn},
+    panic::AssertUnwindSafe,
+    pin::pin,
+    task::Poll,
+    time::Duration,
+};
 
 use broker_core::Clock;
 use futures_util::FutureExt;
@@ -22,24 +29,26 @@ pub async fn call<E: Event>(
     let cancelled = context.cancelled().clone();
     // What a panic leaves behind in the handler's state is the handler's affair, as it is with threads.
     let run = async { handler.handle(event, context).await };
-    let run = AssertUnwindSafe(run).catch_unwind();
-    let caught = |done: Result<_, Box<dyn std::any::Any + Send>>| match done {
+    let mut run = pin!(AssertUnwindSafe(run).catch_unwind());
+    let caught = |done: Result<_, Box<dyn Any + Send>>| match done {
         Ok(answer) => answer,
         Err(panic) => Err(Failure::panic(&*panic)),
     };
     let Some(timeout) = timeout else { return caught(run.await) };
     let deadline = deadline(clock, timeout);
-    tokio::select! {
-        biased;
-        done = run => {
-            let late = clock.now() > deadline;
-            if late { Err(Failure::timeout(timeout)) } else { caught(done) }
-        }
-        () = clock.sleep_until(deadline) => {
-            cancelled.cancel();
-            Err(Failure::timeout(timeout))
-        }
-    }
+    // Many handlers are done at once, and need no timer.
+    let done = match poll_fn(|cx| Poll::Ready(run.as_mut().poll(cx))).await {
+        Poll::Ready(done) => done,
+        Poll::Pending => tokio::select! {
+            biased;
+            done = run => done,
+            () = clock.sleep_until(deadline) => {
+                cancelled.cancel();
+                return Err(Failure::timeout(timeout));
+            }
+        },
+    };
+    if clock.now() > deadline { Err(Failure::timeout(timeout)) } else { caught(done) }
 }
 
 fn deadline(clock: &dyn Clock, timeout: Duration) -> broker_core::Timestamp {

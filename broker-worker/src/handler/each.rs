@@ -69,8 +69,7 @@ where
                 run.unwrap_or_else(|panic| Outcome::Failed(Failure::panic(&*panic)))
             }
         };
-        // Without the lease it may be with somebody else, whatever was done here.
-        let settled = matches!(outcome, Outcome::Ack | Outcome::Dead { .. }) && !lease.is_lost();
+        let settled = matches!(outcome, Outcome::Ack | Outcome::Dead { .. });
         lease.decide(outcome);
         settled
     }
@@ -82,7 +81,11 @@ where
             if stopped.contains(&group) {
                 let reason = format!("not tried: an earlier message of the group {group:?} failed");
                 message.decide(Outcome::Failed(Failure::new(reason)));
-            } else if !self.one(message).await {
+                continue;
+            }
+            let lease = message.lease().clone();
+            // Without the lease it may be with somebody else, whatever was done here.
+            if !self.one(message).await || lease.is_lost() {
                 stopped.push(group);
             }
         }

@@ -136,6 +136,7 @@ impl Worker {
     ) -> Result<(), Halt> {
         let shared = &*self.shared;
         let mut unwanted = Vec::new();
+        batch.held.reserve(messages.len());
         for held in messages {
             if !shared.settings.filters.wants(&held.message, shared.queue.name()) {
                 unwanted.push(held);
@@ -177,9 +178,9 @@ impl Worker {
     }
 
     fn took(&self, messages: &[Message]) {
-        let bytes = messages.iter().map(|message| message.body.len()).sum();
         let mut state = self.shared.state.lock();
         if let Some(pollers) = state.pollers.provisioned() {
+            let bytes = messages.iter().map(|message| message.body.len()).sum();
             state.pace.took(self.now(), bytes, pollers);
         }
     }

@@ -96,10 +96,15 @@ pub(super) async fn settle(set: &LeaseSet, rest: Option<&Outcome>) -> (Counts, O
 }
 
 async fn delete(queue: &dyn Queue, acks: &[ReceiptHandle], counts: &mut Counts) -> Option<Error> {
-    let calls = acks.chunks(CALL_MAX).map(|part| queue.delete_batch(part.iter().copied().collect()));
+    let call = |part: &[ReceiptHandle]| queue.delete_batch(part.iter().copied().collect());
+    let answers = match acks.len() {
+        0 => return None,
+        1..=CALL_MAX => vec![call(acks).await],
+        // All at once, so that a store on disk commits them together. A batch has at most 1,000 of these calls.
+        _ => join_all(acks.chunks(CALL_MAX).map(call)).await,
+    };
     let mut problem = None;
-    // All at once, so that a store on disk commits them together. A batch has at most 1,000 of these calls.
-    for (part, answer) in acks.chunks(CALL_MAX).zip(join_all(calls).await) {
+    for (part, answer) in acks.chunks(CALL_MAX).zip(answers) {
         match answer {
             Ok(outcomes) => outcomes.0.into_iter().for_each(|(_, outcome)| match outcome {
                 Ok(Deleted::Gone) => counts.acked += 1,

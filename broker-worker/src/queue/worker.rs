@@ -171,10 +171,11 @@ impl Worker {
             span.record("otel.status_code", "ERROR");
             span.record("error.type", failure.kind.as_str());
         }
-        shared.telemetry.processed(count, Duration::from_millis(self.now() - began), failure);
+        let handled = self.now();
+        shared.telemetry.processed(count, Duration::from_millis(handled - began), failure);
         let failed = failure.is_some();
         let rest = answer.unwrap_or_else(Outcome::Failed);
-        let settling = self.now();
+        let settling = handled;
         let (counts, problem) =
             settle::settle(&set, Some(&rest)).instrument(settle_span(shared.queue.name(), count)).await;
         drop(kept);

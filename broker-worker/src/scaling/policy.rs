@@ -43,7 +43,7 @@ impl Policy {
         Self::new(name, Kind::Step(scaling))
     }
 
-    /// Acts once, then waits. Only with [`Timing::WarmUp`](crate::scaling::Timing).
+    /// Acts once, then waits. It belongs to groups of EC2: use it with [`Timing::WarmUp`](crate::scaling::Timing).
     pub fn simple(name: impl Into<String>, scaling: SimpleScaling) -> Self {
         Self::new(name, Kind::Simple(scaling))
     }

@@ -16,7 +16,13 @@ mod sending;
 mod spans;
 mod trace;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use broker_core::MessageId;
 pub use counts::Counts;
@@ -40,22 +46,31 @@ pub(crate) struct Telemetry {
     pub(crate) link: Option<Arc<Link>>,
     instruments: Instruments,
     events: broadcast::Sender<WorkerEvent>,
+    /// Somebody has asked for events: before that none are made.
+    listened: AtomicBool,
 }
 
 impl Telemetry {
     pub(crate) fn new(queue: &str, link: Option<Arc<Link>>) -> Arc<Self> {
         let (events, _) = broadcast::channel(EVENTS_KEPT);
-        Arc::new(Self { counters: Counters::default(), link, instruments: Instruments::new(queue), events })
+        Arc::new(Self {
+            counters: Counters::default(),
+            link,
+            instruments: Instruments::new(queue),
+            events,
+            listened: AtomicBool::new(false),
+        })
     }
 
     /// The events from now on.
     pub(crate) fn events(&self) -> Events {
+        self.listened.store(true, Ordering::Relaxed);
         Events::new(self.events.subscribe())
     }
 
     /// Tells those who listen, and makes the event only then.
     pub(crate) fn tell(&self, event: impl FnOnce() -> WorkerEvent) {
-        if self.events.receiver_count() > 0 {
+        if self.listened.load(Ordering::Relaxed) {
             // Who stopped listening meanwhile does not want it.
             let _ = self.events.send(event());
         }

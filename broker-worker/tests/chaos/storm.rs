@@ -157,7 +157,8 @@ fn check(seed: u64, messages: usize, counts: Counts, ledger: &Ledger, letters: &
         let body = number.to_string();
         let dead = letters.iter().filter(|letter| **letter == body).count();
         assert!(dead <= 1, "seed {seed}: {body} is dead {dead} times");
-        let seen = seen.get(&body).unwrap_or_else(|| panic!("seed {seed}: nobody saw {body}"));
+        // On a FIFO queue nobody sees a message that was received each time behind one that failed.
+        let seen = seen.get(&body).cloned().unwrap_or_default();
         assert!(dead == 1 || seen.done >= 1, "seed {seed}: {body} is gone, and nobody was done with it");
         // Every delivery has its own number, and they come in order.
         assert!(seen.began.windows(2).all(|pair| pair[0].0 < pair[1].0), "seed {seed}: {body} {seen:?}");
@@ -198,9 +199,10 @@ async fn nothing_is_lost_or_overtaken_on_a_fifo_queue() {
         check(seed, 130, counts, &ledger, &letters);
         let seen = ledger.all();
         for number in 13..130_u32 {
-            let before = &seen[&(number - 13).to_string()].began;
-            let first = seen[&number.to_string()].began[0].1;
-            assert!(before.last().unwrap().1 <= first, "seed {seed}: {number} overtook the one before it");
+            let (before, after) = (seen.get(&(number - 13).to_string()), seen.get(&number.to_string()));
+            let (Some(before), Some(after)) = (before, after) else { continue };
+            let (last, first) = (before.began.last().unwrap().1, after.began[0].1);
+            assert!(last <= first, "seed {seed}: {number} overtook the one before it");
         }
     }
 }

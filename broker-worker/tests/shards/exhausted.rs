@@ -108,7 +108,7 @@ struct Kept(Mutex<Vec<(String, Value)>>);
 
 #[async_trait]
 impl ObjectStore for Kept {
-    fn arn(&self) -> &str {
+    fn arn(&self) -> &'static str {
         "arn:aws:s3:::failed"
     }
 

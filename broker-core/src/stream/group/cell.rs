@@ -139,7 +139,7 @@ impl LocalStream {
         let cell = &*self.cell;
         let view = |shard: &Shard| {
             let tail = if shard.is_open() { shard.readable() } else { shard.tail() };
-            (shard.definition.number, shard.definition.partition, shard.head, tail, shard.is_open())
+            (shard.definition.number, shard.definition.partition, shard.head, tail)
         };
         let (shards, ticket) = cell.operate(Durability::Buffered, |inner, now| {
             match start {
@@ -156,7 +156,7 @@ impl LocalStream {
         })?;
         ticket.wait().await?;
         let mut positions = Vec::with_capacity(shards.len());
-        for (number, partition, head, tail, open) in shards {
+        for (number, partition, head, tail) in shards {
             let next = match start {
                 StartingPosition::AtTimestamp(time) => {
                     let time = Timestamp::as_millis(time);
