@@ -124,7 +124,8 @@
 //!
 //! A [`LocalStream`] keeps its records until they expire, for any number of readers. Records of one partition key keep their order,
 //! also when [shards](ShardInfo) are split and merged. A [`ShardReader`] reads one shard; workers of a consumer group share all of
-//! them, and go on after a restart where they were ([`Consumer`], [`Processor`]). A [`StreamQueue`] makes a work queue of a stream.
+//! them, and go on after a restart where they were ([`Consumer`], [`Processor`], or lease by lease [`GroupStream`]). A [`StreamQueue`]
+//! makes a work queue of a stream.
 //!
 //! ```
 //! # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
@@ -270,8 +271,8 @@ pub use stream::{
     LocalStream, Stream, StreamLimits,
     attributes::StreamAttributes,
     group::{
-        Checkpoint, Checkpointer, Consumed, Consumer, ConsumerBuilder, GroupInfo, LeaseInfo, Processor,
-        ProcessorFactory,
+        Checkpoint, Checkpointer, Consumed, Consumer, ConsumerBuilder, GroupInfo, GroupMember, GroupStream,
+        LeaseChange, LeaseInfo, Processor, ProcessorFactory, ShardLease,
     },
     hash::HashKeyRange,
     number::{ParsePositionError, RecordNumber, ShardIterator},

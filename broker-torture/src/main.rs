@@ -9,10 +9,12 @@ mod child;
 mod kills;
 mod life;
 mod machine;
+mod models;
 mod power;
 mod promises;
 mod report;
 mod schedules;
+mod soak;
 mod store;
 mod work;
 
@@ -37,6 +39,9 @@ struct Arguments {
     /// How often each store is killed, and how often its power is cut, instead of the usual number.
     #[arg(long)]
     lives: Option<u64>,
+    /// Where plots are written.
+    #[arg(long, default_value = ".")]
+    plots: PathBuf,
     /// For the parent's use: the child that works on the store in this directory until it is ended.
     #[arg(long, hide = true, requires = "store")]
     child: Option<PathBuf>,
@@ -54,6 +59,10 @@ enum Suite {
     Calls,
     /// Orders in which the tasks of a queue can run, in memory.
     Schedules,
+    /// Equal results of the same operations on memory and on a durable store.
+    Models,
+    /// Seven simulated days of churn; only when named, or in a full run.
+    Soak,
     /// Power cuts on a file system of its own; needs root, a loop device, ext4 and Python or `xfs_io`.
     Power,
 }
@@ -63,6 +72,9 @@ const LIVES: u64 = 100;
 
 /// How many schedules are tried in a run that is not full.
 const SCHEDULES: u64 = 200_000;
+
+/// How many runs of operations there are on each store for each time that it is killed.
+const RUNS_PER_LIFE: u64 = 20;
 
 fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
@@ -78,11 +90,17 @@ fn main() -> anyhow::Result<ExitCode> {
         outcomes.push(schedules::run(schedules, arguments.seed)?);
     }
     for store in [Store::Log, Store::Sled] {
+        if wanted(Suite::Models) {
+            outcomes.push(models::run(store, lives * RUNS_PER_LIFE, arguments.seed)?);
+        }
         if wanted(Suite::Kills) {
             outcomes.push(kills::run(store, lives, arguments.seed)?);
         }
         if wanted(Suite::Calls) {
             outcomes.push(calls::run(store, lives, arguments.seed)?);
+        }
+        if arguments.suite.contains(&Suite::Soak) || arguments.full && wanted(Suite::Soak) {
+            outcomes.push(soak::run(store, arguments.seed, &arguments.plots)?);
         }
         if wanted(Suite::Power) {
             outcomes.push(power::run(store, lives, arguments.seed)?);

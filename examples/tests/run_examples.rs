@@ -49,6 +49,23 @@ fn long_poll() {
 }
 
 #[test]
+fn orders_worker() {
+    let home = tempfile::tempdir().unwrap();
+    let drawing = home.path().join("orders.svg");
+    let parts = [
+        "16 workers instead of",
+        "1 workers instead of",
+        "version 2 gets 20 % of the batches",
+        "version 2 is rolled back:",
+        "version 3 is the version now",
+        "1 receives: no such customer",
+        "dead, at most 16 workers",
+    ];
+    assert_prints_given("orders_worker", &["--plot", drawing.to_str().unwrap()], 0, &parts);
+    assert!(std::fs::read_to_string(drawing).unwrap().starts_with("<svg "));
+}
+
+#[test]
 fn virtual_time() {
     assert_prints("virtual_time", &["\"poison\" was set aside after 90 s of virtual time"]);
 }
@@ -181,4 +198,16 @@ fn outbox() {
         "1 left, 2 orders, 2 mails",
     ];
     assert_prints("outbox", &parts);
+}
+
+#[test]
+fn stream_worker() {
+    let parts = [
+        "100 s: shard 0 was split into shardId-000000000002 and shardId-000000000003",
+        "150 s: store was stopped after",
+        "\"condition\":\"RetryAttemptsExhausted\",\"approximateInvokeCount\":3",
+        "verified: 5998 readings, each once, those of each sensor in their order",
+        "windows are the sum of all readings",
+    ];
+    assert_prints("stream_worker", &parts);
 }

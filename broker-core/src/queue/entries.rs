@@ -68,6 +68,11 @@ impl<T> Entries<T> {
         Self { durability: Some(durability), ..self }
     }
 
+    /// The requests, to be changed before they are sent: for whoever wraps a queue.
+    pub fn requests_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.entries.iter_mut().map(|(_, request)| request)
+    }
+
     /// How many entries there are.
     pub fn len(&self) -> usize {
         self.entries.len()

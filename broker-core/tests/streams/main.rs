@@ -28,6 +28,7 @@ mod group_edges;
 mod groups;
 mod histories;
 mod iterators;
+mod leases;
 mod limits;
 mod puts;
 mod queues;

@@ -1,4 +1,4 @@
-//! Every rule of queues, of topics, of streams and of transactions has a row in `docs/CONFORMANCE.md`, which names tests that exist, or says
+//! Every rule of queues, of topics, of streams, of transactions and of the consumer runtime has a row in `docs/CONFORMANCE.md`, which names tests that exist, or says
 //! why there are none.
 
 use std::{collections::HashSet, fs, ops::RangeInclusive};
@@ -9,13 +9,15 @@ use crate::{
 };
 
 /// The letters of the rules and their numbers, which have gaps.
-const RULES: [(char, &[RangeInclusive<u32>]); 5] = [
+const RULES: [(char, &[RangeInclusive<u32>]); 7] = [
     ('Q', &[1..=11, 20..=27, 30..=36, 40..=46, 50..=61, 70..=78, 80..=90, 100..=105]),
     ('F', &[1..=3, 10..=15, 20..=26, 30..=44, 50..=54]),
     ('N', &[1..=6, 10..=18, 20..=25, 30..=33, 40..=44, 50..=56, 60..=73, 80..=84]),
     ('K', &[1..=2, 10..=12, 20..=25, 30..=34, 40..=46, 50..=57, 60..=61, 70..=71, 90..=90]),
     // Our own, of transactions.
     ('T', &[1..=13]),
+    ('L', &[1..=3, 10..=21, 30..=36, 40..=45, 50..=52, 55..=56, 60..=62, 70..=75, 80..=90, 100..=105]),
+    ('S', &[1..=5, 10..=15, 20..=24, 30..=36, 40..=44, 50..=56, 60..=67]),
 ];
 
 /// A row without a test explains itself in at least so many characters.

@@ -16,7 +16,8 @@ use broker_mem::MemStorage;
 
 use crate::report::Outcome;
 use book::Book;
-use executor::{Dice, Executor};
+pub(crate) use executor::Dice;
+use executor::Executor;
 use tasks::Worker;
 
 /// Bounds so small that paging is part of every run.

@@ -11,6 +11,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 use broker_core::{BodyRule, Broker, Limits, LocalQueue};
+use broker_worker::Failure;
 use parking_lot::Mutex;
 use tokio::{sync::watch, task::JoinSet, time::Instant};
 
@@ -60,12 +61,22 @@ pub(super) struct Shared {
     pub(super) all_sent: AtomicBool,
     /// Becomes true when every row has its result, or the queue can bring no more.
     pub(super) finished: watch::Sender<bool>,
+    /// What ended the work before its time.
+    pub(super) trouble: Mutex<Option<anyhow::Error>>,
     pub(super) sent: AtomicU64,
     pub(super) received: AtomicU64,
     pub(super) redelivered: AtomicU64,
 }
 
 impl Shared {
+    /// Ends the run because of what happened to a worker, and says so to the runtime.
+    pub(super) fn give_up(&self, error: anyhow::Error) -> Failure {
+        let failure = Failure::new(format_args!("{error:#}"));
+        self.trouble.lock().get_or_insert(error);
+        self.finished.send_replace(true);
+        failure
+    }
+
     /// Adds to the tally what is in the journal now, tells how far it is, and notices the end.
     pub(super) fn journalled(&self, records: &[Record]) -> Result<()> {
         let (done, complete) = {
@@ -166,6 +177,7 @@ async fn open_shared(
         columns,
         journal,
         finished: watch::Sender::new(tally.is_complete()),
+        trouble: Mutex::new(None),
         tally: Mutex::new(tally),
         progress,
         all_sent: AtomicBool::new(false),
@@ -186,10 +198,8 @@ where
     if let Some(producer) = producer {
         tasks.spawn(async move { producer.await.map(|()| Some(begin.elapsed())) });
     }
-    for _ in 0..options.workers {
-        let worker = consume::work(shared.clone());
-        tasks.spawn(async move { worker.await.map(|()| None) });
-    }
+    let (running, of_workers) = (consume::start(shared, options.workers.into()).await?, shared.clone());
+    tasks.spawn(async move { consume::finish(&of_workers, running).await.map(|()| None) });
     let mut sending = Duration::ZERO;
     while let Some(ended) = tasks.join_next().await {
         // The first failure ends the run, and dropping the set stops the others: as harmless as a kill.

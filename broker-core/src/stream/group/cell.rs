@@ -133,7 +133,8 @@ impl LocalStream {
         Ok(group)
     }
 
-    /// Where a new group begins in each shard that there is. Shards that come later are consumed from their beginning.
+    /// Where a new group begins in each shard that there is. Shards that come later are consumed from their beginning. One that has
+    /// nothing to be consumed is not ended by that: those that it came from may have, and its children wait for those.
     pub(crate) async fn positions(&self, start: StartingPosition) -> Result<Vec<(u32, Progress)>> {
         let cell = &*self.cell;
         let view = |shard: &Shard| {
@@ -165,7 +166,7 @@ impl LocalStream {
                 StartingPosition::Latest => tail,
                 _ => head,
             };
-            positions.push((number, Progress { next, ended: !open && next >= tail }));
+            positions.push((number, Progress { next, ended: false }));
         }
         Ok(positions)
     }
@@ -188,7 +189,7 @@ impl LeaseKey {
         let (ended, ticket) = cell.operate(durability, |inner, _| {
             let StreamInner { state: stream, batch, .. } = inner;
             let shard = stream.shard(self.shard);
-            Ok(shard.is_none_or(|shard| self.group.state.lock().end(shard, self.token, batch)))
+            Ok(shard.is_none_or(|shard| self.group.state.lock().end(shard, stream, self.token, batch)))
         })?;
         ticket.wait().await?;
         if ended {

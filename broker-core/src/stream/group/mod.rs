@@ -7,6 +7,7 @@
 //! | `stored` | as it is kept |
 //! | `cell` | the group of a stream |
 //! | `member` | a worker of it |
+//! | `lease` | its leases one by one, as traits: for whoever runs shards in a way of his own |
 //! | `consumer` | the simple loop: `next`, `checkpoint` |
 //! | `processor` | the five moments of a processor, a task per shard |
 //! | `consume` | that task |
@@ -17,6 +18,7 @@ mod cell;
 mod consume;
 mod consumer;
 mod joint;
+mod lease;
 mod member;
 mod processor;
 pub(crate) mod state;
@@ -26,4 +28,5 @@ pub(crate) use cell::GroupCell;
 pub use cell::{GroupInfo, LeaseInfo};
 pub use consumer::{Consumed, Consumer, ConsumerBuilder};
 pub use joint::Checkpoint;
+pub use lease::{GroupMember, GroupStream, LeaseChange, ShardLease};
 pub use processor::{Checkpointer, Processor, ProcessorFactory};

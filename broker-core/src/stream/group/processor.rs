@@ -10,7 +10,13 @@ use std::{
 use async_trait::async_trait;
 use tokio::{sync::watch, task::JoinSet};
 
-use super::{cell::LeaseKey, consume::consume, consumer::ConsumerBuilder, member::Member};
+use super::{
+    cell::LeaseKey,
+    consume::consume,
+    consumer::ConsumerBuilder,
+    lease::{Change, Leases, LocalLease},
+    member::Member,
+};
 use crate::{
     clock::millis,
     error::Result,
@@ -116,17 +122,6 @@ pub(super) enum Command {
     Lost,
 }
 
-/// How long a processor may take to give a lease back that another worker is to have (rule K81).
-const HAND_OVER_MS: u64 = 30_000;
-
-/// A shard's task.
-struct Running {
-    token: u64,
-    command: watch::Sender<Command>,
-    /// When the lease is taken from it, if it was asked to give it back.
-    gives_back_by: Option<u64>,
-}
-
 impl ConsumerBuilder {
     /// Joins the group as [`start`](Self::start) does, and gives the records of each shard that is this worker's to a processor
     /// of its own, until `stop` is done. Then the processors are asked to shut down, and the leases are given back.
@@ -140,116 +135,50 @@ impl ConsumerBuilder {
         stop: impl Future<Output = ()>,
     ) -> Result<()> {
         let group = self.stream.group(&self.group, from).await?;
-        let member = Member::join(self.stream, group, millis(self.lease), true);
-        let mut worker = Worker { member, factory, running: BTreeMap::new(), tasks: JoinSet::new() };
+        let runtime = self.stream.cell.engine.pipeline.runtime().clone();
+        let mut leases = Leases::new(Member::join(self.stream, group, millis(self.lease), true));
+        let mut running: BTreeMap<ShardId, watch::Sender<Command>> = BTreeMap::new();
+        let mut tasks = JoinSet::new();
         let mut stop = pin!(stop);
-        let cell = worker.member.stream.cell.clone();
-        let group = worker.member.group.clone();
         loop {
-            // Enabled before the look: what happens after it is not missed.
-            let mut leases = pin!(group.news.notified());
-            leases.as_mut().enable();
-            let mut news = pin!(cell.news().notified());
-            news.as_mut().enable();
-            let mut stopped = pin!(cell.engine.pipeline.stopped());
-            stopped.as_mut().enable();
-            let next = worker.follow()?;
-            let alarm = cell.engine.timeline.sleep_until_any(next);
-            tokio::select! {
+            let change = tokio::select! {
                 biased;
                 () = &mut stop => break,
-                Some(ended) = worker.tasks.join_next() => worker.ended(ended.ok()),
-                () = leases => {}
-                () = news => {}
-                () = stopped => {}
-                () = alarm => {}
+                // Its lease was given back when it ended, also if it has panicked.
+                Some(_) = tasks.join_next() => continue,
+                change = leases.change() => change?,
+            };
+            match change {
+                Change::Got(lease) => {
+                    let (command, commands) = watch::channel(Command::GoOn);
+                    running.insert(lease.key.shard, command);
+                    tasks.spawn_on(attend(factory.processor(lease.key.shard), lease, commands), &runtime);
+                }
+                Change::Wanted(shard) => tell(&running, shard, Command::HandOver),
+                Change::Lost(shard) => {
+                    tell(&running, shard, Command::Lost);
+                    running.remove(&shard);
+                }
             }
         }
-        for running in worker.running.values() {
-            running.command.send_replace(Command::HandOver);
+        for command in running.values() {
+            command.send_replace(Command::HandOver);
         }
-        while let Some(ended) = worker.tasks.join_next().await {
-            worker.ended(ended.ok());
-        }
+        while tasks.join_next().await.is_some() {}
         Ok(())
     }
 }
 
-struct Worker<F> {
-    member: Member,
-    factory: F,
-    running: BTreeMap<ShardId, Running>,
-    /// Each ends with its shard and token.
-    tasks: JoinSet<(ShardId, u64)>,
+fn tell(running: &BTreeMap<ShardId, watch::Sender<Command>>, shard: ShardId, what: Command) {
+    if let Some(command) = running.get(&shard) {
+        command.send_replace(what);
+    }
 }
 
-impl<F: ProcessorFactory> Worker<F> {
-    /// Starts what is new, ends what is lost, asks for what others are to have. Returns when to look again.
-    fn follow(&mut self) -> Result<Option<u64>> {
-        // A task that has panicked cannot say so.
-        let ended: Vec<ShardId> =
-            self.running.iter().filter(|(_, one)| one.command.is_closed()).map(|(shard, _)| *shard).collect();
-        for shard in ended {
-            if let Some(one) = self.running.remove(&shard) {
-                self.member.give_back(shard, one.token);
-            }
-        }
-        let now = self.member.stream.cell.engine.timeline.now();
-        let (held, _) = self.member.sync()?;
-        self.running.retain(|shard, one| {
-            let held = held.iter().any(|held| held.shard == *shard && held.token == one.token);
-            if !held {
-                one.command.send_replace(Command::Lost);
-            }
-            held
-        });
-        let mut next = None;
-        for one in held {
-            let Some(running) = self.running.get_mut(&one.shard) else {
-                self.start(one.shard, one.token, one.next);
-                continue;
-            };
-            if !one.asked_back {
-                continue;
-            }
-            let by = *running.gives_back_by.get_or_insert_with(|| {
-                running.command.send_replace(Command::HandOver);
-                now.saturating_add(HAND_OVER_MS)
-            });
-            if by <= now {
-                running.command.send_replace(Command::Lost);
-                self.member.give_back(one.shard, one.token);
-            } else {
-                next = Some(next.map_or(by, |next: u64| next.min(by)));
-            }
-        }
-        // Its tasks are alive as long as this is polled.
-        let expiry = self.member.stay();
-        Ok([next, expiry].into_iter().flatten().min())
-    }
-
-    fn start(&mut self, shard: ShardId, token: u64, next: u64) {
-        let (command, commands) = watch::channel(Command::GoOn);
-        self.running.insert(shard, Running { token, command, gives_back_by: None });
-        let (stream, group) = (self.member.stream.clone(), self.member.group.clone());
-        let key = LeaseKey { stream, group, shard, token };
-        let checkpointer = Checkpointer { key, delivered: AtomicU64::new(next), missed: AtomicU64::new(0) };
-        let processor = self.factory.processor(shard);
-        let runtime = self.member.stream.cell.engine.pipeline.runtime().clone();
-        let task = async move {
-            // A failed read is found again by whoever gets the lease.
-            let _ = consume(processor, checkpointer, commands, next).await;
-            (shard, token)
-        };
-        self.tasks.spawn_on(task, &runtime);
-    }
-
-    /// A task has ended: its lease is free, if it was not ended or lost.
-    fn ended(&mut self, ended: Option<(ShardId, u64)>) {
-        let Some((shard, token)) = ended else { return };
-        if self.running.get(&shard).is_some_and(|one| one.token == token) {
-            self.running.remove(&shard);
-        }
-        self.member.give_back(shard, token);
-    }
+/// The task of a shard. When it ends, its lease is free.
+async fn attend(processor: impl Processor, lease: LocalLease, commands: watch::Receiver<Command>) {
+    let delivered = AtomicU64::new(lease.position);
+    let checkpointer = Checkpointer { key: lease.key.clone(), delivered, missed: AtomicU64::new(0) };
+    // A failed read is found again by whoever gets the lease.
+    let _ = consume(processor, checkpointer, commands, lease.position).await;
 }

@@ -143,16 +143,18 @@ impl GroupState {
                     self.leases.insert(number, Lease { progress, holder: None });
                     self.save(number, batch);
                 }
-                more |= self.end_if_consumed(shard, batch);
+                more |= self.end_if_consumed(shard, stream, batch);
             }
         }
     }
 
     /// Notes that a closed shard is consumed to its end, if it is. Returns whether that is new.
-    fn end_if_consumed(&mut self, shard: &Shard, batch: &mut Batch) -> bool {
+    fn end_if_consumed(&mut self, shard: &Shard, stream: &StreamState, batch: &mut Batch) -> bool {
         let number = shard.definition.number;
+        // A shard without records is not passed over while those that it came from are being consumed.
+        let is_next = self.parents_are_consumed(shard, stream);
         let Some(lease) = self.leases.get_mut(&number) else { return false };
-        let consumed = !shard.is_open() && lease.progress.next.max(shard.head) >= shard.tail();
+        let consumed = is_next && !shard.is_open() && lease.progress.next.max(shard.head) >= shard.tail();
         let ends_itself =
             |holder: Holder| self.workers.get(&holder.worker).is_some_and(|one| one.ends_shards);
         if lease.progress.ended || !consumed || lease.holder.is_some_and(ends_itself) {
@@ -181,13 +183,13 @@ impl GroupState {
     }
 
     /// Its holder is done with a closed shard, if it has checkpointed all of it. Returns whether it has.
-    pub(crate) fn end(&mut self, shard: &Shard, token: u64, batch: &mut Batch) -> bool {
+    pub(crate) fn end(&mut self, shard: &Shard, stream: &StreamState, token: u64, batch: &mut Batch) -> bool {
         if let Some(lease) = self.leases.get_mut(&shard.definition.number)
             && lease.progress.next.max(shard.head) >= shard.tail()
         {
             lease.holder = lease.holder.filter(|holder| holder.token != token);
         }
-        self.end_if_consumed(shard, batch)
+        self.end_if_consumed(shard, stream, batch)
     }
 
     pub(super) fn has_expired(&self, holder: &Holder, now: u64) -> bool {

@@ -1,0 +1,52 @@
+//! A deployment that is going on, as its caller sees it.
+
+use tokio::sync::watch;
+
+use super::Stage;
+
+/// How far a deployment is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Its stage.
+    pub stage: Stage,
+    /// The percentage of the work that the new version gets: of invocations, or of workers in a rolling deployment.
+    pub percent: u8,
+}
+
+/// A deployment. It goes on if this is dropped.
+#[derive(Debug, Clone)]
+pub struct Deployment {
+    progress: watch::Receiver<Progress>,
+}
+
+/// The other end: who carries a deployment out tells here how far it is.
+pub(crate) type Telling = watch::Sender<Progress>;
+
+impl Deployment {
+    pub(crate) fn new() -> (Telling, Self) {
+        let (telling, progress) = watch::channel(Progress { stage: Stage::Shifting, percent: 0 });
+        (telling, Self { progress })
+    }
+
+    /// How far it is now.
+    pub fn progress(&self) -> Progress {
+        *self.progress.borrow()
+    }
+
+    /// Waits until it is further, and says how far; `None` once it is at its end. Cancel safe. Steps that follow one another at
+    /// once may be seen as one.
+    pub async fn next(&mut self) -> Option<Progress> {
+        if self.progress.borrow_and_update().stage.is_end() {
+            return None;
+        }
+        self.progress.changed().await.ok()?;
+        Some(*self.progress.borrow_and_update())
+    }
+
+    /// Waits for its end: [`Stage::Done`] or [`Stage::RolledBack`]. If whoever carried it out was dropped before, the
+    /// stage that it had reached. Cancel safe.
+    pub async fn finished(&mut self) -> Stage {
+        let end = self.progress.wait_for(|progress| progress.stage.is_end()).await.map(|end| end.stage);
+        end.unwrap_or_else(|_| self.progress().stage)
+    }
+}

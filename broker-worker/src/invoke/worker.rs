@@ -1,0 +1,130 @@
+//! The task that takes events out of the queue, and works on several at once.
+
+use std::{sync::Arc, time::Duration};
+
+use broker_core::{ChangeVisibility, Entries, Error, Message, ReceiptHandle, ReceiveOptions, Timestamp};
+use tokio::task::{Id, JoinSet};
+
+use super::{attempt, function::Shared};
+use crate::queue::is_the_end;
+
+/// How long a receive waits, at most: as long as SQS allows.
+const POLL: Duration = Duration::from_secs(20);
+/// Beside the handler's time, an event is kept from others for so long: until its destination was told.
+const MARGIN: Duration = Duration::from_secs(60);
+/// After a failed receive the next one waits so long, then twice as long, and so on, up to the second.
+const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+
+/// Runs until the function is stopped, or its queue is gone.
+pub(super) async fn run(shared: Arc<Shared>) {
+    let mut working = Working { shared: shared.clone(), tasks: JoinSet::new(), receipts: Vec::new() };
+    let mut wait = RETRY.0;
+    while let Some(free) = working.free().await {
+        match working.receive(free).await {
+            Some(Ok(messages)) => {
+                wait = RETRY.0;
+                for message in messages {
+                    working.start(message);
+                }
+            }
+            Some(Err(error)) if is_the_end(&error) => {
+                tracing::error!(function = shared.arn, %error, "the queue of events cannot be used any more");
+                shared.broken.lock().get_or_insert(error);
+                shared.stop.cancel();
+            }
+            Some(Err(error)) => {
+                tracing::warn!(function = shared.arn, %error, "events could not be received");
+                let until = later(shared.clock.now(), wait);
+                wait = (wait * 2).min(RETRY.1);
+                tokio::select! {
+                    () = shared.clock.sleep_until(until) => {}
+                    () = shared.stop.cancelled() => {}
+                }
+            }
+            None => break,
+        }
+    }
+    working.drain().await;
+}
+
+struct Working {
+    shared: Arc<Shared>,
+    tasks: JoinSet<()>,
+    /// What is worked on.
+    receipts: Vec<(Id, ReceiptHandle)>,
+}
+
+impl Working {
+    fn start(&mut self, message: Message) {
+        let receipt = message.receipt;
+        let task = self.tasks.spawn(attempt::run(self.shared.clone(), message));
+        self.receipts.push((task.id(), receipt));
+    }
+
+    fn ended(&mut self, id: Id) {
+        self.receipts.retain(|(other, _)| *other != id);
+    }
+
+    /// Waits until there is room for another event. Returns for how many, `None` if the function is stopped.
+    async fn free(&mut self) -> Option<usize> {
+        loop {
+            while let Some(ended) = self.tasks.try_join_next_with_id() {
+                self.ended(ended.map_or_else(|error| error.id(), |(id, ())| id));
+            }
+            if self.shared.stop.is_cancelled() {
+                return None;
+            }
+            match self.shared.parallel.saturating_sub(self.tasks.len()) {
+                0 => {}
+                free => return Some(free),
+            }
+            let stop = self.shared.stop.clone();
+            tokio::select! {
+                () = stop.cancelled() => return None,
+                Some(ended) = self.tasks.join_next_with_id() => {
+                    self.ended(ended.map_or_else(|error| error.id(), |(id, ())| id));
+                }
+            }
+        }
+    }
+
+    /// Waits for events. `None` if the function is stopped. A receive that is dropped gives back what it has.
+    async fn receive(&self, free: usize) -> Option<Result<Vec<Message>, Error>> {
+        let shared = &*self.shared;
+        let largest = shared.queue.largest_receive();
+        let options = ReceiveOptions::up_to(free.min(largest.max_messages))
+            .wait_time(largest.wait_time.unwrap_or(POLL).min(POLL))
+            .visibility_timeout(shared.timeout.saturating_add(MARGIN));
+        tokio::select! {
+            biased;
+            () = shared.stop.cancelled() => None,
+            received = shared.queue.receive(options) => Some(received),
+        }
+    }
+
+    /// Waits for what is worked on; if that is to end at once, gives it back to the queue.
+    async fn drain(&mut self) {
+        let abort = self.shared.abort.clone();
+        loop {
+            tokio::select! {
+                biased;
+                ended = self.tasks.join_next_with_id() => match ended {
+                    Some(ended) => self.ended(ended.map_or_else(|error| error.id(), |(id, ())| id)),
+                    None => return,
+                },
+                () = abort.cancelled() => break,
+            }
+        }
+        self.tasks.shutdown().await;
+        for (_, receipt) in self.receipts.drain(..) {
+            let now = Entries::one(ChangeVisibility { receipt, timeout: Duration::ZERO });
+            // What cannot be given back becomes visible when its time is over.
+            let _ = self.shared.queue.change_visibility_batch(now).await;
+        }
+    }
+}
+
+pub(super) fn later(now: Timestamp, wait: Duration) -> Timestamp {
+    let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+    Timestamp::from_millis(now.as_millis().saturating_add(millis))
+}

@@ -1,0 +1,92 @@
+//! What a handler of records gets, and what it answers.
+
+use std::{ops::Range, sync::Arc};
+
+use broker_core::{Record, RecordNumber, ShardId, Timestamp};
+use serde_json::Value;
+
+use crate::handler::Event;
+
+/// Records of a shard, in order. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct RecordBatch {
+    stream: Arc<str>,
+    shard: ShardId,
+    records: Arc<[Record]>,
+    range: Range<usize>,
+    window: Option<Window>,
+}
+
+impl Event for RecordBatch {
+    type Response = StreamResponse;
+}
+
+/// The tumbling window that a batch belongs to (rule L90).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Window {
+    /// Its begin: records put then or later.
+    pub start: Timestamp,
+    /// Its end: records put before.
+    pub end: Timestamp,
+    /// What the last invocation of this window has answered; an empty object if this is the first.
+    pub state: Value,
+    /// This is the window's last invocation. It has no records.
+    pub is_final: bool,
+    /// The window is ended before its time, because its state was too large.
+    pub is_terminated_early: bool,
+}
+
+impl RecordBatch {
+    pub(super) fn new(
+        stream: Arc<str>,
+        shard: ShardId,
+        records: Arc<[Record]>,
+        range: Range<usize>,
+        window: Option<Window>,
+    ) -> Self {
+        Self { stream, shard, records, range, window }
+    }
+
+    /// The stream's name.
+    pub fn stream(&self) -> &str {
+        &self.stream
+    }
+
+    /// The shard.
+    pub fn shard(&self) -> ShardId {
+        self.shard
+    }
+
+    /// The records. There are none in the last invocation of a window.
+    pub fn records(&self) -> &[Record] {
+        &self.records[self.range.clone()]
+    }
+
+    /// The tumbling window, if the mapping has them.
+    pub fn window(&self) -> Option<&Window> {
+        self.window.as_ref()
+    }
+}
+
+/// What a handler answers for a batch of records.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StreamResponse {
+    /// All are done.
+    Done,
+    /// These failed, by number; whatever comes before the first of them is done, and it and all behind it come again (rule L87).
+    /// None is a success. One that is not of the batch fails the whole batch. With tumbling windows all have failed then, as there
+    /// is no state.
+    Failed(Vec<RecordNumber>),
+    /// All are done, and this is the state of the tumbling window from now on: up to 1 MiB of JSON (rule L90).
+    State(Value),
+    /// The JSON that a Lambda function answers with: read as a partial failure if the mapping
+    /// [says so](super::StreamMappingSettings::report_batch_item_failures), and as success otherwise; with tumbling windows its
+    /// member `state` is the state.
+    Json(Value),
+}
+
+impl From<()> for StreamResponse {
+    fn from((): ()) -> Self {
+        Self::Done
+    }
+}

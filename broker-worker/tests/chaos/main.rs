@@ -1,0 +1,6 @@
+//! Handlers that panic, hang past their leases, block the executor, or lose their leases: no message is lost, no stale
+//! acknowledge counts, and redelivery is as the rules say.
+
+mod blocked;
+mod ledger;
+mod storm;

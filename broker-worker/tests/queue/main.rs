@@ -1,0 +1,19 @@
+//! Queue mapping against rules L30 to L75, on virtual time.
+
+mod batches;
+mod events;
+mod failures;
+mod fifo;
+mod filters;
+mod ground;
+mod handlers;
+mod leases;
+mod outcomes;
+mod partial;
+mod pollers;
+mod provisioned;
+mod settings;
+mod stopping;
+mod telemetry;
+mod throttling;
+mod windows;
