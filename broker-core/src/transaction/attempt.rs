@@ -13,7 +13,7 @@ use crate::{
     pipeline::Admission,
     queue::shell::{Operation, QueueCell},
     reclaim,
-    storage::Batch,
+    storage::{Batch, Durability},
     stream::LocalStream,
 };
 
@@ -26,7 +26,7 @@ impl Transaction {
         admission: Option<Admission<'_>>,
     ) -> Result<Tried> {
         let groups = self.groups();
-        let Self { broker, kinds, staged, queues, topics, streams, reads, writes, .. } = self;
+        let Self { broker, kinds, staged, queues, topics, streams, reads, writes, durability, .. } = self;
         let engine = broker.engine();
         let pipeline = &engine.pipeline;
         let owners = match Owners::lock(topics, streams, &groups, parts, pipeline.completed()) {
@@ -34,13 +34,16 @@ impl Transaction {
             Err(Refused::Changed) => return Ok(Tried::Changed),
             Err(Refused::Gone(id, error)) => return Err(rejected(kinds, first(staged, id), error)),
         };
+        let keys = if writes.is_empty() { Durability::Memory } else { Durability::Synced };
+        let others = owners.durability().max(keys);
+        let durability = |queues: Durability| durability.unwrap_or(queues.max(others));
         let mut history = engine.user_keys.lock();
         let named = Named { queues, topics, streams };
         let mut step = Step::new((kinds, staged), named, parts, known, owners);
         let decide = |ops: &mut [Operation<'_>], (now, batch): (u64, &mut Batch)| {
             step.run(ops, (reads, writes, &history), now, batch)
         };
-        let done = QueueCell::operate_all(engine, &parts.cells, parts.durability, admission, decide);
+        let done = QueueCell::operate_all(engine, &parts.cells, durability, admission, decide);
         let (decided, ticket) = match done {
             Err(Error::QueueDoesNotExist { name }) => {
                 // One that only a topic names is another one next time.

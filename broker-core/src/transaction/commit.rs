@@ -1,6 +1,9 @@
 //! The commit of a transaction: reads what the decision needs, and tries again until it is made.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::Ordering},
+};
 
 use super::{
     Committed, Outcome, Reason, Transaction,
@@ -14,7 +17,7 @@ use crate::{
         message::Sent,
         shell::{self, QueueCell},
     },
-    storage::Batch,
+    storage::{Batch, Durability},
 };
 
 /// What an attempt to commit came to.
@@ -38,16 +41,17 @@ impl Transaction {
     /// Cancel safe in this sense: a dropped call has done all of it or nothing, and later calls agree on which.
     pub async fn commit(mut self) -> Result<Committed> {
         let committed = self.commit_all().await;
-        if let Err(error @ Error::TransactionRejected(why)) = &committed
+        if let Err(Error::TransactionRejected(why)) = &committed
             && matches!(why.reason, Reason::KeyChanged { .. })
+            && let Some(conflict) = &self.conflict
         {
-            self.overtaken.get_or_init(|| error.clone());
+            conflict.store(true, Ordering::Relaxed);
         }
         committed
     }
 
     async fn commit_all(&mut self) -> Result<Committed> {
-        if let Some(overtaken) = self.overtaken.get() {
+        if let Some(overtaken) = &self.overtaken {
             return Err(overtaken.clone());
         }
         loop {
@@ -75,11 +79,17 @@ impl Transaction {
                 if committed.outcomes.iter().all(is_idle) && committed.outcomes.iter().any(is_duplicate) {
                     // Nothing was written. The originals may have been sent with less durability than this is to have.
                     let pipeline = &self.broker.engine().pipeline;
-                    pipeline.submit(&mut Batch::new(), parts.durability, None)?.wait().await?;
+                    pipeline.submit(&mut Batch::new(), self.durability_of(&parts), None)?.wait().await?;
                 }
                 return Ok(committed);
             }
         }
+    }
+
+    /// What the answer survives if nothing was written. The queues are those that messages are sent to.
+    fn durability_of(&self, parts: &Parts) -> Durability {
+        let asked_for = parts.cells.iter().map(|cell| cell.durability()).max();
+        self.durability.or(asked_for).unwrap_or(Durability::Memory)
     }
 
     async fn admit_and_attempt(&mut self, parts: &Parts, known: &mut Known) -> Result<Tried> {

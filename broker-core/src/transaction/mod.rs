@@ -33,7 +33,10 @@ mod step;
 mod streams;
 mod user_keys;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use by_id::ById;
 
@@ -100,8 +103,10 @@ pub struct Transaction {
     streams: ById<Arc<StreamCell>>,
     reads: ReadSet,
     writes: KeyWrites,
-    /// What was read does not hold any more, and so it cannot be committed: for whoever began it too.
-    overtaken: Arc<OnceLock<Error>>,
+    /// What was read does not hold any more, and so it cannot be committed.
+    overtaken: Option<Error>,
+    /// Tells whoever would begin it again that this is so.
+    conflict: Option<Arc<AtomicBool>>,
 }
 
 impl std::fmt::Debug for Transaction {
@@ -125,7 +130,8 @@ impl Broker {
             streams: ById::default(),
             reads: ReadSet::new(self.engine().clone()),
             writes: KeyWrites::default(),
-            overtaken: Arc::default(),
+            overtaken: None,
+            conflict: None,
         }
     }
 }
@@ -174,9 +180,13 @@ impl Transaction {
     }
 
     /// Notes that what was read does not hold any more.
-    fn overtaken_by(&self, Overtaken { operation, reason }: Overtaken) -> Error {
+    fn overtaken_by(&mut self, Overtaken { operation, reason }: Overtaken) -> Error {
         let error = self.rejected(operation, reason);
-        self.overtaken.get_or_init(|| error).clone()
+        self.overtaken = Some(error.clone());
+        if let Some(conflict) = &self.conflict {
+            conflict.store(true, Ordering::Relaxed);
+        }
+        error
     }
 
     /// The error of an operation that cannot be done.

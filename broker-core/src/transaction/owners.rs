@@ -7,6 +7,7 @@ use parking_lot::MutexGuard;
 use super::{by_id::ById, plan::Parts};
 use crate::{
     error::Error,
+    storage::Durability,
     stream::{
         group::{Checkpoint, GroupCell, state::GroupState},
         shell::{StreamCell, StreamInner},
@@ -74,5 +75,12 @@ impl<'a> Owners<'a> {
         }
         locked.groups = groups.iter().map(|(known_by, group)| (*known_by, group.state.lock())).collect();
         Ok(locked)
+    }
+
+    /// The most that one of the topics and streams asks for.
+    pub(super) fn durability(&self) -> Durability {
+        let topics = self.topics.values().map(|inner| inner.state.settings.durability.into());
+        let streams = self.streams.values().map(|inner| inner.state.settings.durability.into());
+        topics.chain(streams).max().unwrap_or(Durability::Memory)
     }
 }

@@ -1,4 +1,4 @@
-//! What a transaction has to do with besides what it names: the queues of the topics, how durable all of it is, how large.
+//! What a transaction has to do with besides what it names: the queues of the topics, and how large all of it is.
 
 use std::sync::Arc;
 
@@ -8,7 +8,6 @@ use super::{Transaction, by_id::ById, step::Staged};
 use crate::{
     error::Result,
     queue::shell::QueueCell,
-    storage::Durability,
     topic::shell::{Plan, TopicCell, in_order, place_in},
 };
 
@@ -20,7 +19,6 @@ pub(super) struct Parts {
     topics: Vec<Arc<TopicCell>>,
     /// All queues, in the order of their ids.
     pub(super) cells: Vec<Arc<QueueCell>>,
-    pub(super) durability: Durability,
     /// About how much the store will grow.
     pub(super) bytes: usize,
 }
@@ -46,17 +44,7 @@ impl Transaction {
             plan.widen(&cells);
         }
         let topics = self.topics.values().map(|part| part.topic.cell.clone()).collect();
-        let durability = self.durability.unwrap_or_else(|| self.durability_asked_for(&cells));
-        Ok(Parts { plans, topics, cells, durability, bytes })
-    }
-
-    /// The most that anything in it asks for.
-    fn durability_asked_for(&self, cells: &[Arc<QueueCell>]) -> Durability {
-        let queues = cells.iter().map(|cell| cell.durability());
-        let topics = self.topics.values().map(|part| part.topic.cell.durability());
-        let streams = self.streams.values().map(|cell| cell.durability());
-        let keys = (!self.writes.is_empty()).then_some(Durability::Synced);
-        queues.chain(topics).chain(streams).chain(keys).max().unwrap_or(Durability::Memory)
+        Ok(Parts { plans, topics, cells, bytes })
     }
 }
 

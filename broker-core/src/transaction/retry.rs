@@ -1,5 +1,10 @@
 //! Doing a transaction again after a conflict.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
 use super::Transaction;
 use crate::broker::Broker;
 
@@ -35,10 +40,10 @@ impl Broker {
         let mut left = self.engine().limits.transactions.tries_max.max(1);
         loop {
             left -= 1;
-            let tx = self.transaction();
-            let overtaken = tx.overtaken.clone();
+            let conflict = Arc::new(AtomicBool::new(false));
+            let tx = Transaction { conflict: Some(conflict.clone()), ..self.transaction() };
             let done = work(tx).await;
-            if left == 0 || overtaken.get().is_none() {
+            if left == 0 || !conflict.load(Ordering::Relaxed) {
                 return done;
             }
             // Whoever was faster goes on first.

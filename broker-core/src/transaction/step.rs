@@ -148,9 +148,10 @@ impl<'a> Step<'a> {
     /// Whether all can be done; if not, which operation cannot, and why. Of throttled shards it notes what it takes.
     fn check(&mut self, ops: &[Operation<'_>], taken: &mut Allowances) -> Result<(), (usize, Reason)> {
         let (mut settled, mut moved) = (BTreeSet::new(), BTreeMap::new());
+        let several = self.staged.iter().filter(|one| matches!(one.what, What::Settle(..))).nth(1).is_some();
         for Staged { number, what } in &mut *self.staged {
             let checked: Result<(), Reason> = match what {
-                What::Settle(id, settlement) if settled.insert((*id, settlement.seq())) => {
+                What::Settle(id, settlement) if !several || settled.insert((*id, settlement.seq())) => {
                     let cell = &self.named.queues[*id];
                     settlement.check(cell, &ops[self.parts.place(cell)])
                 }

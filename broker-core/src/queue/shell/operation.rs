@@ -117,19 +117,27 @@ impl QueueCell {
     ) -> Result<(T, Ticket)> {
         let mine_first = self.id < other.id;
         let cells = if mine_first { [self, other] } else { [other, self] };
-        Self::operate_all(&self.engine, &cells, durability, None, |ops, _| match ops {
-            [mine, others] if mine_first => step(mine, others),
-            [others, mine] => step(mine, others),
-            _ => unreachable!("two queues have two operations"),
-        })
+        Self::operate_all(
+            &self.engine,
+            &cells,
+            |_| durability,
+            None,
+            |ops, _| match ops {
+                [mine, others] if mine_first => step(mine, others),
+                [others, mine] => step(mine, others),
+                _ => unreachable!("two queues have two operations"),
+            },
+        )
     }
 
     /// One step of several queues of one broker, in the order of their ids, and of whatever the step itself adds to the
     /// batch that it is given: all of it is one commit. If one of the queues is gone, nothing has happened.
+    ///
+    /// `durability` is told the most that one of the queues asks for.
     pub(crate) fn operate_all<T>(
         engine: &Engine,
         cells: &[impl std::ops::Deref<Target = Self>],
-        durability: Durability,
+        durability: impl FnOnce(Durability) -> Durability,
         admission: Option<Admission<'_>>,
         step: impl FnOnce(&mut [Operation<'_>], (u64, &mut Batch)) -> Result<T>,
     ) -> Result<(T, Ticket)> {
@@ -150,6 +158,8 @@ impl QueueCell {
         for turn in &mut turns {
             batch.append(turn.complete());
         }
+        let asked_for = turns.iter().map(|turn| turn.inner.state.settings.durability.into()).max();
+        let durability = durability(asked_for.unwrap_or(Durability::Memory));
         let written = !batch.is_empty();
         let pipeline = &engine.pipeline;
         let ticket =

@@ -125,11 +125,6 @@ impl StreamCell {
         Ok((outcome, ticket))
     }
 
-    /// What a put survives.
-    pub(crate) fn durability(&self) -> Durability {
-        self.inner.lock().state.settings.durability.into()
-    }
-
     /// Notified when there is something for readers.
     pub(crate) fn news(&self) -> &Notify {
         &self.news

@@ -222,11 +222,6 @@ impl TopicCell {
         Error::TopicDoesNotExist { name: self.name.clone() }
     }
 
-    /// What a publish survives that reaches no queue.
-    pub(crate) fn durability(&self) -> Durability {
-        self.inner.lock().state.settings.durability.into()
-    }
-
     /// The subscriptions at this moment.
     fn subscriptions(&self) -> Result<Subscriptions> {
         let inner = self.inner.lock();

@@ -7,7 +7,6 @@ use crate::{
     broker::Broker,
     filter::{Document, FilterScope, Scratch},
     queue::shell::QueueCell,
-    storage::Durability,
     topic::{message::PublishMessage, state::Subscriptions, subscription::Endpoint},
 };
 
@@ -112,11 +111,6 @@ impl Plan {
         for route in &mut self.routes {
             (route.target, route.dead) = (route.target.and_then(place), route.dead.and_then(place));
         }
-    }
-
-    /// The strongest durability that the topic or one of the queues asks for.
-    pub(super) fn durability(&self, topic: Durability) -> Durability {
-        self.cells.iter().map(|cell| cell.durability()).max().map_or(topic, |most| most.max(topic))
     }
 
     /// Counts what became of all messages, duplicates left out.

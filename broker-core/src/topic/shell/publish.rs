@@ -8,7 +8,7 @@ use crate::{
         entries::{Entries, EntryId, Outcomes},
         shell::{Operation, QueueCell, ToLookUp},
     },
-    storage::Batch,
+    storage::{Batch, Durability},
     topic::{
         check,
         message::{PublishMessage, Published},
@@ -148,7 +148,8 @@ impl TopicCell {
             Ok(publishing) => publishing,
             Err(missing) => return Ok(Tried::LookUp(vec![(self.id, missing)])),
         };
-        let durability = plan.durability(inner.state.settings.durability.into());
+        let own: Durability = inner.state.settings.durability.into();
+        let durability = |queues: Durability| queues.max(own);
         let step = |ops: &mut [Operation<'_>], (_, batch): (u64, &mut Batch)| {
             let missing = publishing.missing(looked_up, ops)?;
             if !missing.is_empty() {

@@ -269,7 +269,7 @@ impl Replayer {
             inner.put(look.there.redefined(definition));
             Ok(!done)
         };
-        let (more, _) = QueueCell::operate_all(&cell.engine, &cells, durability, None, step)?;
+        let (more, _) = QueueCell::operate_all(&cell.engine, &cells, |_| durability, None, step)?;
         Ok(more)
     }
 
