@@ -1,0 +1,133 @@
+//! The service: an HTTP request in, an HTTP response out.
+
+use std::{
+    convert::Infallible,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use broker_core::Broker;
+use bytes::Bytes;
+use http::{Request, Response};
+
+use crate::{
+    body::Body,
+    call::Call,
+    kinesis,
+    protocol::{Fault, answer},
+    realm::{Realm, Realms, SingleRealm},
+    request::{self, Api, Asked},
+    sns, sqs,
+    wire::{error::WireError, request_id::RequestIds},
+};
+
+/// Answers requests of AWS clients. Cheap to clone; all clones are the same service.
+///
+/// It is a [`tower_service::Service`] too, which is always ready and never fails: what goes wrong is a response.
+#[derive(Clone)]
+pub struct Service {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    realms: Arc<dyn Realms>,
+    home: Realm,
+    options: Arc<Options>,
+    request_ids: RequestIds,
+}
+
+/// What a service was told once.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Options {
+    /// Scheme and host of the service, if it is to have one whatever clients call it.
+    pub(crate) endpoint: Option<String>,
+}
+
+impl Service {
+    /// A service over one broker, under the account `000000000000` and the region `us-east-1`: what clients call `orders`
+    /// there is what the program calls so. Requests for other accounts and regions are refused.
+    pub fn new(broker: Broker) -> Self {
+        let home = Realm::default();
+        Self::builder(SingleRealm::new(home.clone(), broker)).home(home).build()
+    }
+
+    /// A service over these realms, after setting what should differ from the defaults.
+    pub fn builder(realms: impl Realms) -> ServiceBuilder {
+        ServiceBuilder { realms: Arc::new(realms), home: Realm::default(), options: Options::default() }
+    }
+
+    /// Answers a request. The body of a request is in memory, so whoever reads it from a socket bounds its size.
+    ///
+    /// Cancel safe as the calls of the broker are: a dropped receive gives its messages back, anything else has happened or not.
+    pub async fn handle(&self, request: Request<Bytes>) -> Response<Body> {
+        let request_id = self.inner.request_ids.next();
+        match self.answer(request, &request_id).await {
+            Ok(response) => response,
+            Err(fault) => answer::error_response(&fault, &request_id),
+        }
+    }
+
+    async fn answer(&self, request: Request<Bytes>, request_id: &str) -> Result<Response<Body>, Fault> {
+        let Inner { realms, home, options, .. } = &*self.inner;
+        let asked = request::read(request, home, options.endpoint.as_deref())?;
+        let Asked { api, protocol, .. } = asked;
+        let fault = |error| Fault::new(api, protocol, error);
+        let broker = realms.broker(&asked.origin.realm).await.map_err(|error| {
+            let refused = WireError::sender("InvalidClientTokenId", error.to_string());
+            fault(refused.with_status(403))
+        })?;
+        let call = Call::new(asked, broker, options.clone(), request_id.to_owned());
+        let answer = match api {
+            Api::Sqs => sqs::dispatch(&call).await,
+            Api::Sns => sns::dispatch(&call).await,
+            Api::Kinesis => kinesis::dispatch(&call).await,
+        };
+        Ok(answer.map_err(fault)?.into_response(request_id))
+    }
+}
+
+impl tower_service::Service<Request<Bytes>> for Service {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Bytes>) -> Self::Future {
+        let service = self.clone();
+        Box::pin(async move { Ok(service.handle(request).await) })
+    }
+}
+
+/// A service about to be made: see [`Service::builder`].
+#[must_use = "a builder does nothing until it is built"]
+pub struct ServiceBuilder {
+    realms: Arc<dyn Realms>,
+    home: Realm,
+    options: Options,
+}
+
+impl ServiceBuilder {
+    /// The realm of requests without a signature; its account is that of access keys that are not 12 digits. By default
+    /// [`Realm::default`].
+    pub fn home(self, home: Realm) -> Self {
+        Self { home, ..self }
+    }
+
+    /// Scheme and host, as `http://localhost:4566`, that queue URLs start with. By default those of each request.
+    pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
+        self.options.endpoint = Some(endpoint.into().trim_end_matches('/').to_owned());
+        self
+    }
+
+    /// The service.
+    pub fn build(self) -> Service {
+        let Self { realms, home, options } = self;
+        let inner = Inner { realms, home, options: Arc::new(options), request_ids: RequestIds::default() };
+        Service { inner: Arc::new(inner) }
+    }
+}
