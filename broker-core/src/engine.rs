@@ -12,7 +12,7 @@ use crate::{
     limits::{Limits, MemoryBounds},
     pipeline::Pipeline,
     storage::Batch,
-    topic::envelope::Envelope,
+    topic::envelope::CurrentEnvelope,
 };
 
 /// The shared parts of one open broker.
@@ -21,7 +21,7 @@ pub(crate) struct Engine {
     pub(crate) timeline: Timeline,
     pub(crate) limits: Limits,
     pub(crate) memory: MemoryBounds,
-    pub(crate) envelope: Arc<dyn Envelope>,
+    pub(crate) envelope: CurrentEnvelope,
     pub(crate) seed: Seed,
     /// Locked before any queue, so that it can be held until the batch that stores the ids is submitted.
     pub(crate) ids: Mutex<Ids>,
