@@ -31,6 +31,8 @@
 //!   realm only, so realms cannot leak into each other.
 //! - [`Body`]: that of a response: whole, or a stream of chunks.
 //!
+//! - [`Outgoing`], [`AllowedHosts`]: how SNS reaches HTTP endpoints, and which. By default it reaches none.
+//!
 //! # It is not
 //!
 //! - a port: something else has to listen and to pass requests on;
@@ -50,3 +52,4 @@ mod wire;
 pub use body::Body;
 pub use realm::{Realm, Realms, SingleRealm};
 pub use service::{Service, ServiceBuilder};
+pub use sns::http::{AllowedHosts, Outgoing, Unreachable};
