@@ -42,6 +42,8 @@ mod kinesis;
 mod protocol;
 mod realm;
 mod request;
+#[cfg(feature = "sdk")]
+mod sdk;
 mod service;
 mod sns;
 mod sqs;
@@ -49,4 +51,6 @@ mod wire;
 
 pub use body::Body;
 pub use realm::{Realm, Realms, SingleRealm};
+#[cfg(feature = "sdk")]
+pub use sdk::{InMemory, InProcess, TestAws, sdk_config};
 pub use service::{Service, ServiceBuilder};
