@@ -44,6 +44,8 @@ mod kinesis;
 mod protocol;
 mod realm;
 mod request;
+#[cfg(feature = "sdk")]
+mod sdk;
 mod service;
 mod sns;
 mod sqs;
@@ -51,5 +53,7 @@ mod wire;
 
 pub use body::Body;
 pub use realm::{Realm, Realms, SingleRealm};
+#[cfg(feature = "sdk")]
+pub use sdk::{InMemory, InProcess, TestAws, sdk_config};
 pub use service::{Service, ServiceBuilder};
 pub use sns::http::{AllowedHosts, Outgoing, Unreachable};
