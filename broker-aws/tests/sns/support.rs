@@ -107,7 +107,7 @@ impl Aws {
     }
 
     /// How many messages a queue has.
-    pub(crate) async fn depth(&self, queue: &str) -> usize {
+    pub(crate) async fn depth(&self, queue: &str) -> u64 {
         self.broker.open_queue(queue).await.unwrap().counters().await.unwrap().visible
     }
 
