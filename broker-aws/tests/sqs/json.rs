@@ -111,3 +111,16 @@ async fn queue_urls_start_with_the_host_of_the_request_or_with_the_endpoint() {
     let fixed = Service::builder(realms).endpoint("https://queues.example/").build();
     assert_eq!(find(fixed, "broker:4566").await, "https://queues.example/000000000000/orders");
 }
+
+#[tokio::test(start_paused = true)]
+async fn every_operation_of_the_model_is_there() {
+    let service = service().await;
+    let model: serde_json::Value = serde_json::from_str(include_str!("../models/sqs.json")).unwrap();
+    let operations = model["operations"].as_object().unwrap();
+    assert_eq!(operations.len(), 23);
+    for operation in operations.keys() {
+        let answer = ask_json(&service, operation, "{}").await;
+        let unknown = answer.body.contains("UnknownOperation");
+        assert!(!unknown, "{operation}: {answer:?}");
+    }
+}
