@@ -124,3 +124,17 @@ async fn every_operation_of_the_model_is_there() {
         assert!(!unknown, "{operation}: {answer:?}");
     }
 }
+
+// Q24
+#[tokio::test(start_paused = true)]
+async fn the_header_of_a_trace_is_that_of_the_message() {
+    let service = service().await;
+    let send = http::Request::post("/").header("x-amz-target", "AmazonSQS.SendMessage");
+    let send = send.header("x-amzn-trace-id", "Root=1-5759e988");
+    let body = Bytes::from_static(br#"{"QueueUrl": "orders", "MessageBody": "a"}"#);
+    let sent = ask(&service, send.body(body).unwrap()).await;
+    assert_eq!(sent.json().get("MD5OfMessageSystemAttributes"), None);
+    let receive = r#"{"QueueUrl": "orders", "MessageSystemAttributeNames": ["AWSTraceHeader"]}"#;
+    let received = ask_json(&service, "ReceiveMessage", receive).await;
+    assert_eq!(received.json()["Messages"][0]["Attributes"], json!({ "AWSTraceHeader": "Root=1-5759e988" }));
+}
