@@ -41,6 +41,8 @@
 mod body;
 mod call;
 mod kinesis;
+#[cfg(test)]
+mod model;
 mod protocol;
 mod realm;
 mod request;
@@ -54,6 +56,6 @@ mod wire;
 pub use body::Body;
 pub use realm::{Realm, Realms, SingleRealm};
 #[cfg(feature = "sdk")]
-pub use sdk::{InMemory, InProcess, TestAws, sdk_config};
+pub use sdk::{End, InMemory, InProcess, Life, Probe, TestAws, sdk_config};
 pub use service::{Service, ServiceBuilder};
 pub use sns::http::{AllowedHosts, Outgoing, Unreachable};

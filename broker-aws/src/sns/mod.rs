@@ -114,7 +114,7 @@ pub(crate) const OPERATIONS: [&str; 21] = [
 ];
 
 /// The operations of SNS on telephones and apps, which nothing here could reach.
-const ON_PHONES: [&str; 21] = [
+pub(crate) const ON_PHONES: [&str; 21] = [
     "CheckIfPhoneNumberIsOptedOut",
     "CreatePlatformApplication",
     "CreatePlatformEndpoint",

@@ -8,6 +8,8 @@
 
 mod publish;
 mod subscription;
+#[cfg(test)]
+mod tests;
 mod topic;
 
 use std::collections::BTreeMap;
