@@ -58,4 +58,6 @@ pub use realm::{Realm, Realms, SingleRealm};
 #[cfg(feature = "sdk")]
 pub use sdk::{End, InMemory, InProcess, Life, Probe, TestAws, sdk_config};
 pub use service::{Service, ServiceBuilder};
+#[cfg(feature = "serve")]
+pub use sns::http::PlainHttp;
 pub use sns::http::{AllowedHosts, Outgoing, Unreachable};

@@ -135,7 +135,7 @@ pub(super) fn from_broker(error: &Error) -> WireError {
         Error::InvalidState { reason, .. } => named("InvalidStateException", reason),
         Error::TooMany { what, max } => too_many(what, *max),
         Error::MissingParameter { field } => invalid(missing_text(field)),
-        Error::InvalidParameter { field, reason, .. } => invalid_parameter(field, reason, error),
+        Error::InvalidParameter { field, value, reason } => invalid_parameter(field, value, reason, error),
         error => from_batch(error).unwrap_or_else(|| other(error)),
     }
 }
@@ -192,12 +192,12 @@ fn missing_text(field: &str) -> String {
 }
 
 /// A refused value, in the words of SNS where they are known.
-fn invalid_parameter(field: &str, reason: &str, error: &Error) -> WireError {
+fn invalid_parameter(field: &str, value: &str, reason: &str, error: &Error) -> WireError {
     match (field, reason) {
         ("name", _) => invalid("Topic Name"),
         ("subject", _) => invalid("Subject"),
         ("body_for", _) => invalid("Empty message"),
-        ("protocol", _) => invalid(error_of_protocol(error)),
+        ("protocol", _) => invalid(format!("{reason}: {value}")),
         // SNS says its prefix twice here.
         ("endpoint", reason) => invalid(format!("{PREFIX}Endpoint Reason: {reason}")),
         ("group_id", reason) => invalid(format!("MessageGroupId Reason: {reason}")),
@@ -217,15 +217,10 @@ fn invalid_parameter(field: &str, reason: &str, error: &Error) -> WireError {
         ("tag key" | "tag value", _) => invalid(format!("Tags Reason: {error}")),
         ("dead_letter", reason) => invalid(format!("RedrivePolicy: {reason}")),
         (field, reason) => match attribute(field) {
-            Some(attribute) => invalid(format!("{attribute}: {error}")),
+            Some(attribute) => invalid(format!("{attribute}: Invalid value [{value}]: {reason}")),
             None => invalid(format!("{field} Reason: {reason}")),
         },
     }
-}
-
-fn error_of_protocol(error: &Error) -> String {
-    let Error::InvalidParameter { value, reason, .. } = error else { return error.to_string() };
-    format!("{reason}: {value}")
 }
 
 /// The attribute that holds a setting of the broker.

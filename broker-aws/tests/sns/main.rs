@@ -8,6 +8,8 @@ mod fifo;
 mod http_endpoints;
 mod message_attributes;
 mod permissions;
+#[cfg(feature = "serve")]
+mod plain_http;
 mod publish;
 mod publish_batch;
 mod replay;

@@ -3,6 +3,7 @@
 //! | file | what it is for |
 //! |---|---|
 //! | `outgoing` | who sends requests |
+//! | `plain` | the one that speaks plain HTTP (feature `serve`) |
 //! | `hosts` | to whom they may go |
 //! | `request` | what a request says |
 //! | `deliver` | notifications |
@@ -12,6 +13,8 @@ mod confirm;
 mod deliver;
 mod hosts;
 mod outgoing;
+#[cfg(feature = "serve")]
+mod plain;
 mod request;
 
 use std::sync::Arc;
@@ -21,6 +24,8 @@ pub(super) use confirm::{Confirmation, Kind};
 use deliver::HttpDeliver;
 pub use hosts::AllowedHosts;
 pub use outgoing::{Outgoing, Unreachable};
+#[cfg(feature = "serve")]
+pub use plain::PlainHttp;
 pub(super) use request::endpoint_url;
 
 use super::names::Names;
