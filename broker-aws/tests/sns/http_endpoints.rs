@@ -87,10 +87,10 @@ async fn a_notification_that_is_refused_for_good_is_a_dead_letter_at_once() {
 
 // N18, N43: what waits is delivered when there is somebody again, with the id that it had.
 #[tokio::test(start_paused = true)]
-async fn what_waits_is_delivered_by_the_next_service() {
+async fn what_waits_is_delivered_after_a_restart() {
     let endpoint = Endpoint::new();
     let store = MemStorage::new();
-    let broker = Broker::open(store).await.unwrap();
+    let broker = Broker::open(store.clone()).await.unwrap();
     let aws = Aws::reaching(broker.clone(), &endpoint);
     let topic = aws.topic("news").await;
     confirmed(&aws, &endpoint, &topic, "http://localhost/", &[]).await;
@@ -99,9 +99,10 @@ async fn what_waits_is_delivered_by_the_next_service() {
     endpoint.after(1).await;
     drop(aws);
     assert_eq!(endpoint.after(100).await.len(), 2, "nobody delivers");
-    let aws = Aws::reaching(broker, &endpoint);
+    broker.close().await.unwrap();
+    let aws = Aws::reaching(Broker::open(store).await.unwrap(), &endpoint);
     aws.sns.list_topics().send().await.unwrap();
-    endpoint.after(1).await;
+    endpoint.after(100).await;
     let got = endpoint.notifications();
     assert_eq!(got.len(), 2);
     assert_eq!(got[1].header("x-amz-sns-message-id"), Some(id.as_str()));

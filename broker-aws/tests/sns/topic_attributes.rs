@@ -7,9 +7,10 @@ use aws_sdk_sns::{
     operation::set_topic_attributes::{SetTopicAttributesError, SetTopicAttributesOutput},
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use broker_core::Broker;
 use serde_json::{Value, json};
 
-use crate::support::{Aws, invalid, refusal, topic_arn};
+use crate::support::{Aws, Endpoint, invalid, refusal, topic_arn};
 
 async fn attributes(aws: &Aws, topic: &str) -> HashMap<String, String> {
     aws.sns.get_topic_attributes().topic_arn(topic).send().await.unwrap().attributes.unwrap()
@@ -118,6 +119,25 @@ async fn attributes_that_mean_nothing_here_are_kept() {
     // An empty value is that of the beginning.
     set(&aws, &topic, "TracingConfig", "").await.unwrap();
     assert_eq!(attributes(&aws, &topic).await.get("TracingConfig"), None);
+}
+
+// N5, N16
+#[tokio::test(start_paused = true)]
+async fn what_the_broker_has_no_use_for_survives_a_restart() {
+    let store = broker_mem::MemStorage::new();
+    let broker = Broker::open(store.clone()).await.unwrap();
+    let aws = Aws::reaching(broker.clone(), &Endpoint::new());
+    let topic = aws.topic("news").await;
+    set(&aws, &topic, "SignatureVersion", "2").await.unwrap();
+    let role = ("SubscriptionRoleArn", "arn:aws:iam::000000000000:role/r");
+    let arn = aws.subscribe(&topic, "q", &[role]).await;
+    drop(aws);
+    broker.close().await.unwrap();
+    let aws = Aws::reaching(Broker::open(store).await.unwrap(), &Endpoint::new());
+    assert_eq!(attributes(&aws, &topic).await["SignatureVersion"], "2");
+    assert_eq!(aws.attribute(&arn, role.0).await.as_deref(), Some(role.1));
+    aws.publish(&topic, "m").await;
+    assert_eq!(aws.take_envelope("q").await["SignatureVersion"], "2");
 }
 
 // N5
