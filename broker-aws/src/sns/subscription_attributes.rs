@@ -28,10 +28,20 @@ const ROLE: &str = "SubscriptionRoleArn";
 pub(super) struct Given {
     /// To the broker.
     pub(super) settings: SubscriptionSettings,
-    /// What is to be replayed, if that is said: nothing, if that is.
-    pub(super) replay: Option<Option<Replay>>,
+    pub(super) replay: ReplayWish,
     /// What the broker has no use for.
     pub(super) extras: Texts,
+}
+
+/// What is said of a replay.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ReplayWish {
+    #[default]
+    Nothing,
+    /// To begin with this one.
+    Start(Replay),
+    /// To give up what there is.
+    Stop,
 }
 
 impl Desk {
@@ -63,7 +73,9 @@ impl Desk {
             }
             "RawMessageDelivery" => settings.raw_delivery = Some(flag(name, &value, via)?),
             "RedrivePolicy" => settings.dead_letter = Some(self.dead_letter(&value, via)?),
-            "ReplayPolicy" => given.replay = Some(policy::replay(&value, via)?),
+            "ReplayPolicy" => {
+                given.replay = policy::replay(&value, via)?.map_or(ReplayWish::Stop, ReplayWish::Start);
+            }
             ROLE => drop(given.extras.insert(name.to_owned(), value)),
             _ => return Err(via.invalid("AttributeName")),
         }
@@ -182,13 +194,12 @@ pub(super) async fn set(desk: &Desk, input: SetSubscriptionAttributesInput) -> W
     if given.settings.raw_delivery == Some(false) {
         desk.expect_signatures(&topic, false);
     }
-    if let Some(replay) = given.replay {
-        match replay {
-            Some(replay) => topic.start_replay(subscription.id, replay).await,
-            None => topic.stop_replay(subscription.id).await,
-        }
-        .map_err(|error| replay_error(&error, Via::Change))?;
+    match given.replay {
+        ReplayWish::Nothing => Ok(()),
+        ReplayWish::Start(replay) => topic.start_replay(subscription.id, replay).await,
+        ReplayWish::Stop => topic.stop_replay(subscription.id).await,
     }
+    .map_err(|error| replay_error(&error, Via::Change))?;
     let owner = Owner::Subscription(subscription.topic, subscription.id);
     desk.names
         .extras

@@ -11,7 +11,7 @@ use super::{
         ConfirmSubscriptionInput, ListInput, ListSubscriptionsByTopicInput, ListSubscriptionsResponse,
         SubscribeInput, SubscribeResponse, Subscription, SubscriptionInput, Texts,
     },
-    subscription_attributes::{AUTHENTICATE, AUTHENTICATED, Given, replay_error},
+    subscription_attributes::{AUTHENTICATE, AUTHENTICATED, Given, ReplayWish, replay_error},
     target::SubscriptionName,
     topics::{PAGE, TOPIC_ARN, after},
 };
@@ -54,7 +54,7 @@ pub(super) async fn subscribe(
             .change(&desk.broker, owner, given.extras)
             .await
             .map_err(|error| errors::from_broker(&error))?;
-        if let Some(Some(replay)) = given.replay {
+        if let ReplayWish::Start(replay) = given.replay {
             let started = topic.start_replay(subscribed.id, replay).await;
             started.map_err(|error| replay_error(&error, Via::Creation))?;
         }
@@ -75,7 +75,7 @@ async fn existing(
     endpoint: &Endpoint,
     given: &Given,
 ) -> WireResult<Option<SubscriptionInfo>> {
-    if given.extras.is_empty() && given.replay.is_none() {
+    if given.extras.is_empty() && given.replay == ReplayWish::Nothing {
         return Ok(None);
     }
     let all = topic.subscriptions().await.map_err(|error| errors::from_broker(&error))?;
@@ -86,8 +86,8 @@ async fn existing(
 fn check_same(desk: &Desk, there: &SubscriptionInfo, given: &Given) -> WireResult<()> {
     let extras = desk.names.extras.of(&Owner::Subscription(there.topic.clone(), there.id));
     let same = |(name, value): (&String, &String)| extras.get(name).map_or("", String::as_str) == value;
-    let replay = there.replay.as_ref().map(|replay| replay.replay);
-    if given.extras.iter().all(same) && given.replay.is_none_or(|given| given == replay) {
+    let replay = there.replay.as_ref().map_or(ReplayWish::Stop, |replay| ReplayWish::Start(replay.replay));
+    if given.extras.iter().all(same) && [ReplayWish::Nothing, replay].contains(&given.replay) {
         return Ok(());
     }
     let reason = "Subscription already exists with different attributes";
@@ -252,7 +252,7 @@ fn page(
     all.sort_by_cached_key(key);
     let Paged { items, next } = token::page(all, after.as_deref(), PAGE, key);
     let listed = |one: &SubscriptionInfo| Subscription {
-        subscription_arn: if one.confirmed {
+        arn: if one.confirmed {
             desk.subscription_arn(&one.topic, one.id)
         } else {
             PENDING_LISTED.to_owned()

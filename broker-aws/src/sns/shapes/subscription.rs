@@ -14,7 +14,7 @@ pub(crate) struct SubscribeInput {
     pub(crate) return_subscription_arn: Option<bool>,
 }
 
-/// Of Subscribe and ConfirmSubscription.
+/// Of Subscribe and `ConfirmSubscription`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct SubscribeResponse {
@@ -29,7 +29,7 @@ pub(crate) struct ConfirmSubscriptionInput {
     pub(crate) authenticate_on_unsubscribe: Option<String>,
 }
 
-/// Of Unsubscribe and GetSubscriptionAttributes.
+/// Of Unsubscribe and `GetSubscriptionAttributes`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(crate) struct SubscriptionInput {
@@ -51,7 +51,7 @@ pub(crate) struct ListSubscriptionsByTopicInput {
     pub(crate) next_token: Option<String>,
 }
 
-/// Of ListSubscriptions and ListSubscriptionsByTopic.
+/// Of `ListSubscriptions` and `ListSubscriptionsByTopic`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct ListSubscriptionsResponse {
@@ -63,7 +63,8 @@ pub(crate) struct ListSubscriptionsResponse {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Subscription {
-    pub(crate) subscription_arn: String,
+    #[serde(rename = "SubscriptionArn")]
+    pub(crate) arn: String,
     pub(crate) owner: String,
     pub(crate) protocol: String,
     pub(crate) endpoint: String,

@@ -19,14 +19,14 @@ pub(crate) struct CreateTopicResponse {
     pub(crate) topic_arn: String,
 }
 
-/// Of DeleteTopic and GetTopicAttributes.
+/// Of `DeleteTopic` and `GetTopicAttributes`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(crate) struct TopicInput {
     pub(crate) topic_arn: Option<String>,
 }
 
-/// Of GetTopicAttributes and GetSubscriptionAttributes.
+/// Of `GetTopicAttributes` and `GetSubscriptionAttributes`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct AttributesResponse {
@@ -41,7 +41,7 @@ pub(crate) struct SetTopicAttributesInput {
     pub(crate) attribute_value: Option<String>,
 }
 
-/// Of ListTopics and ListSubscriptions.
+/// Of `ListTopics` and `ListSubscriptions`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(crate) struct ListInput {
@@ -83,7 +83,7 @@ pub(crate) struct UntagResourceRequest {
     pub(crate) tag_keys: Option<Vec<String>>,
 }
 
-/// Of ListTagsForResource and GetDataProtectionPolicy.
+/// Of `ListTagsForResource` and `GetDataProtectionPolicy`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(crate) struct ResourceInput {
@@ -96,7 +96,7 @@ pub(crate) struct ListTagsForResourceResponse {
     pub(crate) tags: Vec<Tag>,
 }
 
-/// Of TagResource and UntagResource: a shape without members.
+/// Of `TagResource` and `UntagResource`: a shape without members.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct TagResourceResponse {}
 

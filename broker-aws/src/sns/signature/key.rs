@@ -24,8 +24,6 @@ use x509_cert::{
 const KEY_BITS: usize = 2_048;
 /// A year before any message is signed, and the last that this form of time can hold: the clock of the broker may be a test's.
 const VALID_YEARS: (u16, u16) = (2_000, 2_049);
-/// As many bytes of the certificate's digest name it.
-const NAME_BYTES: usize = 16;
 
 /// The scheme of a signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,8 +58,8 @@ impl Key {
         let two = SigningKey::<Sha256>::new(private.clone());
         let certificate = certificate(&private, &two)?;
         let digest = Sha256::digest(certificate.as_bytes());
-        let name: String = digest.iter().take(NAME_BYTES).map(|byte| format!("{byte:02x}")).collect();
-        let path = format!("/SimpleNotificationService-{name}.pem");
+        let name = u128::from_be_bytes(digest.first_chunk().copied()?);
+        let path = format!("/SimpleNotificationService-{name:032x}.pem");
         Some(Self { one: SigningKey::new(private), two, certificate, path })
     }
 
