@@ -47,6 +47,8 @@ async fn what_is_no_input_is_a_serialization_error() {
     for bad in [
         "{",
         "7",
+        "[]",
+        "[\"a\"]",
         "\"text\"",
         "{\"QueueName\": 7}",
         "{\"QueueName\": \"a\", \"Attributes\": []}",
