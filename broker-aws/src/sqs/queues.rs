@@ -70,6 +70,8 @@ pub(super) async fn get_queue_url(
 
 pub(super) async fn delete_queue(context: &Context, input: QueueRequest) -> WireResult<()> {
     let queue = target::queue(context, input.queue_url.as_deref()).await?;
+    // Or the note of a queue created meanwhile could be forgotten.
+    let _kept = context.options.notes.lock().await;
     context.broker.delete_queue(queue.name()).await.map_err(|error| errors::from_broker(&error))?;
     extras::forget(context, &queue).await
 }
@@ -79,7 +81,7 @@ pub(super) async fn purge_queue(context: &Context, input: QueueRequest) -> WireR
     queue.purge().await.map_err(|error| errors::from_broker(&error))
 }
 
-pub(super) async fn list_queues(context: &Context, input: ListQueuesRequest) -> WireResult<ListQueuesResult> {
+pub(super) fn list_queues(context: &Context, input: ListQueuesRequest) -> WireResult<ListQueuesResult> {
     let names = context.broker.list_queues(&input.queue_name_prefix.unwrap_or_default());
     let Paged { items, next } = page(names, input.max_results, input.next_token.as_deref())?;
     let queue_urls = items.iter().map(|name| target::url(context, name)).collect();

@@ -45,6 +45,14 @@ impl Node {
         }
     }
 
+    /// The entries of a map, in the same way; one without a number is the only one.
+    pub(super) fn entries(&self) -> Vec<&Node> {
+        match self {
+            Self::Below(below) if below.contains_key("Name") || below.contains_key("Key") => vec![self],
+            node => node.items(),
+        }
+    }
+
     /// The items of a list or map in the order of their numbers. SNS puts a `member` or an `entry` around the numbers.
     pub(super) fn items(&self) -> Vec<&Node> {
         let below = match self {
@@ -103,8 +111,8 @@ mod tests {
     fn what_is_too_much_is_refused() {
         assert!(tree(&"a=1&".repeat(PARAMETERS_MAX)).is_ok());
         assert!(tree(&"a=1&".repeat(PARAMETERS_MAX + 1)).is_err());
-        assert!(tree(&format!("{}=1", vec!["a"; PARTS_MAX].join("."))).is_ok());
-        assert!(tree(&format!("{}=1", vec!["a"; PARTS_MAX + 1].join("."))).is_err());
+        assert!(tree(&format!("{}=1", ["a"; PARTS_MAX].join("."))).is_ok());
+        assert!(tree(&format!("{}=1", ["a"; PARTS_MAX + 1].join("."))).is_err());
         assert!(tree("a=1&a.b=2").is_err());
     }
 }
