@@ -69,6 +69,12 @@ impl Service {
         }
     }
 
+    /// The brokers that are open.
+    #[cfg(feature = "serve")]
+    pub(crate) fn opened(&self) -> Vec<(Realm, Broker)> {
+        self.inner.realms.opened()
+    }
+
     async fn answer(&self, request: Request<Bytes>, request_id: &str) -> Result<Response<Body>, Fault> {
         let Inner { realms, home, options, .. } = &*self.inner;
         let asked = request::read(request, home, options.endpoint.as_deref())?;
