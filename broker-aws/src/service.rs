@@ -39,8 +39,10 @@ struct Inner {
 }
 
 /// What a service was told once.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Options {
+    /// Held by whoever reads a note, changes it and keeps it again.
+    pub(crate) notes: tokio::sync::Mutex<()>,
     /// Scheme and host of the service, if it is to have one whatever clients call it.
     pub(crate) endpoint: Option<String>,
 }

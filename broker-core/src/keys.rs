@@ -20,6 +20,7 @@
 //! | `l` | group id, shard number | how far a group has consumed a shard, JSON |
 //! | `o` | stream id, queue name | a queue on a stream, JSON |
 //! | `w` | queue id, shard number | the first sequence that a queue on a stream has not come to |
+//! | `y` | note name | a note, which means nothing to the broker |
 //! | `g` | partition | a partition whose rows are no longer needed, and how far they reach |
 //!
 //! Numbers are big-endian, so that byte order is number order. Tags are never reused for another meaning.
@@ -42,6 +43,7 @@ pub(crate) const GARBAGE: u8 = b'g';
 pub(crate) const MOVE_TASK: u8 = b'm';
 pub(crate) const TOPIC: u8 = b'p';
 pub(crate) const STREAM: u8 = b'e';
+const NOTE: u8 = b'y';
 const SHARD: u8 = b'h';
 const GROUP: u8 = b'k';
 const GROUP_LEASE: u8 = b'l';
@@ -61,7 +63,11 @@ pub(crate) fn tombstone(name: &str) -> Vec<u8> {
     named(TOMBSTONE, name)
 }
 
-/// The name in a definition or tombstone key.
+pub(crate) fn note(name: &str) -> Vec<u8> {
+    named(NOTE, name)
+}
+
+/// The name in a definition, tombstone or note key.
 pub(crate) fn name_of(key: &[u8]) -> Option<&str> {
     std::str::from_utf8(key.get(1..)?).ok()
 }

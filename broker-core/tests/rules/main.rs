@@ -57,6 +57,7 @@ mod move_races;
 mod move_steps;
 mod moved_messages;
 mod moves;
+mod notes;
 mod peek;
 mod purge_delete;
 mod put_out;
