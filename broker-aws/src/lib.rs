@@ -42,6 +42,8 @@ mod kinesis;
 mod protocol;
 mod realm;
 mod request;
+#[cfg(feature = "sdk")]
+mod sdk;
 #[cfg(feature = "serve")]
 pub mod serve;
 mod service;
@@ -51,4 +53,6 @@ mod wire;
 
 pub use body::Body;
 pub use realm::{Realm, Realms, SingleRealm};
+#[cfg(feature = "sdk")]
+pub use sdk::{InMemory, InProcess, TestAws, sdk_config};
 pub use service::{Service, ServiceBuilder};

@@ -45,6 +45,10 @@ pub(crate) struct Options {
     pub(crate) notes: tokio::sync::Mutex<()>,
     /// Scheme and host of the service, if it is to have one whatever clients call it.
     pub(crate) endpoint: Option<String>,
+    /// Whether provisioned streams that are created have the limits of Kinesis for the traffic of a shard.
+    pub(crate) throttle_streams: bool,
+    /// Who is subscribed to shards of streams.
+    pub(crate) subscriptions: kinesis::Subscriptions,
 }
 
 impl Service {
@@ -73,8 +77,14 @@ impl Service {
 
     /// The brokers that are open.
     #[cfg(feature = "serve")]
-    pub(crate) fn opened(&self) -> Vec<(Realm, Broker)> {
-        self.inner.realms.opened()
+    pub(crate) async fn opened(&self) -> Vec<(Realm, Broker)> {
+        self.inner.realms.opened().await
+    }
+
+    /// Consumer, shard, and how many milliseconds it is behind, of each subscription to a shard.
+    #[cfg(feature = "serve")]
+    pub(crate) fn subscriptions(&self) -> Vec<(String, broker_core::ShardId, u64)> {
+        self.inner.options.subscriptions.iterator_ages()
     }
 
     async fn answer(&self, request: Request<Bytes>, request_id: &str) -> Result<Response<Body>, Fault> {
@@ -129,6 +139,13 @@ impl ServiceBuilder {
     /// Scheme and host, as `http://localhost:4566`, that queue URLs start with. By default those of each request.
     pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
         self.options.endpoint = Some(endpoint.into().trim_end_matches('/').to_owned());
+        self
+    }
+
+    /// Provisioned streams that are created from now on have the limits of Kinesis for the traffic of a shard, as 1 MiB written
+    /// and five reads in a second. By default there are none, so that tests are fast.
+    pub fn throttle_streams(mut self) -> Self {
+        self.options.throttle_streams = true;
         self
     }
 

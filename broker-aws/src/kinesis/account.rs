@@ -6,9 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     check::Checks,
     extras,
-    shapes::{
-        AccountSettingsOutput, Commitment, DescribeLimitsOutput, Nothing, UpdateAccountSettingsInput,
-    },
+    shapes::{AccountSettingsOutput, Commitment, DescribeLimitsOutput, Nothing, UpdateAccountSettingsInput},
     time::Time,
 };
 use crate::{call::Context, wire::error::WireResult};

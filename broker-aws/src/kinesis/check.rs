@@ -24,7 +24,9 @@ pub(super) struct Checks {
 impl Checks {
     fn fault(&mut self, value: impl Display, member: &str, constraint: impl Display) {
         let value: String = value.to_string().chars().take(SHOWN_CHARS_MAX).collect();
-        self.faults.push(format!("Value {value} at '{member}' failed to satisfy constraint: Member must {constraint}"));
+        self.faults.push(format!(
+            "Value {value} at '{member}' failed to satisfy constraint: Member must {constraint}"
+        ));
     }
 
     /// A member that must be there. If it is not, the default stands for it until the faults are told.
@@ -36,7 +38,12 @@ impl Checks {
     }
 
     /// A number between two others.
-    pub(super) fn within<N: PartialOrd + Display + Copy>(&mut self, member: &str, value: Option<N>, (min, max): (N, N)) {
+    pub(super) fn within<N: PartialOrd + Display + Copy>(
+        &mut self,
+        member: &str,
+        value: Option<N>,
+        (min, max): (N, N),
+    ) {
         let Some(value) = value else { return };
         if value < min {
             self.fault(format!("'{value}'"), member, format!("have value greater than or equal to {min}"));
@@ -46,7 +53,13 @@ impl Checks {
     }
 
     /// Something with a length.
-    pub(super) fn length(&mut self, member: &str, value: impl Display, length: usize, (min, max): (usize, usize)) {
+    pub(super) fn length(
+        &mut self,
+        member: &str,
+        value: impl Display,
+        length: usize,
+        (min, max): (usize, usize),
+    ) {
         if length < min {
             self.fault(format!("'{value}'"), member, format!("have length greater than or equal to {min}"));
         } else if length > max {

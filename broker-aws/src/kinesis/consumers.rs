@@ -67,13 +67,17 @@ pub(super) fn check_room(target: &Target, consumers: usize) -> WireResult<()> {
 }
 
 fn shown(context: &Context, stream: &str, name: &str, note: &ConsumerNote) -> Consumer {
-    let arn = ConsumerName { stream: stream.to_owned(), name: name.to_owned(), second: note.second }.arn(context);
+    let arn =
+        ConsumerName { stream: stream.to_owned(), name: name.to_owned(), second: note.second }.arn(context);
     let created = Time(Timestamp::from_millis(note.second.saturating_mul(1_000)));
     Consumer { name: name.to_owned(), arn, status: "ACTIVE".into(), created }
 }
 
 /// The consumer that an ARN names, with its stream. An older one of this name is not found.
-pub(super) async fn found(context: &Context, name: &ConsumerName) -> WireResult<(StreamAttributes, ConsumerNote)> {
+pub(super) async fn found(
+    context: &Context,
+    name: &ConsumerName,
+) -> WireResult<(StreamAttributes, ConsumerNote)> {
     let stream = open(context, &name.stream).await?;
     let stream = stream.attributes().await.map_err(|error| errors::from_broker(context, &error))?;
     let consumer = extras::consumer(context, &stream, &name.name).await?;
@@ -130,7 +134,8 @@ pub(super) async fn list(context: &Context, input: ListConsumersInput) -> WireRe
     checks.done()?;
     let now = context.broker.now();
     let target = Target::of(context, &input).await?;
-    if input.created.is_some_and(|created| created.seconds() != Time(target.attributes.created_at).seconds()) {
+    if input.created.is_some_and(|created| created.seconds() != Time(target.attributes.created_at).seconds())
+    {
         return Err(errors::no_stream(context, target.name()));
     }
     let after = input.next_token.as_deref().map(|token| token::decode::<String>(token, now)).transpose()?;

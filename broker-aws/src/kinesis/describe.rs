@@ -6,8 +6,8 @@ use super::{
     check::Checks,
     errors, extras,
     shapes::{
-        DescribeStreamInput, DescribeStreamOutput, DescribeStreamSummaryOutput, EnhancedMetrics, StreamDescription,
-        StreamDescriptionSummary, StreamInput, WarmThroughput,
+        DescribeStreamInput, DescribeStreamOutput, DescribeStreamSummaryOutput, EnhancedMetrics,
+        StreamDescription, StreamDescriptionSummary, StreamInput, WarmThroughput,
     },
     shards::{page_of_shards, shard_after},
     streams::{LISTED_MAX, mode_details},

@@ -52,7 +52,9 @@ mod tests {
             assert!(place < number.to_string());
             assert_eq!(above(&place), Some(number));
         }
-        for text in ["", "49", "48", &format!("48{:054}", 0), &"9".repeat(56), &format!("49{}", "9".repeat(54))] {
+        for text in
+            ["", "49", "48", &format!("48{:054}", 0), &"9".repeat(56), &format!("49{}", "9".repeat(54))]
+        {
             assert_eq!(above(text), None, "{text}");
         }
     }

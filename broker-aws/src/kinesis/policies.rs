@@ -39,7 +39,8 @@ pub(super) async fn put_resource_policy(context: &Context, input: PutPolicyInput
     let policy = checks.required("policy", input.policy);
     checks.done()?;
     if policy.len() > POLICY_BYTES_MAX {
-        let message = format!("The policy has {} bytes, at most {POLICY_BYTES_MAX} are allowed.", policy.len());
+        let message =
+            format!("The policy has {} bytes, at most {POLICY_BYTES_MAX} are allowed.", policy.len());
         return Err(errors::invalid(message));
     }
     if !serde_json::from_str::<serde_json::Value>(&policy).is_ok_and(|policy| policy.is_object()) {

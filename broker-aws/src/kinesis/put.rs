@@ -5,7 +5,9 @@ use broker_core::{Error, LocalStream, PutOutcome, PutRecord, RecordDistribution}
 use super::{
     check::Checks,
     errors, number,
-    shapes::{PutRecordInput, PutRecordOutput, PutRecordsEntry, PutRecordsInput, PutRecordsOutput, PutRecordsResult},
+    shapes::{
+        PutRecordInput, PutRecordOutput, PutRecordsEntry, PutRecordsInput, PutRecordsOutput, PutRecordsResult,
+    },
     target::Target,
 };
 use crate::{
@@ -54,10 +56,11 @@ pub(super) async fn put_record(context: &Context, input: PutRecordInput) -> Wire
     };
     record.after = after.as_deref().map(|after| after.parse().map_err(|_| refused(after))).transpose()?;
     check_dry_run(dry_run)?;
-    let PutOutcome { shard, number } = target.stream.put(record).await.map_err(|error| match (&error, &after) {
-        (Error::InvalidParameter { field: "after", .. }, Some(after)) => refused(after),
-        _ => errors::from_broker(context, &error),
-    })?;
+    let PutOutcome { shard, number } =
+        target.stream.put(record).await.map_err(|error| match (&error, &after) {
+            (Error::InvalidParameter { field: "after", .. }, Some(after)) => refused(after),
+            _ => errors::from_broker(context, &error),
+        })?;
     let encryption = target.extras.key_id.is_some().then(|| "KMS".to_owned());
     Ok(PutRecordOutput { shard: shard.to_string(), number: number.to_string(), encryption })
 }

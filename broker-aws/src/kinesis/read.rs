@@ -41,8 +41,11 @@ pub(super) async fn get_shard_iterator(
     check_kind(&mut checks, "shardIteratorType", input.kind.as_deref());
     checks.done()?;
     let stream = target::stream(context, &input).await?;
-    let position =
-        StartingPosition { kind: input.kind.clone(), number: input.number.clone(), timestamp: input.timestamp };
+    let position = StartingPosition {
+        kind: input.kind.clone(),
+        number: input.number.clone(),
+        timestamp: input.timestamp,
+    };
     check_dry_run(input.dry_run)?;
     let iterator = begin(context, &stream, &shard, &position, "GetShardIterator").await?;
     Ok(GetShardIteratorOutput { iterator: spell(&iterator, stream.name()) })
@@ -72,11 +75,10 @@ pub(super) async fn begin(
         }
         Error::InvalidParameter { field: "timestamp", .. } => {
             let (given, now) = (position.timestamp.unwrap_or_default().0, context.broker.now());
-            let message = "The timestampInMillis parameter cannot be greater than the currentTimestampInMillis.";
+            let message =
+                "The timestampInMillis parameter cannot be greater than the currentTimestampInMillis.";
             let (given, now) = (given.as_millis(), now.as_millis());
-            errors::invalid(format!(
-                "{message} timestampInMillis: {given}, currentTimestampInMillis: {now}"
-            ))
+            errors::invalid(format!("{message} timestampInMillis: {given}, currentTimestampInMillis: {now}"))
         }
         Error::InvalidParameter { field: "starting_sequence_number", .. } => {
             bad_number(context, stream, id, position.number.as_deref().unwrap_or_default(), operation)
@@ -126,7 +128,13 @@ fn start(
 }
 
 /// A number that is none, or is of another shard.
-fn bad_number(context: &Context, stream: &LocalStream, shard: ShardId, text: &str, operation: &str) -> WireError {
+fn bad_number(
+    context: &Context,
+    stream: &LocalStream,
+    shard: ShardId,
+    text: &str,
+    operation: &str,
+) -> WireError {
     let (name, account) = (stream.name(), context.origin.realm.account());
     match RecordNumber::from_str(text).map(RecordNumber::shard) {
         Ok(other) if other != shard => errors::invalid(format!(

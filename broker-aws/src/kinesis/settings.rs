@@ -87,9 +87,13 @@ async fn change_retention(context: &Context, input: &RetentionInput, up: bool) -
     } else if requested > RETENTION_MAX {
         format!("Maximum allowed retention period is {RETENTION_MAX} hours. R{asked} is too long.")
     } else if up && requested < existing {
-        format!("R{asked} can not be shorter than existing retention period ({existing} hours). Use DecreaseRetentionPeriod API.")
+        format!(
+            "R{asked} can not be shorter than existing retention period ({existing} hours). Use DecreaseRetentionPeriod API."
+        )
     } else if !up && requested > existing {
-        format!("R{asked} can not be longer than existing retention period ({existing} hours). Use IncreaseRetentionPeriod API.")
+        format!(
+            "R{asked} can not be longer than existing retention period ({existing} hours). Use IncreaseRetentionPeriod API."
+        )
     } else {
         let retention = Some(Duration::from_secs(requested * 3_600));
         return set(context, &target, StreamSettings { retention, ..StreamSettings::new() }).await;
@@ -97,7 +101,10 @@ async fn change_retention(context: &Context, input: &RetentionInput, up: bool) -
     Err(errors::invalid(refused))
 }
 
-pub(super) async fn update_max_record_size(context: &Context, input: UpdateMaxRecordSizeInput) -> WireResult<()> {
+pub(super) async fn update_max_record_size(
+    context: &Context,
+    input: UpdateMaxRecordSizeInput,
+) -> WireResult<()> {
     let mut checks = Checks::default();
     let max_record_size = record_size(&mut checks, input.max_record_size);
     checks.required("maxRecordSizeInKiB", max_record_size);
@@ -114,7 +121,8 @@ pub(super) async fn update_stream_mode(context: &Context, input: UpdateStreamMod
     checks.done()?;
     let target = Target::of(context, &input).await?;
     if mode == StreamMode::Provisioned && !target.stream.queues().is_empty() {
-        let message = format!("Stream {} has queues, which need a stream whose mode is ON_DEMAND.", target.name());
+        let message =
+            format!("Stream {} has queues, which need a stream whose mode is ON_DEMAND.", target.name());
         return Err(errors::not_valid(message));
     }
     // A stream that its user provides for takes records where their keys say.

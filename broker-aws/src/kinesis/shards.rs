@@ -7,8 +7,8 @@ use super::{
     check::Checks,
     errors, number,
     shapes::{
-        ChildShard, HashKeyRange, ListShardsInput, ListShardsOutput, MergeShardsInput, SequenceNumberRange, Shard,
-        SplitShardInput, UpdateShardCountInput, UpdateShardCountOutput,
+        ChildShard, HashKeyRange, ListShardsInput, ListShardsOutput, MergeShardsInput, SequenceNumberRange,
+        Shard, SplitShardInput, UpdateShardCountInput, UpdateShardCountOutput,
     },
     target::{self, Target},
     token,
@@ -72,7 +72,8 @@ fn filter(context: &Context, place: &Place) -> WireResult<ShardFilter> {
         Some("FROM_TIMESTAMP") => ShardFilter::FromTimestamp(timestamp()?.0),
         Some("AFTER_SHARD_ID") => {
             let shard = given.shard_id.as_deref();
-            let shard = shard.ok_or_else(|| errors::invalid("The shard filter AFTER_SHARD_ID needs a ShardId."))?;
+            let shard =
+                shard.ok_or_else(|| errors::invalid("The shard filter AFTER_SHARD_ID needs a ShardId."))?;
             ShardFilter::AfterShardId(shard_id(context, &place.stream, shard)?)
         }
         other => {
@@ -101,7 +102,11 @@ pub(super) fn shard_id(context: &Context, stream: &str, text: &str) -> WireResul
 }
 
 /// Reads `ExclusiveStartShardId`.
-pub(super) fn shard_after(context: &Context, stream: &str, text: Option<&str>) -> WireResult<Option<ShardId>> {
+pub(super) fn shard_after(
+    context: &Context,
+    stream: &str,
+    text: Option<&str>,
+) -> WireResult<Option<ShardId>> {
     text.map(|text| shard_id(context, stream, text)).transpose()
 }
 
@@ -118,7 +123,8 @@ pub(super) fn page_of_shards(
 }
 
 fn shard(info: &ShardInfo) -> Shard {
-    let (start, end) = (info.starting_number.to_string(), info.ending_number.map(|number| number.to_string()));
+    let (start, end) =
+        (info.starting_number.to_string(), info.ending_number.map(|number| number.to_string()));
     Shard {
         id: info.id.to_string(),
         parent: info.parent.map(|parent| parent.to_string()),
@@ -142,7 +148,9 @@ pub(super) fn child(info: &ShardInfo) -> ChildShard {
 fn check_mode(target: &Target) -> WireResult<()> {
     if target.attributes.mode == StreamMode::OnDemand {
         let name = target.name();
-        let message = format!("Request is invalid. Stream {name} is in ON_DEMAND mode, in which it decides on its shards itself.");
+        let message = format!(
+            "Request is invalid. Stream {name} is in ON_DEMAND mode, in which it decides on its shards itself."
+        );
         return Err(errors::not_valid(message));
     }
     Ok(())
@@ -157,7 +165,10 @@ async fn open_shard(context: &Context, target: &Target, text: &str) -> WireResul
     let shard = shards.find(|shard| shard.id == id).ok_or_else(missing)?;
     if shard.closed_at.is_some() {
         let account = context.origin.realm.account();
-        let message = format!("Shard {id} in stream {} under account {account} has already been merged or split, and thus is not eligible for merging or splitting.", target.name());
+        let message = format!(
+            "Shard {id} in stream {} under account {account} has already been merged or split, and thus is not eligible for merging or splitting.",
+            target.name()
+        );
         return Err(errors::invalid(message));
     }
     Ok(shard)

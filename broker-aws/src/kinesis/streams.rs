@@ -8,7 +8,8 @@ use super::{
     extras::StreamExtras,
     settings,
     shapes::{
-        CreateStreamInput, DeleteStreamInput, ListStreamsInput, ListStreamsOutput, StreamModeDetails, StreamSummary,
+        CreateStreamInput, DeleteStreamInput, ListStreamsInput, ListStreamsOutput, StreamModeDetails,
+        StreamSummary,
     },
     target::{Target, stream_arn},
     token,
@@ -37,7 +38,13 @@ pub(super) async fn create_stream(context: &Context, input: CreateStreamInput) -
         return Err(errors::invalid("A stream whose mode is PROVISIONED needs a ShardCount."));
     }
     let throttled = Some(context.options.throttle_streams && mode == StreamMode::Provisioned);
-    let given = StreamSettings { mode: Some(mode), max_record_size, distribution, throttled, ..StreamSettings::new() };
+    let given = StreamSettings {
+        mode: Some(mode),
+        max_record_size,
+        distribution,
+        throttled,
+        ..StreamSettings::new()
+    };
     let tags = input.tags.unwrap_or_default();
     let refused = |error| errors::from_broker(context, &error);
     let stream = context.broker.create_stream(&name, shards, &given, &tags).await.map_err(refused)?;
@@ -70,7 +77,10 @@ pub(super) async fn delete_stream(context: &Context, input: DeleteStreamInput) -
     extras::forget(context, &target.attributes).await
 }
 
-pub(super) async fn list_streams(context: &Context, input: ListStreamsInput) -> WireResult<ListStreamsOutput> {
+pub(super) async fn list_streams(
+    context: &Context,
+    input: ListStreamsInput,
+) -> WireResult<ListStreamsOutput> {
     let mut checks = Checks::default();
     checks.within("limit", input.limit, (1, LISTED_MAX));
     checks.name("exclusiveStartStreamName", input.after.as_deref());
@@ -82,7 +92,8 @@ pub(super) async fn list_streams(context: &Context, input: ListStreamsInput) -> 
     };
     let limit = usize::try_from(input.limit.unwrap_or(LISTED)).unwrap_or(0);
     let mut rest = context.broker.list_streams().into_iter();
-    let mut names: Vec<_> = rest.by_ref().skip_while(|name| Some(name) <= after.as_ref()).take(limit).collect();
+    let mut names: Vec<_> =
+        rest.by_ref().skip_while(|name| Some(name) <= after.as_ref()).take(limit).collect();
     let has_more = rest.next().is_some();
     let mut summaries = Vec::new();
     for name in &names {

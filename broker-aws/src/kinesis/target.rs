@@ -97,8 +97,11 @@ impl ConsumerName {
     pub(super) fn of_arn(context: &Context, text: &str) -> WireResult<Self> {
         let invalid = || errors::invalid(format!("{} is not the ARN of a consumer.", shown(text)));
         let arn = Arn::parse(text).filter(|arn| arn.service == "kinesis").ok_or_else(invalid)?;
-        let (stream, rest) =
-            arn.resource.strip_prefix("stream/").and_then(|rest| rest.split_once("/consumer/")).ok_or_else(invalid)?;
+        let (stream, rest) = arn
+            .resource
+            .strip_prefix("stream/")
+            .and_then(|rest| rest.split_once("/consumer/"))
+            .ok_or_else(invalid)?;
         let (name, second) = rest.split_once(':').ok_or_else(invalid)?;
         let second = second.parse().map_err(|_| invalid())?;
         let mut checks = Checks::default();

@@ -31,7 +31,8 @@ pub(super) fn decode<T: DeserializeOwned>(text: &str, now: Timestamp) -> WireRes
     let token: Option<Token<T>> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let Token { at, rest } = token.ok_or_else(|| errors::invalid("NextToken is invalid."))?;
     if now.since(at) > VALID {
-        let message = format!("The NextToken was given out at {at}, more than {} seconds ago.", VALID.as_secs());
+        let message =
+            format!("The NextToken was given out at {at}, more than {} seconds ago.", VALID.as_secs());
         return Err(WireError::sender("ExpiredNextTokenException", message));
     }
     Ok(rest)

@@ -18,7 +18,7 @@ pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> WireResult<T> {
 }
 
 /// Writes an output; that of an operation without one is an empty body.
-pub(super) fn write<T: Serialize>(output: &T) -> WireResult<Bytes> {
+pub(crate) fn write<T: Serialize>(output: &T) -> WireResult<Bytes> {
     let mut written = Vec::new();
     ciborium::into_writer(output, &mut written).map_err(|error| WireError::internal(error.to_string()))?;
     /// Null.

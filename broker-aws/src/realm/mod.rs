@@ -22,7 +22,7 @@ pub trait Realms: Send + Sync + 'static {
     async fn broker(&self, realm: &Realm) -> Result<Broker>;
 
     /// The brokers that are open: what can be measured.
-    fn opened(&self) -> Vec<(Realm, Broker)>;
+    async fn opened(&self) -> Vec<(Realm, Broker)>;
 }
 
 /// One broker for one realm; all others are refused.
@@ -49,7 +49,7 @@ impl Realms for SingleRealm {
         Err(Error::InvalidParameter { field: "realm", value: realm.to_string(), reason })
     }
 
-    fn opened(&self) -> Vec<(Realm, Broker)> {
+    async fn opened(&self) -> Vec<(Realm, Broker)> {
         vec![(self.realm.clone(), self.broker.clone())]
     }
 }

@@ -31,7 +31,8 @@ pub(crate) fn scope_of_header(headers: &HeaderMap) -> Option<Scope> {
 
 fn credential(headers: &HeaderMap) -> Option<&str> {
     let signature = text(headers, header::AUTHORIZATION.as_str());
-    let (_, rest) = signature.filter(|signature| signature.starts_with("AWS4-"))?.split_once("Credential=")?;
+    let (_, rest) =
+        signature.filter(|signature| signature.starts_with("AWS4-"))?.split_once("Credential=")?;
     rest.split([',', ' ']).next()
 }
 

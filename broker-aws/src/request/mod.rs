@@ -17,9 +17,9 @@ mod glance;
 pub(crate) use api::Api;
 use bytes::Bytes;
 #[cfg(feature = "serve")]
-pub(crate) use glance::{addressed, operation};
-#[cfg(feature = "serve")]
 pub(crate) use credential::{Scope, scope_of_header, scope_of_text};
+#[cfg(feature = "serve")]
+pub(crate) use glance::{addressed, operation};
 use http::{HeaderMap, Method, Request, header};
 
 use crate::{

@@ -6,7 +6,7 @@ use crate::{Realm, Service};
 
 /// Status and body. A broker whose last commit failed answers nothing any more, and must be opened again.
 pub(super) async fn health(service: &Service) -> (StatusCode, String) {
-    for (realm, broker) in service.opened() {
+    for (realm, broker) in service.opened().await {
         if let Err(error) = broker.flush().await {
             return (StatusCode::SERVICE_UNAVAILABLE, failed(&realm, &error));
         }
@@ -15,6 +15,7 @@ pub(super) async fn health(service: &Service) -> (StatusCode, String) {
 }
 
 fn failed(realm: &Realm, error: &broker_core::Error) -> String {
-    let told = serde_json::json!({ "status": "failed", "realm": realm.to_string(), "error": error.to_string() });
+    let told =
+        serde_json::json!({ "status": "failed", "realm": realm.to_string(), "error": error.to_string() });
     told.to_string()
 }

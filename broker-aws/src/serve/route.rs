@@ -40,9 +40,12 @@ impl Router {
         let response = match (&parts.method, parts.uri.path()) {
             (&Method::GET, "/health") => self.health().await,
             (&Method::GET, "/metrics") => self.metrics().await,
-            _ if parts.headers.contains_key(header::ORIGIN) => {
-                refuse(&parts, StatusCode::FORBIDDEN, "AccessDenied", "Requests of web pages are not taken.".into())
-            }
+            _ if parts.headers.contains_key(header::ORIGIN) => refuse(
+                &parts,
+                StatusCode::FORBIDDEN,
+                "AccessDenied",
+                "Requests of web pages are not taken.".into(),
+            ),
             _ => self.call(parts, body).await,
         };
         response.map(|body| BusyBody::new(body, busy))

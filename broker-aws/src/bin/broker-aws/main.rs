@@ -55,7 +55,9 @@ fn tell(listener: &Listener, serve: &Serve) {
         None => eprintln!("messages are kept in memory, until this program ends"),
     }
     if !listener.address().ip().is_loopback() && serve.access_keys.is_empty() {
-        eprintln!("warning: everybody who can reach {endpoint} can use every queue, topic and stream: see --access-key");
+        eprintln!(
+            "warning: everybody who can reach {endpoint} can use every queue, topic and stream: see --access-key"
+        );
     }
 }
 

@@ -56,7 +56,7 @@ impl OpenRealms {
 
     /// Closes all brokers.
     pub(crate) async fn close(&self) -> Result<()> {
-        for (_, broker) in self.opened() {
+        for (_, broker) in self.opened().await {
             broker.close().await?;
         }
         Ok(())
@@ -95,7 +95,7 @@ impl Realms for OpenRealms {
         Ok(broker)
     }
 
-    fn opened(&self) -> Vec<(Realm, Broker)> {
+    async fn opened(&self) -> Vec<(Realm, Broker)> {
         self.shared.open.lock().iter().map(|(realm, broker)| (realm.clone(), broker.clone())).collect()
     }
 }
@@ -116,7 +116,8 @@ fn stored(directory: &Path) -> io::Result<Vec<Realm>> {
 fn names(directory: &Path) -> io::Result<Vec<String>> {
     match fs::read_dir(directory) {
         Ok(entries) => {
-            let named = |entry: io::Result<fs::DirEntry>| entry.map(|entry| entry.file_name().into_string().ok());
+            let named =
+                |entry: io::Result<fs::DirEntry>| entry.map(|entry| entry.file_name().into_string().ok());
             entries.filter_map(|entry| named(entry).transpose()).collect()
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),

@@ -111,7 +111,9 @@ impl Subscription {
 
     fn ended(&self, end: End) -> WireError {
         match end {
-            End::TakenOver => errors::in_use("Another subscription of this consumer to this shard has taken over."),
+            End::TakenOver => {
+                errors::in_use("Another subscription of this consumer to this shard has taken over.")
+            }
             End::Deregistered => {
                 let name = self.target.name();
                 errors::not_found(format!("The consumer of stream {name} was deregistered."))

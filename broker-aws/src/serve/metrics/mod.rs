@@ -21,9 +21,10 @@ use crate::Service;
 pub(super) async fn render(service: &Service, requests: &Requests) -> String {
     let mut page = Page::default();
     requests.write(&mut page);
-    for (realm, broker) in service.opened() {
+    for (realm, broker) in service.opened().await {
         queues::write(&mut page, &realm, &broker).await;
         streams::write(&mut page, &realm, &broker).await;
     }
+    streams::write_subscriptions(&mut page, service.subscriptions());
     page.into_text()
 }

@@ -9,7 +9,8 @@ const fn gauge(name: &'static str, help: &'static str) -> Metric {
     Metric { name, kind: "gauge", help }
 }
 
-const VISIBLE: Metric = gauge("broker_queue_messages_visible", "Messages that a receive could return: the depth.");
+const VISIBLE: Metric =
+    gauge("broker_queue_messages_visible", "Messages that a receive could return: the depth.");
 const IN_FLIGHT: Metric =
     gauge("broker_queue_messages_in_flight", "Messages received and neither deleted nor visible again.");
 const DELAYED: Metric = gauge("broker_queue_messages_delayed", "Messages whose delay has not ended.");

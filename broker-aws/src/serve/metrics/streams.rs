@@ -1,6 +1,6 @@
 //! Each stream: how old the records are that its consumers are at, and what goes into its shards.
 
-use broker_core::{Broker, LeaseInfo, LocalStream, StartingPosition};
+use broker_core::{Broker, LeaseInfo, LocalStream, ShardId, StartingPosition};
 
 use super::{
     queues::number,
@@ -12,6 +12,11 @@ const ITERATOR_AGE: Metric = Metric {
     name: "broker_stream_iterator_age_seconds",
     kind: "gauge",
     help: "Age of the next record of a consumer in a shard, 0 if it has all.",
+};
+const SUBSCRIPTION_AGE: Metric = Metric {
+    name: "broker_stream_subscription_age_seconds",
+    kind: "gauge",
+    help: "How far behind the newest record what was sent last to a subscribed consumer is.",
 };
 const BEHIND: Metric = Metric {
     name: "broker_stream_records_behind",
@@ -35,6 +40,14 @@ pub(super) async fn write(page: &mut Page, realm: &Realm, broker: &Broker) {
         let Ok(stream) = broker.open_stream(&name).await else { continue };
         traffic(page, realm, &stream).await;
         groups(page, realm, broker, &stream).await;
+    }
+}
+
+/// Subscriptions of registered consumers: the ARN of each has the stream, the account and the region in it.
+pub(super) fn write_subscriptions(page: &mut Page, subscriptions: Vec<(String, ShardId, u64)>) {
+    for (consumer, shard, behind_ms) in subscriptions {
+        let labels = [("consumer", consumer.as_str()), ("shard", &shard.to_string())];
+        page.add(SUBSCRIPTION_AGE, &labels, number(behind_ms) / 1_000.0);
     }
 }
 

@@ -38,11 +38,10 @@ fn query(parts: &Parts) -> String {
 
 /// A header with all its values, and no more spaces than it needs.
 fn header(parts: &Parts, name: &str) -> Option<String> {
-    let values: Option<Vec<_>> = parts.headers.get_all(name).iter().map(|value| value.to_str().ok()).collect();
-    let values: Vec<_> = values?
-        .iter()
-        .map(|value| value.split_ascii_whitespace().collect::<Vec<_>>().join(" "))
-        .collect();
+    let values: Option<Vec<_>> =
+        parts.headers.get_all(name).iter().map(|value| value.to_str().ok()).collect();
+    let values: Vec<_> =
+        values?.iter().map(|value| value.split_ascii_whitespace().collect::<Vec<_>>().join(" ")).collect();
     // HTTP/2 has the host elsewhere.
     if values.is_empty() && name == header::HOST {
         return parts.uri.authority().map(ToString::to_string);

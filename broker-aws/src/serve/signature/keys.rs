@@ -78,7 +78,8 @@ impl AccessKeys {
     }
 
     fn check_time(&self, signed: &Signed, now: Timestamp) -> Result<(), Refused> {
-        let at = read_date(&signed.date).ok_or(Refused::Incomplete("The date must be as 20261126T101500Z."))?;
+        let at =
+            read_date(&signed.date).ok_or(Refused::Incomplete("The date must be as 20261126T101500Z."))?;
         let skew = self.skew.unwrap_or(SKEW);
         let (then, here) = (signed.date.clone(), now.to_string());
         if at.since(now) > skew {

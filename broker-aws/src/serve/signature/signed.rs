@@ -42,18 +42,20 @@ impl Signed {
         };
         let scope = scope_of_header(&parts.headers)
             .ok_or(missing("Authorization header requires 'Credential' parameter."))?;
-        let headers =
-            part("SignedHeaders").ok_or(missing("Authorization header requires 'SignedHeaders' parameter."))?;
+        let headers = part("SignedHeaders")
+            .ok_or(missing("Authorization header requires 'SignedHeaders' parameter."))?;
         let signature =
             part("Signature").ok_or(missing("Authorization header requires 'Signature' parameter."))?;
         let date = parts.headers.get("x-amz-date").and_then(|date| date.to_str().ok());
-        let date = date.ok_or(missing("Authorization header requires existence of the 'X-Amz-Date' header."))?;
+        let date =
+            date.ok_or(missing("Authorization header requires existence of the 'X-Amz-Date' header."))?;
         Self::new(parts, scope, date, headers, signature, None)
     }
 
     /// Only for GET: the parameters of a form in the body could say something else.
     fn of_query(parts: &Parts) -> Result<Self, Refused> {
-        let pairs: Vec<_> = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).collect();
+        let pairs: Vec<_> =
+            form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).collect();
         let part = |name: &'static str| {
             let mut values = pairs.iter().filter(|(key, _)| key == name).map(|(_, value)| &**value);
             values.next().filter(|_| values.next().is_none())
@@ -68,8 +70,8 @@ impl Signed {
         let scope = part("X-Amz-Credential").and_then(scope_of_text);
         let scope = scope.ok_or(missing("The URL needs one parameter 'X-Amz-Credential'."))?;
         let date = part("X-Amz-Date").ok_or(missing("The URL needs one parameter 'X-Amz-Date'."))?;
-        let headers =
-            part("X-Amz-SignedHeaders").ok_or(missing("The URL needs one parameter 'X-Amz-SignedHeaders'."))?;
+        let headers = part("X-Amz-SignedHeaders")
+            .ok_or(missing("The URL needs one parameter 'X-Amz-SignedHeaders'."))?;
         let signature =
             part("X-Amz-Signature").ok_or(missing("The URL needs one parameter 'X-Amz-Signature'."))?;
         let expires = part("X-Amz-Expires").and_then(|text| text.parse().ok());
