@@ -75,17 +75,12 @@ impl Subscription {
     /// Waits for records and writes an event with them.
     async fn read(&mut self, from: &ShardIterator) -> WireResult<Option<Bytes>> {
         let Some(left) = self.left() else { return Ok(None) };
-        let ended = *self.place.end.borrow();
-        let found = match ended {
-            Some(end) => return Err(self.ended(end)),
-            None => tokio::select! {
-                biased;
-                end = self.place.end.wait_for(Option::is_some) => {
-                    let end = end.ok().and_then(|end| *end).unwrap_or(End::TakenOver);
-                    return Err(self.ended(end));
-                }
-                found = self.target.stream.read_within(from, RECORDS_MAX, left.min(QUIET_MAX)) => found,
-            },
+        let mut ended = self.place.end.clone();
+        let ended = async { ended.wait_for(Option::is_some).await.ok().and_then(|end| *end) };
+        let found = tokio::select! {
+            biased;
+            end = ended => return Err(self.ended(end.unwrap_or(End::TakenOver))),
+            found = self.target.stream.read_within(from, RECORDS_MAX, left.min(QUIET_MAX)) => found,
         };
         let found = found.map_err(|error: Error| errors::from_broker(&self.context, &error))?;
         self.place.note_behind(found.millis_behind_latest);
