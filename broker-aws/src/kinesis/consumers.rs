@@ -34,6 +34,7 @@ pub(super) async fn register(
     tags::check(&tags)?;
     let target = Target::named(context, name_in_arn(context, &arn)?).await?;
     let stream = &target.attributes;
+    let _held = context.options.notes.lock().await;
     let registered = extras::consumers(context, stream).await?;
     if registered.iter().any(|(other, _)| *other == name) {
         let account = context.origin.realm.account();
@@ -44,11 +45,9 @@ pub(super) async fn register(
     }
     check_room(&target, registered.len())?;
     let now = context.broker.now().as_millis() / 1_000;
-    let count = |extras: &mut StreamExtras| {
-        extras.last_consumer = now.max(extras.last_consumer.saturating_add(1));
-        Ok(())
-    };
-    let second = StreamExtras::change(context, stream, count).await?.last_consumer;
+    let count =
+        |extras: &mut StreamExtras| extras.last_consumer = now.max(extras.last_consumer.saturating_add(1));
+    let second = StreamExtras::change_held(context, stream, count).await?.last_consumer;
     let stream_created_at_ms = stream.created_at.as_millis();
     let note = ConsumerNote { stream_created_at_ms, second, tags, policy: None };
     extras::keep_consumer(context, &stream.name, &name, &note).await?;

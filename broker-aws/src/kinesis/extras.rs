@@ -55,12 +55,21 @@ impl StreamExtras {
     pub(super) async fn change(
         context: &Context,
         stream: &StreamAttributes,
-        change: impl FnOnce(&mut Self) -> WireResult<()>,
+        change: impl FnOnce(&mut Self),
     ) -> WireResult<Self> {
         let _held = context.options.notes.lock().await;
+        Self::change_held(context, stream, change).await
+    }
+
+    /// The same for who holds the lock of the notes.
+    pub(super) async fn change_held(
+        context: &Context,
+        stream: &StreamAttributes,
+        change: impl FnOnce(&mut Self),
+    ) -> WireResult<Self> {
         let mut extras = Self::read(context, stream).await?;
         let before = extras.clone();
-        change(&mut extras)?;
+        change(&mut extras);
         if extras != before {
             write(context, &stream_note(&stream.name), &extras).await?;
         }

@@ -76,24 +76,20 @@ pub(super) async fn delete_resource_policy(context: &Context, input: ResourceInp
 
 /// Sets a policy, and returns the one before.
 async fn set(context: &Context, arn: &str, policy: Option<String>) -> WireResult<Option<String>> {
+    let _held = context.options.notes.lock().await;
     match resource(context, arn).await? {
         Resource::Stream(target) => {
             let mut before = None;
-            let set = |extras: &mut StreamExtras| {
-                before = std::mem::replace(&mut extras.policy, policy);
-                Ok(())
-            };
-            StreamExtras::change(context, &target.attributes, set).await?;
+            let set = |extras: &mut StreamExtras| before = std::mem::replace(&mut extras.policy, policy);
+            StreamExtras::change_held(context, &target.attributes, set).await?;
             Ok(before)
         }
         Resource::Consumer(name, mut consumer) => {
-            let _held = context.options.notes.lock().await;
             let before = std::mem::replace(&mut consumer.policy, policy);
             extras::keep_consumer(context, &name.stream, &name.name, &consumer).await?;
             Ok(before)
         }
         Resource::Queue(name, mut queue) => {
-            let _held = context.options.notes.lock().await;
             let before = std::mem::replace(&mut queue.policy, policy);
             queue.keep(context, &name).await?;
             Ok(before)

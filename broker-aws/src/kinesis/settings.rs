@@ -169,10 +169,7 @@ pub(super) async fn update_warm_throughput(
 
 async fn set_warm_throughput(context: &Context, target: &Target, warm: i32) -> WireResult<u64> {
     let warm = u64::try_from(warm).unwrap_or(0);
-    let set = |extras: &mut StreamExtras| {
-        extras.warm_throughput = Some(warm);
-        Ok(())
-    };
+    let set = |extras: &mut StreamExtras| extras.warm_throughput = Some(warm);
     StreamExtras::change(context, &target.attributes, set).await?;
     Ok(warm)
 }
@@ -206,7 +203,9 @@ async fn change_monitoring(
     let mut checks = Checks::default();
     let mut chosen = checks.required("shardLevelMetrics", input.metrics.clone());
     let words = [&METRICS[..], &[ALL_METRICS]].concat();
-    chosen.iter().for_each(|metric| checks.one_of("shardLevelMetrics", Some(metric), &words));
+    for metric in &chosen {
+        checks.one_of("shardLevelMetrics", Some(metric), &words);
+    }
     checks.done()?;
     if chosen.iter().any(|metric| metric == ALL_METRICS) {
         chosen = METRICS.map(str::to_owned).to_vec();
@@ -216,7 +215,6 @@ async fn change_monitoring(
     let set = |extras: &mut StreamExtras| {
         current = std::mem::take(&mut extras.metrics);
         extras.metrics = change(&current, chosen);
-        Ok(())
     };
     let desired = StreamExtras::change(context, &target.attributes, set).await?.metrics;
     let (stream_arn, stream_name) = (target.arn(context), target.name().to_owned());
@@ -226,20 +224,14 @@ async fn change_monitoring(
 pub(super) async fn start_encryption(context: &Context, input: EncryptionInput) -> WireResult<()> {
     let key_id = encryption(&input)?;
     let target = Target::of(context, &input).await?;
-    let set = |extras: &mut StreamExtras| {
-        extras.key_id = Some(key_id);
-        Ok(())
-    };
+    let set = |extras: &mut StreamExtras| extras.key_id = Some(key_id);
     StreamExtras::change(context, &target.attributes, set).await.map(drop)
 }
 
 pub(super) async fn stop_encryption(context: &Context, input: EncryptionInput) -> WireResult<()> {
     encryption(&input)?;
     let target = Target::of(context, &input).await?;
-    let set = |extras: &mut StreamExtras| {
-        extras.key_id = None;
-        Ok(())
-    };
+    let set = |extras: &mut StreamExtras| extras.key_id = None;
     StreamExtras::change(context, &target.attributes, set).await.map(drop)
 }
 

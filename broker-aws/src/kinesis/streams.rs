@@ -50,10 +50,7 @@ pub(super) async fn create_stream(context: &Context, input: CreateStreamInput) -
     let stream = context.broker.create_stream(&name, shards, &given, &tags).await.map_err(refused)?;
     if let Some(warm) = input.warm_throughput.and_then(|warm| u64::try_from(warm).ok()) {
         let attributes = stream.attributes().await.map_err(refused)?;
-        let set = |extras: &mut StreamExtras| {
-            extras.warm_throughput = Some(warm);
-            Ok(())
-        };
+        let set = |extras: &mut StreamExtras| extras.warm_throughput = Some(warm);
         StreamExtras::change(context, &attributes, set).await?;
     }
     Ok(())
@@ -92,19 +89,18 @@ pub(super) async fn list_streams(
     };
     let limit = usize::try_from(input.limit.unwrap_or(LISTED)).unwrap_or(0);
     let mut rest = context.broker.list_streams().into_iter();
-    let mut names: Vec<_> =
-        rest.by_ref().skip_while(|name| Some(name) <= after.as_ref()).take(limit).collect();
+    let page: Vec<_> = rest.by_ref().skip_while(|name| Some(name) <= after.as_ref()).take(limit).collect();
     let has_more = rest.next().is_some();
+    let last = page.last().filter(|_| has_more);
+    let next_token = last.map(|last| token::encode(last, now)).transpose()?;
     let mut summaries = Vec::new();
-    for name in &names {
+    for name in &page {
         // It may have been deleted meanwhile.
         let Ok(stream) = context.broker.open_stream(name).await else { continue };
         let Ok(attributes) = stream.attributes().await else { continue };
         summaries.push(summary(context, &attributes));
     }
-    names.retain(|name| summaries.iter().any(|summary| summary.name == *name));
-    let last = names.last().filter(|_| has_more);
-    let next_token = last.map(|last| token::encode(last, now)).transpose()?;
+    let names = summaries.iter().map(|summary| summary.name.clone()).collect();
     Ok(ListStreamsOutput { names, has_more, next_token, summaries })
 }
 

@@ -65,8 +65,7 @@ pub(super) fn stream_name(context: &Context, input: &impl NamesStream) -> WireRe
         (Some(name), Some(of_arn)) if name != of_arn => {
             Err(errors::invalid(format!("StreamName {name} and StreamARN name two streams.")))
         }
-        (Some(name), _) => Ok(name.to_owned()),
-        (None, Some(name)) => Ok(name.to_owned()),
+        (Some(name), _) | (None, Some(name)) => Ok(name.to_owned()),
         (None, None) => Err(errors::invalid("Either StreamName or StreamARN must be given.")),
     }
 }

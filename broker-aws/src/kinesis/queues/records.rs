@@ -33,7 +33,7 @@ const RECEIPT_CHARS: (usize, usize) = (1, 1_024);
 pub(super) async fn receive(context: &Context, input: ReceiveInput) -> WireResult<ReceiveOutput> {
     let (queue, options) = read_receive(context, input).await?;
     let found = queue.receive(options).await;
-    shown(found.map_err(|error| errors::from_broker(context, &error))?)
+    found.map(shown).map_err(|error| errors::from_broker(context, &error))
 }
 
 pub(super) async fn receive_dead_letters(
@@ -42,7 +42,7 @@ pub(super) async fn receive_dead_letters(
 ) -> WireResult<ReceiveOutput> {
     let (queue, options) = read_receive(context, input).await?;
     let found = queue.receive_dead_letters(options).await;
-    shown(found.map_err(|error| errors::from_broker(context, &error))?)
+    found.map(shown).map_err(|error| errors::from_broker(context, &error))
 }
 
 async fn read_receive(context: &Context, input: ReceiveInput) -> WireResult<(StreamQueue, ReceiveOptions)> {
@@ -65,7 +65,7 @@ fn seconds(seconds: i32) -> Duration {
     Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
 }
 
-fn shown(messages: Vec<StreamMessage>) -> WireResult<ReceiveOutput> {
+fn shown(messages: Vec<StreamMessage>) -> ReceiveOutput {
     let shown = |message: StreamMessage| QueueRecord {
         receipt: message.receipt.to_string(),
         id: message.record.to_string(),
@@ -75,7 +75,7 @@ fn shown(messages: Vec<StreamMessage>) -> WireResult<ReceiveOutput> {
         first_received: message.first_received_at.into(),
         receive_count: u64::from(message.receive_count),
     };
-    Ok(ReceiveOutput { records: messages.into_iter().map(shown).collect() })
+    ReceiveOutput { records: messages.into_iter().map(shown).collect() }
 }
 
 /// What is to be done with a record, or with a dead letter.

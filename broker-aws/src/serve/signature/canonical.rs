@@ -63,20 +63,18 @@ fn encode(bytes: &[u8]) -> String {
 
 /// Percent signs that are not followed by two digits stay.
 fn decode(text: &str) -> Vec<u8> {
-    let bytes = text.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let code = text.get(at + 1..at + 3).filter(|_| bytes[at] == b'%');
-        match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
-            Some(byte) => {
-                decoded.push(byte);
-                at += 3;
-            }
-            None => {
-                decoded.push(bytes[at]);
-                at += 1;
-            }
+    let digit =
+        |byte: Option<&u8>| char::from(*byte?).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let mut rest = text.as_bytes();
+    let mut decoded = Vec::with_capacity(rest.len());
+    while let [first, behind @ ..] = rest {
+        let high = digit(behind.first()).filter(|_| *first == b'%');
+        if let (Some(high), Some(low)) = (high, digit(behind.get(1))) {
+            decoded.push(high << 4 | low);
+            rest = &behind[2..];
+        } else {
+            decoded.push(*first);
+            rest = behind;
         }
     }
     decoded

@@ -59,7 +59,8 @@ impl StreamQueue {
                 Ok(())
             })
         };
-        set(&cell.ready, false, Durability::Buffered)?;
+        // The second commit is behind this one, and waited for.
+        let _ = set(&cell.ready, false, Durability::Buffered)?;
         let ((), ticket) = set(&cell.dead, true, Durability::Synced)?;
         ticket.wait().await
     }
