@@ -48,10 +48,6 @@ impl Call {
         &self.operation
     }
 
-    pub(crate) fn api(&self) -> Api {
-        self.api
-    }
-
     pub(crate) fn protocol(&self) -> Protocol {
         self.protocol
     }

@@ -39,6 +39,8 @@
 mod body;
 mod call;
 mod kinesis;
+#[cfg(test)]
+mod model;
 mod protocol;
 mod realm;
 mod request;
@@ -54,5 +56,5 @@ mod wire;
 pub use body::Body;
 pub use realm::{Realm, Realms, SingleRealm};
 #[cfg(feature = "sdk")]
-pub use sdk::{InMemory, InProcess, TestAws, sdk_config};
+pub use sdk::{End, InMemory, InProcess, Life, Probe, TestAws, sdk_config};
 pub use service::{Service, ServiceBuilder};

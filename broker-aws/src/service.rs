@@ -8,7 +8,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use broker_core::Broker;
+use broker_core::{Broker, Certainty, Error};
 use bytes::Bytes;
 use http::{Request, Response};
 
@@ -92,10 +92,8 @@ impl Service {
         let asked = request::read(request, home, options.endpoint.as_deref())?;
         let Asked { api, protocol, .. } = asked;
         let fault = |error| Fault::new(api, protocol, error);
-        let broker = realms.broker(&asked.origin.realm).await.map_err(|error| {
-            let refused = WireError::sender("InvalidClientTokenId", error.to_string());
-            fault(refused.with_status(403))
-        })?;
+        let broker =
+            realms.broker(&asked.origin.realm).await.map_err(|error| fault(refused_realm(&error)))?;
         let call = Call::new(asked, broker, options.clone(), request_id.to_owned());
         let answer = match api {
             Api::Sqs => sqs::dispatch(&call).await,
@@ -103,6 +101,15 @@ impl Service {
             Api::Kinesis => kinesis::dispatch(&call).await,
         };
         Ok(answer.map_err(fault)?.into_response(request_id))
+    }
+}
+
+/// There is no such realm, or its broker could not be opened.
+fn refused_realm(error: &Error) -> WireError {
+    if error.certainty() == Certainty::Rejected {
+        WireError::sender("InvalidClientTokenId", error.to_string()).with_status(403)
+    } else {
+        WireError::internal(error.to_string())
     }
 }
 

@@ -11,6 +11,7 @@ use crate::{
     keys,
     limits::{Limits, MemoryBounds},
     pipeline::Pipeline,
+    queue::observe::Observer,
     storage::Batch,
     topic::envelope::Envelope,
 };
@@ -22,6 +23,8 @@ pub(crate) struct Engine {
     pub(crate) limits: Limits,
     pub(crate) memory: MemoryBounds,
     pub(crate) envelope: Arc<dyn Envelope>,
+    /// Who is told what happens to messages.
+    pub(crate) observer: Option<Arc<dyn Observer>>,
     pub(crate) seed: Seed,
     /// Locked before any queue, so that it can be held until the batch that stores the ids is submitted.
     pub(crate) ids: Mutex<Ids>,

@@ -17,6 +17,7 @@ use aws_smithy_runtime_api::client::{
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use http_body::Frame;
+use http_body_util::BodyExt as _;
 
 use crate::{Body, Service};
 
@@ -75,9 +76,9 @@ impl HttpConnector for InProcess {
             let refused = |error| ConnectorError::user(error);
             let (parts, body) =
                 request.try_into_http1x().map_err(|error| refused(error.into()))?.into_parts();
-            // What the services take is small and in memory; none takes a stream.
-            let body = body.bytes().ok_or_else(|| refused("the request is a stream".into()))?;
-            let request = http::Request::from_parts(parts, Bytes::copy_from_slice(body));
+            // Read to its end, as a socket would: the SDK watches whether somebody does.
+            let body = body.collect().await.map_err(refused)?.to_bytes();
+            let request = http::Request::from_parts(parts, body);
             let response = service.handle(request).await.map(to_sdk_body);
             HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
         })

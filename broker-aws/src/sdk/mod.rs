@@ -10,10 +10,14 @@
 
 mod client;
 mod config;
+mod history;
+mod probe;
 mod realms;
 mod test_aws;
 
 pub use client::InProcess;
 pub use config::sdk_config;
+pub use history::{End, Life};
+pub use probe::Probe;
 pub use realms::InMemory;
 pub use test_aws::TestAws;

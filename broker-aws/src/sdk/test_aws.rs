@@ -3,7 +3,7 @@
 use aws_types::SdkConfig;
 use broker_core::{Broker, Limits, LocalQueue, LocalStream, LocalTopic, Result};
 
-use super::{InMemory, sdk_config};
+use super::{InMemory, Probe, history::History, sdk_config};
 use crate::{Realm, Realms as _, Service, wire::arn::arn};
 
 /// An AWS for a test: SQS, SNS and Kinesis in memory and in this process, for clients of the official SDK.
@@ -28,6 +28,7 @@ pub struct TestAws {
     service: Service,
     broker: Broker,
     home: Realm,
+    history: History,
 }
 
 impl TestAws {
@@ -39,11 +40,15 @@ impl TestAws {
 
     /// The same with other limits.
     pub async fn with_limits(limits: Limits) -> Result<Self> {
-        let realms = InMemory::new(move |_, builder| builder.limits(limits.clone()));
-        let home = Realm::default();
+        let (home, history) = (Realm::default(), History::new());
+        let (observed, observer) = (home.clone(), history.clone());
+        let realms = InMemory::new(move |realm, builder| {
+            let builder = builder.limits(limits.clone());
+            if *realm == observed { builder.observer(observer.clone()) } else { builder }
+        });
         let broker = realms.broker(&home).await?;
         let service = Service::builder(realms).home(home.clone()).build();
-        Ok(Self { service, broker, home })
+        Ok(Self { service, broker, home, history })
     }
 
     /// What clients of the account `000000000000` in `us-east-1` need.
@@ -64,6 +69,11 @@ impl TestAws {
     /// The service that answers the clients.
     pub fn service(&self) -> &Service {
         &self.service
+    }
+
+    /// What has happened to the messages of this queue, of the account `000000000000` in `us-east-1`; it need not exist yet.
+    pub fn probe(&self, queue: &str) -> Probe {
+        Probe::new(queue.to_owned(), self.history.clone(), self.broker.clone())
     }
 
     /// Creates a queue, or opens it, and returns its URL. One whose name ends with `.fifo` is FIFO, with deduplication by content.

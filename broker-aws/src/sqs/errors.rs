@@ -175,7 +175,7 @@ fn refused(field: &str, value: &str, reason: &str) -> WireError {
         "name" if value.ends_with(".fifo") || reason.contains("FIFO") => invalid(FIFO_NAME),
         "name" => invalid(NAME),
         "group_id" => invalid_value("MessageGroupId", value, GROUP_ID),
-        "deduplication_id" if value == "missing" => invalid(NO_DEDUPLICATION_ID),
+        "deduplication_id" if reason.contains("content-based") => invalid(NO_DEDUPLICATION_ID),
         "deduplication_id" if reason.contains("queue type") => {
             invalid_value("MessageDeduplicationId", value, NOT_FOR_THIS_TYPE)
         }

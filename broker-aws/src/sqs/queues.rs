@@ -70,6 +70,8 @@ pub(super) async fn get_queue_url(
 
 pub(super) async fn delete_queue(context: &Context, input: QueueRequest) -> WireResult<()> {
     let queue = target::queue(context, input.queue_url.as_deref()).await?;
+    // Or the note of a queue created meanwhile could be forgotten.
+    let _kept = context.options.notes.lock().await;
     context.broker.delete_queue(queue.name()).await.map_err(|error| errors::from_broker(&error))?;
     extras::forget(context, &queue).await
 }

@@ -84,7 +84,7 @@ pub(super) async fn change_message_visibility_batch(
     ))
 }
 
-/// A message that is gone cannot be hidden (rule Q72). One that somebody else has received meanwhile stays with them (rule Q71).
+/// A message that is gone cannot be hidden (rule Q72). A receipt that is too old to have an effect is no error (rule Q71).
 fn changed_or_gone(receipt: Option<&str>, changed: VisibilityChanged) -> WireResult<()> {
     match changed {
         VisibilityChanged::Until(_) | VisibilityChanged::Stale => Ok(()),

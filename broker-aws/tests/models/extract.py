@@ -38,8 +38,13 @@ def reduced(model):
         for name, shape in sorted(shapes.items())
         if shape["type"] == "structure"
     }
+    lists = {
+        name: [shape[part]["shape"] for part in ("member", "key", "value") if part in shape]
+        for name, shape in sorted(shapes.items())
+        if shape["type"] in ("list", "map")
+    }
     enums = {name: shape["enum"] for name, shape in sorted(shapes.items()) if "enum" in shape}
-    return {"operations": operations, "structures": structures, "enums": enums}
+    return {"operations": operations, "structures": structures, "lists": lists, "enums": enums}
 
 
 for service, version in SERVICES.items():

@@ -47,6 +47,8 @@ async fn what_is_no_input_is_a_serialization_error() {
     for bad in [
         "{",
         "7",
+        "[]",
+        "[\"a\"]",
         "\"text\"",
         "{\"QueueName\": 7}",
         "{\"QueueName\": \"a\", \"Attributes\": []}",
@@ -110,4 +112,31 @@ async fn queue_urls_start_with_the_host_of_the_request_or_with_the_endpoint() {
     let realms = broker_aws::SingleRealm::new(broker_aws::Realm::default(), broker);
     let fixed = Service::builder(realms).endpoint("https://queues.example/").build();
     assert_eq!(find(fixed, "broker:4566").await, "https://queues.example/000000000000/orders");
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_operation_of_the_model_is_there() {
+    let service = service().await;
+    let model: serde_json::Value = serde_json::from_str(include_str!("../models/sqs.json")).unwrap();
+    let operations = model["operations"].as_object().unwrap();
+    assert_eq!(operations.len(), 23);
+    for operation in operations.keys() {
+        let answer = ask_json(&service, operation, "{}").await;
+        let unknown = answer.body.contains("UnknownOperation");
+        assert!(!unknown, "{operation}: {answer:?}");
+    }
+}
+
+// Q24
+#[tokio::test(start_paused = true)]
+async fn the_header_of_a_trace_is_that_of_the_message() {
+    let service = service().await;
+    let send = http::Request::post("/").header("x-amz-target", "AmazonSQS.SendMessage");
+    let send = send.header("x-amzn-trace-id", "Root=1-5759e988");
+    let body = Bytes::from_static(br#"{"QueueUrl": "orders", "MessageBody": "a"}"#);
+    let sent = ask(&service, send.body(body).unwrap()).await;
+    assert_eq!(sent.json().get("MD5OfMessageSystemAttributes"), None);
+    let receive = r#"{"QueueUrl": "orders", "MessageSystemAttributeNames": ["AWSTraceHeader"]}"#;
+    let received = ask_json(&service, "ReceiveMessage", receive).await;
+    assert_eq!(received.json()["Messages"][0]["Attributes"], json!({ "AWSTraceHeader": "Root=1-5759e988" }));
 }

@@ -69,6 +69,8 @@ async fn queues_are_created_described_and_listed() {
     assert!(described.body.contains(one), "{}", described.body);
     done(&service, "Action=SetQueueAttributes&QueueUrl=new&Attribute.Name=DelaySeconds&Attribute.Value=3")
         .await;
+    let delay = done(&service, "Action=GetQueueAttributes&QueueUrl=new&AttributeName=DelaySeconds").await;
+    assert_eq!(delay.element("Value"), "3");
     done(&service, "Action=TagQueue&QueueUrl=new&Tag.1.Key=b&Tag.1.Value=c").await;
     done(&service, "Action=UntagQueue&QueueUrl=new&TagKey.1=team").await;
     let tags = done(&service, "Action=ListQueueTags&QueueUrl=new").await;

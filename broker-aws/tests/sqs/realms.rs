@@ -2,7 +2,7 @@
 
 use aws_sdk_sqs::Client;
 use broker_aws::{Realm, Service};
-use broker_core::{Broker, QueueExt as _};
+use broker_core::Broker;
 
 use crate::support::{ask_json, refusal, world, world_and_queue};
 

@@ -110,6 +110,8 @@ async fn a_standard_queue_takes_groups_and_no_deduplication_ids() {
     let told = "Value d for parameter MessageDeduplicationId is invalid. Reason: The request include parameter that is not \
                 valid for this queue type.";
     refusal(send().message_deduplication_id("d").send().await).is(400, INVALID, told);
+    refusal(send().message_deduplication_id("missing").send().await)
+        .says(INVALID, "Value missing for parameter");
 }
 
 // Q30, Q31, Q32, Q33, Q34, Q35

@@ -58,6 +58,7 @@ mod move_steps;
 mod moved_messages;
 mod moves;
 mod notes;
+mod observer;
 mod peek;
 mod purge_delete;
 mod put_out;

@@ -94,7 +94,7 @@ impl<'de> Deserializer<'de> for Reader<'de> {
 
     /// Entries of a map are numbered, and each has a name or key and a value.
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
-        visitor.visit_map(Entries { left: self.0.items().into_iter(), value: None })
+        visitor.visit_map(Entries { left: self.0.entries().into_iter(), value: None })
     }
 
     fn deserialize_struct<V: Visitor<'de>>(

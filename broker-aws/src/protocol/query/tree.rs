@@ -45,6 +45,14 @@ impl Node {
         }
     }
 
+    /// The entries of a map, in the same way; one without a number is the only one.
+    pub(super) fn entries(&self) -> Vec<&Node> {
+        match self {
+            Self::Below(below) if below.contains_key("Name") || below.contains_key("Key") => vec![self],
+            node => node.items(),
+        }
+    }
+
     /// The items of a list or map in the order of their numbers. SNS puts a `member` or an `entry` around the numbers.
     pub(super) fn items(&self) -> Vec<&Node> {
         let below = match self {

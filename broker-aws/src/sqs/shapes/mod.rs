@@ -12,6 +12,8 @@ mod batch;
 mod message;
 mod moves;
 mod queue;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

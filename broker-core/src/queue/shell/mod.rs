@@ -12,6 +12,7 @@ mod peek;
 mod receive;
 mod send;
 mod settle;
+mod tell;
 mod wait;
 mod watch;
 
@@ -108,6 +109,10 @@ impl QueueCell {
         state: QueueState,
         description: Description,
     ) -> Arc<Self> {
+        let mut state = state;
+        if engine.observer.is_some() {
+            state.observe();
+        }
         Arc::new(Self {
             name,
             id: state.id,
