@@ -29,8 +29,11 @@ async fn run(serve: Serve) -> Result<(), AnyError> {
     let limits = serve.limits();
     let store = serve.data_dir.clone().map_or(Store::Memory, Store::Directory);
     let realms = OpenRealms::open(store, limits, &home).await?;
-    let service = Service::builder(realms.clone()).home(home).build();
-    let mut builder = Listener::builder(service).address((serve.host, serve.port).into());
+    let mut service = Service::builder(realms.clone()).home(home);
+    if serve.throttle_streams {
+        service = service.throttle_streams();
+    }
+    let mut builder = Listener::builder(service.build()).address((serve.host, serve.port).into());
     if let Some(keys) = serve.access_keys()? {
         builder = builder.keys(keys);
     }

@@ -43,6 +43,9 @@ pub(crate) struct Serve {
     /// Takes only requests signed with this key; may be given several times
     #[arg(long = "access-key", value_name = "ID:SECRET")]
     pub(crate) access_keys: Vec<String>,
+    /// Gives provisioned streams that are created the limits of Kinesis for the traffic of a shard
+    #[arg(long)]
+    pub(crate) throttle_streams: bool,
     /// Also refuses what AWS refuses for a minute: a deleted queue's name, a second purge
     #[arg(long)]
     pub(crate) aws_waits: bool,
