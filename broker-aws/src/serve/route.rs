@@ -73,6 +73,7 @@ impl Router {
     async fn checked(&self, parts: Parts, body: Bytes) -> Response<Body> {
         let Shared { service, keys, .. } = &*self.shared;
         if let Some(keys) = keys
+            && !is_link(&parts)
             && let Err(refused) = keys.check(&parts, &body)
         {
             let (status, code) = refused.told(request::addressed(&parts).1);
@@ -90,6 +91,24 @@ impl Router {
         let told = metrics::render(&self.shared.service, &self.shared.requests).await;
         text(StatusCode::OK, "text/plain; version=0.0.4", told)
     }
+}
+
+/// Whether it is one of the links in messages of SNS, which who gets them follows without a key: the certificate, and to confirm
+/// or to end a subscription.
+fn is_link(parts: &Parts) -> bool {
+    let is_plain = parts.method == Method::GET && !parts.headers.contains_key("x-amz-target");
+    let query = parts.uri.query().unwrap_or_default();
+    let mut actions = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "Action");
+    // One action alone: of two, the service could mean the other one.
+    is_plain
+        && match (actions.next(), actions.next()) {
+            (Some((_, action)), None) => matches!(&*action, "ConfirmSubscription" | "Unsubscribe"),
+            (None, _) => {
+                let path = parts.uri.path();
+                path.starts_with("/SimpleNotificationService-") && path.ends_with(".pem")
+            }
+            (Some(_), Some(_)) => false,
+        }
 }
 
 fn text(status: StatusCode, content_type: &'static str, told: String) -> Response<Body> {

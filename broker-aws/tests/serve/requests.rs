@@ -80,3 +80,20 @@ async fn what_is_not_signed_is_refused_if_there_are_keys() {
     assert!(response.contains("<Code>MissingAuthenticationToken</Code>"), "{response}");
     assert!(broker.list_queues("").is_empty());
 }
+
+/// The links in messages of SNS are followed by whoever gets them, without a key; nothing else is.
+#[tokio::test]
+async fn links_of_messages_need_no_key() {
+    let keys = AccessKeys::new().key("AKID", "secret");
+    let (listener, _) = listener_with(|builder| builder.keys(keys)).await;
+    let asked = async |path: &str| {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: sns.localhost\r\n\r\n");
+        ask(listener.address(), request).await.contains("MissingAuthenticationToken")
+    };
+    assert!(!asked("/?Action=ConfirmSubscription&TopicArn=x&Token=y").await);
+    assert!(!asked("/?Action=Unsubscribe&SubscriptionArn=x").await);
+    assert!(!asked("/SimpleNotificationService-0.pem").await);
+    assert!(asked("/?Action=Unsubscribe&Action=DeleteTopic&TopicArn=x").await);
+    assert!(asked("/?Action=DeleteTopic&TopicArn=x").await);
+    assert!(asked("/SimpleNotificationService-0.pem?Action=DeleteTopic&TopicArn=x").await);
+}
