@@ -25,6 +25,7 @@ pub(crate) struct Call {
 }
 
 /// What an operation needs besides its input.
+#[derive(Clone)]
 pub(crate) struct Context {
     /// The broker of the realm that the request comes from.
     pub(crate) broker: Broker,

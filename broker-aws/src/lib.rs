@@ -35,8 +35,8 @@
 //!
 //! # It is not
 //!
-//! - a port: something else has to listen and to pass requests on;
-//! - an access control: signatures are read for their account and region, and checked by nobody here.
+//! - a port: something else has to listen and to pass requests on, as the module `serve` does (feature `serve`);
+//! - an access control: signatures are read for their account and region, and checked by nobody here but that module.
 
 mod body;
 mod call;
@@ -48,6 +48,8 @@ mod realm;
 mod request;
 #[cfg(feature = "sdk")]
 mod sdk;
+#[cfg(feature = "serve")]
+pub mod serve;
 mod service;
 mod sns;
 mod sqs;

@@ -53,6 +53,10 @@ pub(crate) struct Options {
     pub(crate) notes: tokio::sync::Mutex<()>,
     /// Scheme and host of the service, if it is to have one whatever clients call it.
     pub(crate) endpoint: Option<String>,
+    /// Whether provisioned streams that are created have the limits of Kinesis for the traffic of a shard.
+    pub(crate) throttle_streams: bool,
+    /// Who is subscribed to shards of streams.
+    pub(crate) subscriptions: kinesis::Subscriptions,
 }
 
 impl Service {
@@ -78,6 +82,29 @@ impl Service {
             Ok(response) => response,
             Err(fault) => answer::error_response(&fault, &request_id),
         }
+    }
+
+    /// Goes on with what waits to be delivered to HTTP endpoints, in the realms that are open. The first SNS request for a realm does
+    /// so too. Cancel safe: a dropped call has gone on in some of the realms.
+    pub async fn resume(&self) -> broker_core::Result<()> {
+        let Inner { realms, options, sns, .. } = &*self.inner;
+        let endpoint = options.endpoint.as_deref().unwrap_or("http://localhost");
+        for (realm, broker) in realms.opened().await {
+            sns.desk(&realm, &broker, endpoint).await?;
+        }
+        Ok(())
+    }
+
+    /// The brokers that are open.
+    #[cfg(feature = "serve")]
+    pub(crate) async fn opened(&self) -> Vec<(Realm, Broker)> {
+        self.inner.realms.opened().await
+    }
+
+    /// Consumer, shard, and how many milliseconds it is behind, of each subscription to a shard.
+    #[cfg(feature = "serve")]
+    pub(crate) fn subscriptions(&self) -> Vec<(String, broker_core::ShardId, u64)> {
+        self.inner.options.subscriptions.iterator_ages()
     }
 
     async fn answer(&self, request: Request<Bytes>, request_id: &str) -> Result<Response<Body>, Fault> {
@@ -152,9 +179,16 @@ impl ServiceBuilder {
     /// Lets SNS deliver to HTTP endpoints on these hosts, with `outgoing` to send the requests. By default it delivers to none, and
     /// refuses to subscribe them.
     ///
-    /// What waits for them is delivered from the first SNS request on that comes for their realm.
+    /// What waits for them since an earlier process is delivered from [`Service::resume`] on, or the first SNS request for their realm.
     pub fn http_endpoints(self, outgoing: impl Outgoing, hosts: AllowedHosts) -> Self {
         Self { http: Some(HttpDelivery::new(outgoing, hosts)), ..self }
+    }
+
+    /// Provisioned streams that are created from now on have the limits of Kinesis for the traffic of a shard, as 1 MiB written
+    /// and five reads in a second. By default there are none, so that tests are fast.
+    pub fn throttle_streams(mut self) -> Self {
+        self.options.throttle_streams = true;
+        self
     }
 
     /// The service.

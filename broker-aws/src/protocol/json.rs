@@ -21,7 +21,7 @@ pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> WireResult<T> {
 }
 
 /// Writes an output; that of an operation without one is an empty body.
-pub(super) fn write<T: Serialize>(output: &T) -> WireResult<Bytes> {
+pub(crate) fn write<T: Serialize>(output: &T) -> WireResult<Bytes> {
     let written = serde_json::to_vec(output).map_err(|error| WireError::internal(error.to_string()))?;
     Ok(if written == b"null" { Bytes::new() } else { written.into() })
 }

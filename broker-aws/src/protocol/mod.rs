@@ -11,8 +11,8 @@
 //! | `answer` | from an output or an error to an HTTP response |
 
 pub(crate) mod answer;
-mod cbor;
-mod json;
+pub(crate) mod cbor;
+pub(crate) mod json;
 pub(crate) mod query;
 mod xml;
 

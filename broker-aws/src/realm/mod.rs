@@ -20,6 +20,9 @@ pub(crate) use name::is_account;
 pub trait Realms: Send + Sync + 'static {
     /// The broker of this realm. Its text, if it fails, is shown to the client.
     async fn broker(&self, realm: &Realm) -> Result<Broker>;
+
+    /// The brokers that are open: what can be measured.
+    async fn opened(&self) -> Vec<(Realm, Broker)>;
 }
 
 /// One broker for one realm; all others are refused.
@@ -44,5 +47,9 @@ impl Realms for SingleRealm {
         }
         let reason = format!("this service has {} only", self.realm);
         Err(Error::InvalidParameter { field: "realm", value: realm.to_string(), reason })
+    }
+
+    async fn opened(&self) -> Vec<(Realm, Broker)> {
+        vec![(self.realm.clone(), self.broker.clone())]
     }
 }

@@ -44,7 +44,7 @@ impl Api {
         host.split('.').next().and_then(Self::of_name).unwrap_or(Self::Sqs)
     }
 
-    fn of_name(name: &str) -> Option<Self> {
+    pub(super) fn of_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|api| api.name() == name)
     }
 

@@ -14,23 +14,38 @@ use crate::{
 
 /// What a client signs for: `KEY/DATE/REGION/SERVICE/aws4_request`.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Scope {
-    pub(super) access_key: String,
-    pub(super) region: String,
-    pub(super) service: String,
+pub(crate) struct Scope {
+    pub(crate) access_key: String,
+    pub(crate) date: String,
+    pub(crate) region: String,
+    pub(crate) service: String,
 }
 
 /// The scope of a request's signature, from the header `Authorization` or the parameter of a presigned URL.
 pub(super) fn scope(headers: &HeaderMap, form: Option<&Node>) -> Option<Scope> {
-    let signed = text(headers, header::AUTHORIZATION.as_str())
-        .filter(|signature| signature.starts_with("AWS4-"))
-        .and_then(|signature| signature.split_once("Credential="))
-        .map(|(_, rest)| rest.split([',', ' ']).next().unwrap_or_default());
-    let credential = signed.or_else(|| form?.text("X-Amz-Credential"))?;
+    let of_form = || scope_of_text(form?.text("X-Amz-Credential")?);
+    if credential(headers).is_some() { scope_of_header(headers) } else { of_form() }
+}
+
+/// What the header `Authorization` says.
+pub(crate) fn scope_of_header(headers: &HeaderMap) -> Option<Scope> {
+    scope_of_text(credential(headers)?)
+}
+
+fn credential(headers: &HeaderMap) -> Option<&str> {
+    let signature = text(headers, header::AUTHORIZATION.as_str());
+    let (_, rest) =
+        signature.filter(|signature| signature.starts_with("AWS4-"))?.split_once("Credential=")?;
+    rest.split([',', ' ']).next()
+}
+
+/// Reads a credential.
+pub(crate) fn scope_of_text(credential: &str) -> Option<Scope> {
     // An access key may hold slashes, the rest may not.
     let mut parts = credential.rsplitn(5, '/');
-    let (_request, service, region, _date) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    Some(Scope { access_key: parts.next()?.into(), region: region.into(), service: service.into() })
+    let (_request, service, region, date) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let access_key = parts.next()?.into();
+    Some(Scope { access_key, date: date.into(), region: region.into(), service: service.into() })
 }
 
 /// The realm of a request: the region that it is signed for, and the account that is its access key, if that has 12 digits.

@@ -6,12 +6,20 @@
 //! | `credential` | account and region, from the scope of the signature |
 //! | `endpoint` | under which address a client knows the broker |
 
+//! | `glance` | what a request seems to be, before it is read |
+
 mod api;
 mod credential;
 mod endpoint;
+#[cfg(feature = "serve")]
+mod glance;
 
 pub(crate) use api::Api;
 use bytes::Bytes;
+#[cfg(feature = "serve")]
+pub(crate) use credential::{Scope, scope_of_header, scope_of_text};
+#[cfg(feature = "serve")]
+pub(crate) use glance::{addressed, operation};
 use http::{HeaderMap, Method, Request, header};
 
 use crate::{

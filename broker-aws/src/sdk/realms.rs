@@ -48,4 +48,9 @@ impl Realms for InMemory {
         brokers.insert(realm.clone(), broker.clone());
         Ok(broker)
     }
+
+    async fn opened(&self) -> Vec<(Realm, Broker)> {
+        let brokers = self.brokers.lock().await;
+        brokers.iter().map(|(realm, broker)| (realm.clone(), broker.clone())).collect()
+    }
 }

@@ -15,7 +15,7 @@ use super::{
     names::{Names, SnsEnvelope},
     signature::Signer,
 };
-use crate::{call::Context, realm::Realm};
+use crate::realm::Realm;
 
 /// The desks of a service.
 #[derive(Default)]
@@ -26,7 +26,7 @@ pub(crate) struct Sns {
 }
 
 /// What SNS keeps of a realm.
-pub(super) struct Desk {
+pub(crate) struct Desk {
     pub(super) broker: Broker,
     pub(super) names: Arc<Names>,
     /// Held by whoever changes a topic or subscription together with attributes that the broker has no use for.
@@ -50,14 +50,22 @@ impl Sns {
         self.signer.certificate(path)
     }
 
-    /// The desk of a realm, set up by the first call for it.
-    pub(super) async fn desk(&self, context: &Context) -> broker_core::Result<Arc<Desk>> {
-        let realm = &context.origin.realm;
+    /// The desk of a realm, set up by the first call for it. Links to the service start with `endpoint` from now on.
+    pub(crate) async fn desk(
+        &self,
+        realm: &Realm,
+        broker: &Broker,
+        endpoint: &str,
+    ) -> broker_core::Result<Arc<Desk>> {
         // As many as there are brokers.
         let cell = self.desks.lock().entry(realm.clone()).or_default().clone();
-        let set_up = || Desk::set_up(context, self.signer.clone(), self.http.clone());
+        let set_up = async || {
+            let extras = Extras::load(broker).await?;
+            let names = Names::new(realm.clone(), endpoint.to_owned(), extras, self.signer.clone());
+            Desk::set_up(broker.clone(), names, self.http.clone()).await
+        };
         let desk = cell.get_or_try_init(set_up).await?.clone();
-        desk.names.known_as(&context.origin.endpoint);
+        desk.names.known_as(endpoint);
         Ok(desk)
     }
 }
@@ -65,14 +73,10 @@ impl Sns {
 impl Desk {
     /// Gives the broker its names, and takes up what the last process has left to deliver.
     async fn set_up(
-        context: &Context,
-        signer: Arc<Signer>,
+        broker: Broker,
+        names: Arc<Names>,
         http: Option<Arc<HttpDelivery>>,
     ) -> broker_core::Result<Arc<Self>> {
-        let broker = context.broker.clone();
-        let extras = Extras::load(&broker).await?;
-        let origin = &context.origin;
-        let names = Names::new(origin.realm.clone(), origin.endpoint.clone(), extras, signer);
         broker.set_envelope(SnsEnvelope(names.clone()));
         let desk = Self {
             broker,

@@ -47,8 +47,9 @@ impl Sns {
         if !OPERATIONS.contains(&operation) {
             return Err(unknown(operation));
         }
-        let desk = self.desk(context).await.map_err(|error| errors::from_broker(&error))?;
-        let desk = &*desk;
+        let origin = &context.origin;
+        let desk = self.desk(&origin.realm, &context.broker, &origin.endpoint).await;
+        let desk = &*desk.map_err(|error| errors::from_broker(&error))?;
         match operation {
             "CreateTopic" => call.answer(&topics::create(desk, call.input()?).await?),
             "DeleteTopic" => call.answer(&topics::delete(desk, call.input()?).await?),

@@ -101,7 +101,7 @@ async fn what_waits_is_delivered_after_a_restart() {
     assert_eq!(endpoint.after(100).await.len(), 2, "nobody delivers");
     broker.close().await.unwrap();
     let aws = Aws::reaching(Broker::open(store).await.unwrap(), &endpoint);
-    aws.sns.list_topics().send().await.unwrap();
+    aws.service.resume().await.unwrap();
     endpoint.after(100).await;
     let got = endpoint.notifications();
     assert_eq!(got.len(), 2);
