@@ -17,6 +17,9 @@ use super::{
 };
 use crate::realm::Realm;
 
+/// The most errands at once: each has a message of a few kilobytes, and whoever is not asked to confirm can subscribe again.
+const ERRANDS_MAX: usize = 1_000;
+
 /// The desks of a service.
 #[derive(Default)]
 pub(crate) struct Sns {
@@ -140,10 +143,12 @@ impl Desk {
         self.attached.lock().retain(|(of, _), _| of != topic);
     }
 
-    /// Does something on the side.
+    /// Does something on the side, unless there is too much of that.
     pub(super) fn errand(&self, errand: impl Future<Output = ()> + Send + 'static) {
         let mut errands = self.errands.lock();
         while errands.try_join_next().is_some() {}
-        errands.spawn(errand);
+        if errands.len() < ERRANDS_MAX {
+            errands.spawn(errand);
+        }
     }
 }
