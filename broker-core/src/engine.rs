@@ -11,9 +11,10 @@ use crate::{
     keys,
     limits::{Limits, MemoryBounds},
     pipeline::Pipeline,
+    queue::observe::Observer,
     space::History,
     storage::Batch,
-    topic::envelope::Envelope,
+    topic::envelope::CurrentEnvelope,
 };
 
 /// The shared parts of one open broker.
@@ -22,7 +23,9 @@ pub(crate) struct Engine {
     pub(crate) timeline: Timeline,
     pub(crate) limits: Limits,
     pub(crate) memory: MemoryBounds,
-    pub(crate) envelope: Arc<dyn Envelope>,
+    pub(crate) envelope: CurrentEnvelope,
+    /// Who is told what happens to messages.
+    pub(crate) observer: Option<Arc<dyn Observer>>,
     pub(crate) seed: Seed,
     /// Locked before any queue, so that it can be held until the batch that stores the ids is submitted.
     pub(crate) ids: Mutex<Ids>,

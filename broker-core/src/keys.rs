@@ -22,6 +22,7 @@
 //! | `w` | queue id, shard number | the first sequence that a queue on a stream has not come to |
 //! | `v` | space name | a space of user keys, JSON |
 //! | `x` | space id, user key | the user's value, as it is |
+//! | `y` | note name | a note, which means nothing to the broker |
 //! | `g` | partition | a partition whose rows are no longer needed, and how far they reach |
 //!
 //! Numbers are big-endian, so that byte order is number order. Tags are never reused for another meaning.
@@ -46,6 +47,7 @@ pub(crate) const TOPIC: u8 = b'p';
 pub(crate) const STREAM: u8 = b'e';
 pub(crate) const SPACE: u8 = b'v';
 const USER_KEY: u8 = b'x';
+const NOTE: u8 = b'y';
 const SHARD: u8 = b'h';
 const GROUP: u8 = b'k';
 const GROUP_LEASE: u8 = b'l';
@@ -65,7 +67,11 @@ pub(crate) fn tombstone(name: &str) -> Vec<u8> {
     named(TOMBSTONE, name)
 }
 
-/// The name in a definition or tombstone key.
+pub(crate) fn note(name: &str) -> Vec<u8> {
+    named(NOTE, name)
+}
+
+/// The name in a definition, tombstone or note key.
 pub(crate) fn name_of(key: &[u8]) -> Option<&str> {
     std::str::from_utf8(key.get(1..)?).ok()
 }

@@ -259,6 +259,7 @@ pub use queue::{
     entries::{Entries, EntryId, Outcomes},
     inspect::{DuplicateOf, EmptyReason, Explanation, PeekOptions, Peeked, QueueStats, WhyEmpty},
     message::{Message, SendMessage, Sent},
+    observe::{Happened, Observer, QueueEvent},
     options::{
         ChangeVisibility, DeadLettered, Deleted, FifoAttributes, QueueAttributes, QueueCounters,
         ReceiveOptions, VisibilityChanged,

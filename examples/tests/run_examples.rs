@@ -79,6 +79,12 @@ fn virtual_time() {
     assert_prints("virtual_time", &["\"poison\" was set aside after 90 s of virtual time"]);
 }
 
+#[test]
+fn service_under_test() {
+    let parts = ["shipped after 1 receive: two pairs of socks", "given up after 3 receives: a hat"];
+    assert_prints("service_under_test", &parts);
+}
+
 /// What `fifo_orders` says when every aircraft had its flights in order.
 const IN_ORDER: [&str; 2] = [
     "verified: 27004 departures of 3149 aircraft, each aircraft in the order of the file",

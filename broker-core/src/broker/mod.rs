@@ -2,6 +2,7 @@
 
 mod cells;
 mod moves;
+mod notes;
 mod open;
 mod queue_builder;
 mod queues;

@@ -23,6 +23,7 @@ use crate::{
     limits::{Limits, MemoryBounds},
     pipeline::Pipeline,
     queue::{
+        observe::Observer,
         record::Record,
         recovery,
         shell::QueueCell,
@@ -34,7 +35,7 @@ use crate::{
     stream::{self, recovery::LoadedStream},
     topic::{
         self,
-        envelope::{Envelope, PlainEnvelope},
+        envelope::{CurrentEnvelope, Envelope, PlainEnvelope},
         recovery::LoadedTopic,
     },
 };
@@ -59,6 +60,7 @@ pub struct BrokerBuilder {
     seed: Option<u64>,
     bytes_in_flight_max: usize,
     envelope: Arc<dyn Envelope>,
+    observer: Option<Arc<dyn Observer>>,
 }
 
 /// By default this much may wait for its commit before senders have to wait: a few hundred large messages.
@@ -75,6 +77,7 @@ impl BrokerBuilder {
             seed: None,
             bytes_in_flight_max: BYTES_IN_FLIGHT_MAX,
             envelope: Arc::new(PlainEnvelope),
+            observer: None,
         }
     }
 
@@ -116,6 +119,11 @@ impl BrokerBuilder {
         Self { envelope: Arc::new(envelope), ..self }
     }
 
+    /// Tells `observer` what happens to messages; by default nobody is told.
+    pub fn observer(self, observer: impl Observer) -> Self {
+        Self { observer: Some(Arc::new(observer)), ..self }
+    }
+
     /// Opens the store and makes a new one of an empty one. Costs a few small reads per queue, whatever its backlog.
     ///
     /// Must be called inside a tokio runtime with its timer enabled. The broker works on that runtime and ends with it:
@@ -144,7 +152,8 @@ impl BrokerBuilder {
             timeline: loaded.timeline,
             limits: self.limits,
             memory,
-            envelope: self.envelope,
+            envelope: CurrentEnvelope::new(self.envelope),
+            observer: self.observer,
             seed: stored.seed,
             ids: Mutex::new(Ids::new(stored.next_id)),
             user_keys: Mutex::new(History::default()),

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `settings`, `options` | what a queue is told once, and what each call is told and answers |
 //! | `message`, `attributes`, `entries` | what goes in and comes out |
+//! | `observe` | what an observer is told |
 //! | `check` | what is refused |
 //! | `row`, `lease`, `record` | what is stored |
 //! | `state` | the decisions, pure |
@@ -18,6 +19,7 @@ pub(crate) mod fetch;
 pub(crate) mod inspect;
 pub(crate) mod lease;
 pub(crate) mod message;
+pub(crate) mod observe;
 pub(crate) mod options;
 pub(crate) mod record;
 pub(crate) mod recovery;

@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
+use super::shard::ShardId;
 use crate::{clock::Timestamp, ids::Seed};
 
 /// The place of a record in its stream: greater for each later record of a shard, and greater in a shard than anywhere in
@@ -21,6 +22,11 @@ const PREFIX: &str = "49";
 const DIGITS: usize = 56;
 
 impl RecordNumber {
+    /// The shard that the record is in.
+    pub fn shard(self) -> ShardId {
+        ShardId(self.shard)
+    }
+
     fn bits(self) -> u128 {
         u128::from(self.epoch) << 96 | u128::from(self.shard) << 64 | u128::from(self.seq)
     }
@@ -82,6 +88,11 @@ impl ShardIterator {
     /// Whether this broker made it.
     pub(crate) fn is_genuine(&self, seed: Seed) -> bool {
         self.check == check(seed, self.stream, self.shard, self.position, self.issued_at)
+    }
+
+    /// The shard that it reads.
+    pub fn shard(&self) -> ShardId {
+        ShardId(self.shard)
     }
 
     /// When it was given out.

@@ -57,6 +57,8 @@ mod move_races;
 mod move_steps;
 mod moved_messages;
 mod moves;
+mod notes;
+mod observer;
 mod peek;
 mod purge_delete;
 mod put_out;

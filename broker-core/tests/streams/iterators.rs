@@ -16,6 +16,7 @@ everywhere! {
     k52_an_iterator_is_good_for_its_own_shard_and_stream,
     k52_a_changed_iterator_is_refused,
     k52_a_reader_outlives_its_iterators,
+    k52_an_iterator_says_where_it_stands,
     k52_how_long_an_iterator_is_good_is_a_limit,
 }
 
@@ -32,6 +33,19 @@ async fn k52_an_iterator_is_good_for_five_minutes(world: World) {
     let Error::ExpiredIterator { issued_at, now } = error else { panic!("{error}") };
     assert_eq!((issued_at, now), (issued, world.now()));
     assert!(matches!(clicks.read_within(&at, 1, secs(5)).await, Err(Error::ExpiredIterator { .. })));
+}
+
+async fn k52_an_iterator_says_where_it_stands(world: World) {
+    let (_broker, clicks) = stream(&world, 2).await;
+    let at = clicks.iterator(ShardId(1), StartingPosition::Latest).await.unwrap();
+    let number = clicks.number_at(&at);
+    assert_eq!((at.shard(), number.shard()), (ShardId(1), ShardId(1)));
+    // There is no such record yet, and one can begin there all the same.
+    let record = broker_core::PutRecord::new("k", "first").explicit_hash_key(u128::MAX);
+    assert_eq!(clicks.put(record).await.unwrap().number, number);
+    advance(secs(600)).await;
+    let at = clicks.iterator(ShardId(1), StartingPosition::At(number)).await.unwrap();
+    assert_eq!(texts(&clicks.read(&at, 1).await.unwrap()), ["first"]);
 }
 
 async fn k52_every_read_gives_a_new_iterator(world: World) {

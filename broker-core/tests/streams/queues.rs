@@ -13,6 +13,7 @@ everywhere! {
     d10_a_queue_gives_out_the_records_of_a_stream_until_they_are_acknowledged,
     d10_a_record_that_is_received_too_often_becomes_a_dead_letter_and_can_be_restored,
     d10_queues_know_nothing_of_each_other_and_begin_where_they_are_told,
+    d10_settings_can_be_changed_and_outlive_a_restart,
     d10_a_receive_waits_for_a_record,
     d10_a_record_leaves_the_queue_when_it_leaves_the_stream,
     k11_a_stream_with_queues_is_not_deleted,
@@ -108,6 +109,32 @@ async fn d10_a_record_that_is_received_too_often_becomes_a_dead_letter_and_can_b
     let again = work.receive(at_once(10)).await.unwrap();
     assert_eq!((again.len(), again[0].receive_count, number(&again[0])), (1, 1, 0));
     assert_eq!(work.counters().await.unwrap().dead, 0);
+}
+
+async fn d10_settings_can_be_changed_and_outlive_a_restart(world: World) {
+    let broker = world.broker().await;
+    let clicks = broker.stream("clicks").shards(1).await.unwrap();
+    let made_at = world.now();
+    assert!(clicks.open_queue("work").is_none());
+    let defaults = StreamQueueSettings::default();
+    let work = clicks.queue("work", StartingPosition::TrimHorizon, &defaults).await.unwrap();
+    assert_eq!(work.settings().await.unwrap(), (defaults, made_at));
+    let once = DeadLetterTarget::BuiltIn { max_receive_count: 1 };
+    let changed = StreamQueueSettings { visibility_timeout: secs(3), dead_letter: once };
+    work.set_settings(&changed).await.unwrap();
+    let bad = StreamQueueSettings { visibility_timeout: secs(43_201), ..changed.clone() };
+    assert!(matches!(work.set_settings(&bad).await, Err(Error::InvalidParameter { .. })));
+    broker.close().await.unwrap();
+    drop((broker, work));
+    let broker = world.broker().await;
+    let clicks = broker.open_stream("clicks").await.unwrap();
+    let work = clicks.open_queue("work").unwrap();
+    assert_eq!(work.settings().await.unwrap(), (changed, made_at));
+    put(&clicks, 0..1).await;
+    assert_eq!(work.receive(at_once(1)).await.unwrap().len(), 1);
+    tokio::time::sleep(secs(4)).await;
+    assert!(work.receive(at_once(1)).await.unwrap().is_empty());
+    assert_eq!(work.receive_dead_letters(at_once(1)).await.unwrap().len(), 1);
 }
 
 async fn d10_queues_know_nothing_of_each_other_and_begin_where_they_are_told(world: World) {

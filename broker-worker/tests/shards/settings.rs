@@ -30,11 +30,10 @@ impl Destination for Of {
 
 type Change = Box<dyn Fn(StreamMapping) -> StreamMapping>;
 
-#[tokio::test(start_paused = true)]
-async fn each_setting_is_taken_up_to_its_limits_and_refused_beyond() {
-    let world = World::new(1).await;
+/// Settings that are taken, and those that are not, with what they are told.
+fn cases() -> Vec<(&'static str, Change, bool)> {
     let to = |kind| Arc::new(Of(kind));
-    let cases: Vec<(&str, Change, bool)> = vec![
+    vec![
         ("batch_size is 0: must be between 1 and 10000", Box::new(|m| m.batch_size(0)), false),
         ("", Box::new(|m| m.batch_size(10_000)), true),
         ("batch_size is 10001: must be between 1 and 10000", Box::new(|m| m.batch_size(10_001)), false),
@@ -99,8 +98,13 @@ async fn each_setting_is_taken_up_to_its_limits_and_refused_beyond() {
             Box::new(move |m| m.on_failure(to(DestinationKind::Bus))),
             false,
         ),
-    ];
-    for (expected, change, taken) in cases {
+    ]
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_setting_is_taken_up_to_its_limits_and_refused_beyond() {
+    let world = World::new(1).await;
+    for (expected, change, taken) in cases() {
         match change(world.working()).start().await {
             Ok(_) => assert!(taken, "it should have been refused: {expected}"),
             Err(error) => assert_eq!((error.to_string().as_str(), taken), (expected, false)),

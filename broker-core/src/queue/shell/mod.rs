@@ -13,6 +13,7 @@ mod peek;
 mod receive;
 mod send;
 mod settle;
+mod tell;
 mod wait;
 mod watch;
 
@@ -111,6 +112,10 @@ impl QueueCell {
         state: QueueState,
         description: Description,
     ) -> Arc<Self> {
+        let mut state = state;
+        if engine.observer.is_some() {
+            state.observe();
+        }
         Arc::new(Self {
             name,
             id: state.id,

@@ -62,6 +62,9 @@ impl<'a> Turn<'a> {
     /// Notes what became of the step, and tells those who wait for this queue.
     fn end(mut self, written: Option<&Ticket>) {
         let Inner { state, fence, watched, .. } = &mut *self.inner;
+        if let Some(observer) = &self.cell.engine.observer {
+            self.cell.tell_noted(&**observer, state.take_noted(), self.now);
+        }
         if let Some(ticket) = written {
             state.submitted(ticket.number());
             if state.take_fence() {

@@ -143,6 +143,7 @@ impl LocalQueue {
             }
             let messages = handout.complete(partition).await?;
             if !messages.is_empty() {
+                cell.tell_received(&messages);
                 return Ok(messages);
             }
         }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::{End, Live, Phase, QueueState};
+use super::{End, Live, Noted, Phase, QueueState};
 use crate::{
     ids::MessageId,
     queue::{
@@ -144,6 +144,16 @@ impl QueueState {
     /// The sequence that a message was given when it was moved here, if it was one of the last.
     pub(crate) fn arrival(&self, id: MessageId) -> Option<u64> {
         self.past.arrival(id)
+    }
+
+    /// From now on notes what an observer is to be told.
+    pub(crate) fn observe(&mut self) {
+        self.past.observe();
+    }
+
+    /// What an observer is to be told since the last time.
+    pub(crate) fn take_noted(&mut self) -> Vec<(u64, Noted)> {
+        self.past.take_noted()
     }
 
     /// A message of another queue was moved here.

@@ -28,6 +28,7 @@ impl QueueState {
         let mut left = std::mem::replace(self, fresh);
         self.purged_at = Some(now);
         self.past = std::mem::take(&mut left.past);
+        self.past.note_purged(self.tail);
         self.epoch = left.epoch + 1;
         left.leftover()
     }

@@ -3,6 +3,8 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
+use bytes::Bytes;
+
 use crate::ids::MessageId;
 
 /// So many of each are remembered: together less than 100 kB.
@@ -37,18 +39,60 @@ pub(super) struct Past {
     removed: VecDeque<Removed>,
     moved: VecDeque<Moved>,
     arrived: VecDeque<(MessageId, u64)>,
+    /// What an observer is to be told; `None` if there is none.
+    noted: Option<Vec<(u64, Noted)>>,
+}
+
+/// What has happened to a message, or to all before its sequence.
+#[derive(Debug)]
+pub(crate) enum Noted {
+    /// With its row.
+    Arrived(Bytes),
+    Deleted,
+    Expired,
+    Moved {
+        queue: String,
+        receives: u32,
+    },
+    Purged,
 }
 
 impl Past {
+    pub(super) fn observe(&mut self) {
+        self.noted.get_or_insert_default();
+    }
+
+    /// What was noted since the last time.
+    pub(super) fn take_noted(&mut self) -> Vec<(u64, Noted)> {
+        self.noted.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    fn note(&mut self, seq: u64, what: impl FnOnce() -> Noted) {
+        if let Some(noted) = &mut self.noted {
+            noted.push((seq, what()));
+        }
+    }
+
+    pub(super) fn note_row(&mut self, seq: u64, row: &Bytes) {
+        self.note(seq, || Noted::Arrived(row.clone()));
+    }
+
+    pub(super) fn note_purged(&mut self, before: u64) {
+        self.note(before, || Noted::Purged);
+    }
+
     pub(super) fn note_deleted(&mut self, seq: u64, at: u64) {
+        self.note(seq, || Noted::Deleted);
         push(&mut self.removed, Removed { seq, at, expired: false });
     }
 
     pub(super) fn note_expired(&mut self, seq: u64, at: u64) {
+        self.note(seq, || Noted::Expired);
         push(&mut self.removed, Removed { seq, at, expired: true });
     }
 
     pub(super) fn note_moved(&mut self, seq: u64, queue: &str, receives: u32, at: u64) {
+        self.note(seq, || Noted::Moved { queue: queue.to_owned(), receives });
         let last = self.moved.back().map(|last| &last.queue).filter(|last| ***last == *queue);
         let queue = last.cloned().unwrap_or_else(|| queue.into());
         push(&mut self.moved, Moved { seq, at, queue, receives });

@@ -47,6 +47,7 @@ impl QueueState {
         let seq = self.tail;
         let row = row(head);
         batch.put_row(self.partition, seq, row.clone());
+        self.past.note_row(seq, &row);
         self.tail += 1;
         self.stored += 1;
         let lease = Lease::untouched(head);

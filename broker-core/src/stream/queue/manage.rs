@@ -112,6 +112,12 @@ impl LocalStream {
         self.cell.inner.lock().queues.keys().cloned().collect()
     }
 
+    /// The queue of this name on this stream, if there is one, as it is in memory.
+    pub fn open_queue(&self, name: &str) -> Option<StreamQueue> {
+        let cell = self.cell.inner.lock().queues.get(name).cloned()?;
+        Some(StreamQueue { stream: self.clone(), cell })
+    }
+
     /// Deletes a queue on this stream; one that does not exist is no error. The stream is not touched. Cancel safe in this
     /// sense: a dropped call has deleted it or not.
     pub async fn delete_queue(&self, name: &str) -> Result<()> {

@@ -16,6 +16,7 @@
 mod cell;
 mod manage;
 mod message;
+mod settings;
 mod shell;
 pub(crate) mod stored;
 

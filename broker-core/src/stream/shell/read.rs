@@ -13,7 +13,7 @@ use crate::{
     },
     storage::{Durability, Page, Storage, StorageError},
     stream::{
-        number::ShardIterator,
+        number::{RecordNumber, ShardIterator},
         record::{Record, Records, StartingPosition},
         shard::ShardId,
         state::Look,
@@ -43,7 +43,7 @@ impl LocalStream {
             let (head, tail) = (found.head, found.readable());
             let horizon = inner.state.horizon(now);
             let since = |time: u64| Err((found.definition.partition, head..tail, time.max(horizon)));
-            let within = |number: crate::stream::number::RecordNumber| {
+            let within = |number: RecordNumber| {
                 if number.shard != shard.0 || number.epoch != found.definition.epoch {
                     let reason = format!("is not of {shard}");
                     return Err(Error::invalid("starting_sequence_number", number, reason));
@@ -73,6 +73,13 @@ impl LocalStream {
         ticket.wait().await?;
         let now = cell.engine.timeline.now();
         Ok(ShardIterator::new(cell.engine.seed, cell.id, shard.0, position, now))
+    }
+
+    /// The number of the record that an iterator stands before, whether there is such a record already or not: a
+    /// [`StartingPosition::At`] of it goes on there, also when the iterator has expired. Of an iterator of another stream it
+    /// means nothing.
+    pub fn number_at(&self, iterator: &ShardIterator) -> RecordNumber {
+        self.number(iterator.shard(), iterator.position)
     }
 
     /// Reads up to `max` records, 1 to 10,000, and at most 10 MiB. Returns at once, perhaps with none.
@@ -195,10 +202,10 @@ impl LocalStream {
     }
 
     /// The number of a record of a shard.
-    pub(crate) fn number(&self, shard: ShardId, seq: u64) -> crate::stream::number::RecordNumber {
+    pub(crate) fn number(&self, shard: ShardId, seq: u64) -> RecordNumber {
         let inner = self.cell.inner.lock();
         let epoch = inner.state.shard(shard).map_or(0, |shard| shard.definition.epoch);
-        crate::stream::number::RecordNumber { epoch, shard: shard.0, seq }
+        RecordNumber { epoch, shard: shard.0, seq }
     }
 
     /// What a read returns. What was passed over to get there had been trimmed.

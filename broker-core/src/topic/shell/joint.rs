@@ -116,7 +116,7 @@ impl<'p> Publishing<'p> {
     /// Gives all messages that are new their places in the topic, which [`judge`](Self::judge) has told already.
     pub(crate) fn accept(&mut self, inner: &mut TopicInner, now: u64, batch: &mut Batch) {
         let archives = inner.state.settings.archive_ms().is_some();
-        let envelope = &*self.cell.engine.envelope;
+        let envelope = &self.cell.engine.envelope;
         for (verdict, forms) in self.verdicts.iter_mut().zip(&mut self.forms) {
             if let (Verdict::New(id), Some(forms)) = (verdict, forms) {
                 let parts = Form::archived();

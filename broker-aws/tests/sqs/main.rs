@@ -1,0 +1,20 @@
+//! SQS with the official SDK, and request by request in both protocols.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod attributes;
+mod batches;
+mod dead_letters;
+mod digests;
+mod fifo;
+mod json;
+mod messages;
+mod moves;
+mod permissions;
+mod query;
+mod queues;
+mod realms;
+mod receive;
+mod send;
+mod settle;
+mod support;
