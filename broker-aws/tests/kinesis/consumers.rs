@@ -77,7 +77,7 @@ async fn k70_a_stream_has_20_consumers_at_most() {
     assert_eq!(first.consumers().len(), 15);
     let token = first.next_token.unwrap();
     let second = list().next_token(&token).send().await.unwrap();
-    assert_eq!((second.consumers()[0].consumer_name.as_str(), second.next_token), ("c15", None));
+    assert_eq!((second.consumers()[0].consumer_name.as_str(), &second.next_token), ("c15", &None));
     let summary = world.kinesis.describe_stream_summary().stream_name("clicks").send().await.unwrap();
     assert_eq!(summary.stream_description_summary.unwrap().consumer_count, Some(20));
     advance(301).await;

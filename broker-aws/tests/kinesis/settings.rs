@@ -90,11 +90,11 @@ async fn k60_k61_the_mode_can_be_changed_and_says_who_decides_on_shards() {
 async fn the_record_size_can_be_changed() {
     let world = world("clicks", 1).await;
     let set = |kib| {
-        world.kinesis.update_max_record_size().stream_arn(stream_arn("clicks")).max_record_size_in_ki_b(kib)
+        world.kinesis.update_max_record_size().stream_arn(stream_arn("clicks")).max_record_size_in_kib(kib)
     };
     set(10_240).send().await.unwrap();
     let summary = world.kinesis.describe_stream_summary().stream_name("clicks").send().await.unwrap();
-    assert_eq!(summary.stream_description_summary.unwrap().max_record_size_in_ki_b, Some(10_240));
+    assert_eq!(summary.stream_description_summary.unwrap().max_record_size_in_kib, Some(10_240));
     let large = set(10_241).send().await;
     assert!(large.as_ref().unwrap_err().as_service_error().unwrap().is_validation_exception());
     refusal(large).says(NOT_VALID, "less than or equal to 10240");
@@ -105,10 +105,10 @@ async fn warm_throughput_is_kept_for_streams_on_demand() {
     let world = world("bound", 1).await;
     world.kinesis.create_stream().stream_name("free").send().await.unwrap();
     let set = |name: &str, warm| {
-        world.kinesis.update_stream_warm_throughput().stream_name(name).warm_throughput_mi_bps(warm).send()
+        world.kinesis.update_stream_warm_throughput().stream_name(name).warm_throughput_mibps(warm).send()
     };
     let updated = set("free", 12).await.unwrap();
-    assert_eq!(updated.warm_throughput.unwrap().current_mi_bps, Some(12));
+    assert_eq!(updated.warm_throughput.unwrap().current_mibps, Some(12));
     assert_eq!(
         (updated.stream_name.as_deref(), updated.stream_arn),
         (Some("free"), Some(stream_arn("free")))

@@ -137,16 +137,16 @@ async fn k12_settings_given_at_the_creation_show() {
     let aws = TestAws::start().await.unwrap();
     let kinesis = Client::new(&aws.config());
     let create =
-        kinesis.create_stream().stream_name("large").max_record_size_in_ki_b(2_048).warm_throughput_mi_bps(7);
+        kinesis.create_stream().stream_name("large").max_record_size_in_kib(2_048).warm_throughput_mibps(7);
     create.tags("team", "web").send().await.unwrap();
     let summary = kinesis.describe_stream_summary().stream_name("large").send().await.unwrap();
     let summary = summary.stream_description_summary.unwrap();
-    assert_eq!(summary.max_record_size_in_ki_b, Some(2_048));
-    assert_eq!(summary.warm_throughput.unwrap().target_mi_bps, Some(7));
+    assert_eq!(summary.max_record_size_in_kib, Some(2_048));
+    assert_eq!(summary.warm_throughput.unwrap().target_mibps, Some(7));
     assert_eq!(summary.consumer_count, Some(0));
     let tags = kinesis.list_tags_for_stream().stream_name("large").send().await.unwrap().tags;
     assert_eq!((tags[0].key.as_str(), tags[0].value.as_deref()), ("team", Some("web")));
-    let small = kinesis.create_stream().stream_name("small").max_record_size_in_ki_b(1).send().await;
+    let small = kinesis.create_stream().stream_name("small").max_record_size_in_kib(1).send().await;
     refusal(small).says(NOT_VALID, "'maxRecordSizeInKiB'");
 }
 

@@ -78,11 +78,11 @@ pub(crate) struct Refusal {
 #[track_caller]
 pub(crate) fn refusal<T: Debug, E>(outcome: Result<T, SdkError<E, HttpResponse>>) -> Refusal
 where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
     let error = outcome.expect_err("the call is refused");
     let status = error.raw_response().expect("a response").status().as_u16();
-    let error = error.into_service_error();
+    let error = error.as_service_error().expect("an error of the service");
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
     Refusal { code: text(error.code()), message: text(error.message()), status }
 }

@@ -1,6 +1,6 @@
 //! What is measured.
 
-use broker_core::{PutRecord, QueueExt as _, ReceiveOptions, SendMessage, StartingPosition};
+use broker_core::{PutRecord, ReceiveOptions, SendMessage, StartingPosition};
 
 use crate::support::{ask, assert_status, listener, sqs};
 

@@ -21,7 +21,7 @@ async fn what_is_being_answered_is_answered() {
     while TcpStream::connect(address).await.is_ok() {
         tokio::task::yield_now().await;
     }
-    broker_core::QueueExt::send(&orders, "socks").await.unwrap();
+    orders.send("socks").await.unwrap();
     let response = read_response(&mut waiting).await;
     assert!(response.contains("socks"), "{response}");
     stopping.await.unwrap();
@@ -42,6 +42,6 @@ async fn what_takes_too_long_is_cut_off() {
     listener.stop().await;
     assert!(began.elapsed().as_secs() <= 12, "{:?}", began.elapsed());
     assert_eq!(read_response(&mut waiting).await, "");
-    broker_core::QueueExt::send(&orders, "socks").await.unwrap();
+    orders.send("socks").await.unwrap();
     assert_eq!(orders.counters().await.unwrap().visible, 1);
 }
