@@ -31,6 +31,8 @@
 //!   realm only, so realms cannot leak into each other.
 //! - [`Body`]: that of a response: whole, or a stream of chunks.
 //!
+//! - [`Outgoing`], [`AllowedHosts`]: how SNS reaches HTTP endpoints, and which. By default it reaches none.
+//!
 //! # It is not
 //!
 //! - a port: something else has to listen and to pass requests on, as the module `serve` does (feature `serve`);
@@ -58,3 +60,6 @@ pub use realm::{Realm, Realms, SingleRealm};
 #[cfg(feature = "sdk")]
 pub use sdk::{End, InMemory, InProcess, Life, Probe, TestAws, sdk_config};
 pub use service::{Service, ServiceBuilder};
+#[cfg(feature = "serve")]
+pub use sns::http::PlainHttp;
+pub use sns::http::{AllowedHosts, Outgoing, Unreachable};

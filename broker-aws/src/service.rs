@@ -10,16 +10,23 @@ use std::{
 
 use broker_core::{Broker, Certainty, Error};
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 
 use crate::{
     body::Body,
     call::Call,
     kinesis,
-    protocol::{Fault, answer},
+    protocol::{
+        Fault,
+        answer::{self, Answer},
+    },
     realm::{Realm, Realms, SingleRealm},
     request::{self, Api, Asked},
-    sns, sqs,
+    sns::{
+        Sns,
+        http::{AllowedHosts, HttpDelivery, Outgoing},
+    },
+    sqs,
     wire::{error::WireError, request_id::RequestIds},
 };
 
@@ -36,6 +43,7 @@ struct Inner {
     home: Realm,
     options: Arc<Options>,
     request_ids: RequestIds,
+    sns: Sns,
 }
 
 /// What a service was told once.
@@ -61,7 +69,8 @@ impl Service {
 
     /// A service over these realms, after setting what should differ from the defaults.
     pub fn builder(realms: impl Realms) -> ServiceBuilder {
-        ServiceBuilder { realms: Arc::new(realms), home: Realm::default(), options: Options::default() }
+        let (realms, home, options) = (Arc::new(realms), Realm::default(), Options::default());
+        ServiceBuilder { realms, home, options, http: None }
     }
 
     /// Answers a request. The body of a request is in memory, so whoever reads it from a socket bounds its size.
@@ -73,6 +82,17 @@ impl Service {
             Ok(response) => response,
             Err(fault) => answer::error_response(&fault, &request_id),
         }
+    }
+
+    /// Goes on with what waits to be delivered to HTTP endpoints, in the realms that are open. The first SNS request for a realm does
+    /// so too. Cancel safe: a dropped call has gone on in some of the realms.
+    pub async fn resume(&self) -> broker_core::Result<()> {
+        let Inner { realms, options, sns, .. } = &*self.inner;
+        let endpoint = options.endpoint.as_deref().unwrap_or("http://localhost");
+        for (realm, broker) in realms.opened().await {
+            sns.desk(&realm, &broker, endpoint).await?;
+        }
+        Ok(())
     }
 
     /// The brokers that are open.
@@ -88,7 +108,13 @@ impl Service {
     }
 
     async fn answer(&self, request: Request<Bytes>, request_id: &str) -> Result<Response<Body>, Fault> {
-        let Inner { realms, home, options, .. } = &*self.inner;
+        let Inner { realms, home, options, sns, .. } = &*self.inner;
+        if request.method() == Method::GET
+            && let Some(certificate) = sns.certificate(request.uri().path())
+        {
+            let body = Body::Whole(certificate.into());
+            return Ok(Answer::chunks("application/x-pem-file", body).into_response(request_id));
+        }
         let asked = request::read(request, home, options.endpoint.as_deref())?;
         let Asked { api, protocol, .. } = asked;
         let fault = |error| Fault::new(api, protocol, error);
@@ -97,7 +123,7 @@ impl Service {
         let call = Call::new(asked, broker, options.clone(), request_id.to_owned());
         let answer = match api {
             Api::Sqs => sqs::dispatch(&call).await,
-            Api::Sns => sns::dispatch(&call).await,
+            Api::Sns => sns.dispatch(&call).await,
             Api::Kinesis => kinesis::dispatch(&call).await,
         };
         Ok(answer.map_err(fault)?.into_response(request_id))
@@ -134,6 +160,7 @@ pub struct ServiceBuilder {
     realms: Arc<dyn Realms>,
     home: Realm,
     options: Options,
+    http: Option<HttpDelivery>,
 }
 
 impl ServiceBuilder {
@@ -149,6 +176,14 @@ impl ServiceBuilder {
         self
     }
 
+    /// Lets SNS deliver to HTTP endpoints on these hosts, with `outgoing` to send the requests. By default it delivers to none, and
+    /// refuses to subscribe them.
+    ///
+    /// What waits for them since an earlier process is delivered from [`Service::resume`] on, or the first SNS request for their realm.
+    pub fn http_endpoints(self, outgoing: impl Outgoing, hosts: AllowedHosts) -> Self {
+        Self { http: Some(HttpDelivery::new(outgoing, hosts)), ..self }
+    }
+
     /// Provisioned streams that are created from now on have the limits of Kinesis for the traffic of a shard, as 1 MiB written
     /// and five reads in a second. By default there are none, so that tests are fast.
     pub fn throttle_streams(mut self) -> Self {
@@ -158,8 +193,8 @@ impl ServiceBuilder {
 
     /// The service.
     pub fn build(self) -> Service {
-        let Self { realms, home, options } = self;
-        let inner = Inner { realms, home, options: Arc::new(options), request_ids: RequestIds::default() };
-        Service { inner: Arc::new(inner) }
+        let Self { realms, home, options, http } = self;
+        let (options, request_ids, sns) = (Arc::new(options), RequestIds::default(), Sns::new(http));
+        Service { inner: Arc::new(Inner { realms, home, options, request_ids, sns }) }
     }
 }

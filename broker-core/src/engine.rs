@@ -13,7 +13,7 @@ use crate::{
     pipeline::Pipeline,
     queue::observe::Observer,
     storage::Batch,
-    topic::envelope::Envelope,
+    topic::envelope::CurrentEnvelope,
 };
 
 /// The shared parts of one open broker.
@@ -22,7 +22,7 @@ pub(crate) struct Engine {
     pub(crate) timeline: Timeline,
     pub(crate) limits: Limits,
     pub(crate) memory: MemoryBounds,
-    pub(crate) envelope: Arc<dyn Envelope>,
+    pub(crate) envelope: CurrentEnvelope,
     /// Who is told what happens to messages.
     pub(crate) observer: Option<Arc<dyn Observer>>,
     pub(crate) seed: Seed,

@@ -11,7 +11,10 @@
 
 mod directory;
 
-use std::{io, sync::Arc};
+use std::{
+    io::{self, IoSlice},
+    sync::Arc,
+};
 
 use broker_core::storage::StorageError;
 use bytes::Bytes;
@@ -25,8 +28,8 @@ pub trait File: Send + Sync + 'static {
     /// Fills `buffer` with what is at `offset`; an error of the kind `UnexpectedEof` if the file ends before.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()>;
 
-    /// Writes all of `bytes` at `offset`. The file grows if it has to.
-    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
+    /// Writes all of `slices`, one behind the other, at `offset`. The file grows if it has to. One thread writes at a time.
+    fn write_at(&self, slices: &[IoSlice<'_>], offset: u64) -> io::Result<()>;
 
     /// Cuts the file or lets it grow, by zeros.
     fn set_len(&self, bytes: u64) -> io::Result<()>;
@@ -122,7 +125,11 @@ impl Handle {
     }
 
     pub(crate) fn write(&self, bytes: &[u8], offset: u64) -> Result<(), StorageError> {
-        self.file.write_at(bytes, offset).map_err(|error| self.failed("writing", error))
+        self.write_slices(&[IoSlice::new(bytes)], offset)
+    }
+
+    pub(crate) fn write_slices(&self, slices: &[IoSlice<'_>], offset: u64) -> Result<(), StorageError> {
+        self.file.write_at(slices, offset).map_err(|error| self.failed("writing", error))
     }
 
     pub(crate) fn set_len(&self, bytes: u64) -> Result<(), StorageError> {

@@ -136,6 +136,11 @@ impl FrameHeader {
         genuine.then_some(Self { kind, number, synced, ops_bytes, values_bytes, ops_crc })
     }
 
+    /// The number of the last frame of writes before it.
+    pub(crate) fn before(&self) -> u64 {
+        if self.kind == Kind::Writes { self.number.saturating_sub(1) } else { self.number }
+    }
+
     /// The length of header, ops and values; `None` if that is more than `room`.
     pub(crate) fn length(&self, room: u64) -> Option<u64> {
         let length = self.ops_bytes.checked_add(self.values_bytes)?.checked_add(FRAME_HEADER_BYTES as u64)?;

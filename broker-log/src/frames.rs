@@ -35,8 +35,8 @@ impl<'a> Frames<'a> {
         Self { file, header, file_bytes, window: Vec::new(), window_at: 0 }
     }
 
-    /// What is at `at`, where the frame of that number is expected.
-    pub(crate) fn next(&mut self, at: u64, number: u64) -> Result<Next, StorageError> {
+    /// What is at `at`, behind the frame of writes of the number `last`.
+    pub(crate) fn next(&mut self, at: u64, last: u64) -> Result<Next, StorageError> {
         let broken = |detail| Ok(Next::Broken { detail });
         let header = self.header;
         let Some(bytes) = self.get(at, FRAME_HEADER_BYTES as u64)? else {
@@ -45,8 +45,8 @@ impl<'a> Frames<'a> {
         let Some(frame) = FrameHeader::decode(bytes, header, at) else {
             return broken("the header of a frame does not match its checksum");
         };
-        let expected = if frame.kind == Kind::Writes { number } else { number - 1 };
-        if frame.number != expected {
+        let expected = if frame.kind == Kind::Writes { last.checked_add(1) } else { Some(last) };
+        if Some(frame.number) != expected {
             return broken("a frame has the number of another one");
         }
         match frame.kind {

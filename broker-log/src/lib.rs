@@ -175,8 +175,8 @@ impl LogStorage {
             return if durability == Durability::Synced { Self::sync(writer) } else { Ok(()) };
         }
         writer.frame.begin();
-        writer.frame.put_batch(batch);
-        self.append(writer, durability)
+        let values = writer.frame.put_batch(batch);
+        self.append(writer, &values, durability)
     }
 }
 

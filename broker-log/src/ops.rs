@@ -1,5 +1,7 @@
 //! The writes of a frame, as they are stored. Live commits and recovery apply the same bytes.
 
+use std::io::IoSlice;
+
 use broker_core::storage::{Batch, Op};
 use bytes::BufMut;
 
@@ -113,11 +115,11 @@ fn two<'a>(fields: &mut Fields<'a>) -> Option<(&'a [u8], &'a [u8])> {
     Some((fields.bytes(first)?, fields.bytes(second)?))
 }
 
-/// A frame of writes in a buffer: room for its header, its writes, then the rows' values.
+/// The first part of a frame of writes in a buffer: room for its header, and its writes. The rows' values follow, from where
+/// they are.
 #[derive(Default)]
 pub(crate) struct Frame {
     pub(crate) bytes: Vec<u8>,
-    ops_end: usize,
 }
 
 impl Frame {
@@ -159,11 +161,13 @@ impl Frame {
         }
     }
 
-    /// Everything that a batch writes.
-    pub(crate) fn put_batch(&mut self, batch: &Batch) {
+    /// Everything that a batch writes. Returns the rows' values, which are to follow.
+    pub(crate) fn put_batch<'a>(&mut self, batch: &'a Batch) -> Vec<IoSlice<'a>> {
+        let mut values = Vec::new();
         for op in batch.ops() {
             self.put(match op {
                 Op::PutRow { partition, seq, value } => {
+                    values.push(IoSlice::new(value));
                     Logged::PutRow { partition, seq, bytes: length(value), crc: crc32fast::hash(value) }
                 }
                 Op::DeleteRow { partition, seq } => Logged::DeleteRow { partition, seq },
@@ -173,38 +177,28 @@ impl Frame {
                 Op::DeleteMetaRange { from, to } => Logged::DeleteMetaRange { from, to },
             });
         }
-        self.end_ops();
-        for op in batch.ops() {
-            if let Op::PutRow { value, .. } = op {
-                self.bytes.put_slice(value);
-            }
-        }
-    }
-
-    /// From here on there are values.
-    pub(crate) fn end_ops(&mut self) {
-        self.ops_end = self.bytes.len();
+        values
     }
 
     pub(crate) fn ops(&self) -> &[u8] {
-        &self.bytes[FRAME_HEADER_BYTES..self.ops_end]
+        &self.bytes[FRAME_HEADER_BYTES..]
     }
 
-    /// The header for this frame; its place and number are for whoever writes it.
-    pub(crate) fn header(&self, kind: Kind, number: u64, synced: u64) -> FrameHeader {
+    /// The header for this frame with so many bytes of values; its place and number are for whoever writes it.
+    pub(crate) fn header(&self, values_bytes: u64, number: u64, synced: u64) -> FrameHeader {
         FrameHeader {
-            kind,
+            kind: Kind::Writes,
             number,
             synced,
             ops_bytes: self.ops().len() as u64,
-            values_bytes: (self.bytes.len() - self.ops_end) as u64,
+            values_bytes,
             ops_crc: crc32fast::hash(self.ops()),
         }
     }
 
     /// Where the values begin, in the frame.
     pub(crate) fn values_at(&self) -> u64 {
-        self.ops_end as u64
+        self.bytes.len() as u64
     }
 }
 

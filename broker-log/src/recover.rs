@@ -112,7 +112,7 @@ impl Opening<'_> {
         let mut state = self.state(checkpoint)?;
         let mut frames = Frames::new(&self.file, self.header, self.file_bytes);
         loop {
-            match frames.next(at, number + 1)? {
+            match frames.next(at, number)? {
                 Next::Writes { ops, values_at, end } => {
                     for op in Ops::new(&ops).flatten() {
                         if let Logged::Forget { segment } = op {

@@ -5,7 +5,7 @@
 //! nothing new is taken in until the reserve can be made again.
 
 use std::{
-    io::{Error, ErrorKind, Result},
+    io::{Error, ErrorKind, IoSlice, Result},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -90,7 +90,7 @@ impl Reserve {
             let mut at = 0;
             while at < self.bytes {
                 let stride = usize::try_from(self.bytes - at).unwrap_or(usize::MAX).min(zeros.len());
-                file.write_at(&zeros[..stride], at)?;
+                file.write_at(&[IoSlice::new(&zeros[..stride])], at)?;
                 at += stride as u64;
             }
             file.sync_all()
@@ -180,9 +180,9 @@ impl File for ReservedFile {
         self.file.read_at(buffer, offset)
     }
 
-    fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
+    fn write_at(&self, slices: &[IoSlice<'_>], offset: u64) -> Result<()> {
         // A write that was cut short is done again as a whole, at the same place.
-        self.reserve.with_space(|| self.file.write_at(bytes, offset))
+        self.reserve.with_space(|| self.file.write_at(slices, offset))
     }
 
     fn set_len(&self, bytes: u64) -> Result<()> {

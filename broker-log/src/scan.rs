@@ -4,7 +4,12 @@
 //! segment's index. What it names stays readable, since files are kept open, and none is written over that a
 //! plan has open.
 
-use std::{cmp::Reverse, collections::BinaryHeap, ops::Range, sync::Arc};
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, binary_heap::PeekMut},
+    ops::Range,
+    sync::Arc,
+};
 
 use broker_core::storage::{Page, StorageError};
 use bytes::Bytes;
@@ -90,7 +95,8 @@ impl Plan {
         let active = self.sources.len();
         heap.extend(self.active.next().map(|(seq, entry)| Reverse((seq, active, Some(Place(entry))))));
         let (mut found, mut bytes) = (Vec::new(), 0_usize);
-        while let Some(Reverse((seq, file, place))) = heap.pop() {
+        while let Some(mut first) = heap.peek_mut() {
+            let Reverse((seq, file, place)) = *first;
             if let Some(Place(entry)) = place {
                 found.push(Found { seq, file, entry });
                 bytes = bytes.saturating_add(size(u64::from(entry.bytes)));
@@ -102,13 +108,18 @@ impl Plan {
                 Some(source) => source.next(&self.range, blocks)?,
                 None => self.active.next(),
             };
-            heap.extend(next.map(|(seq, entry)| Reverse((seq, file, Some(Place(entry))))));
+            match next {
+                // In its place, as it is mostly the first again.
+                Some((seq, entry)) => *first = Reverse((seq, file, Some(Place(entry)))),
+                None => drop(PeekMut::pop(first)),
+            }
         }
         Ok(found)
     }
 }
 
 /// An entry in the heap. Rows are ordered by sequence and source alone.
+#[derive(Clone, Copy)]
 struct Place(Entry);
 
 impl PartialEq for Place {

@@ -4,7 +4,7 @@
 //! copies in the old segment are dead from then on. Nothing is moved while garbage is less than what lives and one segment;
 //! then moves are paid for by what becomes garbage, so that they write about as much as commits do at most.
 
-use std::sync::Arc;
+use std::{io::IoSlice, sync::Arc};
 
 use broker_core::storage::{Durability, StorageError};
 use bytes::Bytes;
@@ -60,11 +60,8 @@ impl LogStorage {
             let (partition, seq) = (*partition, *seq);
             writer.frame.put(Logged::PutRow { partition, seq, bytes: entry.bytes, crc: entry.crc });
         }
-        writer.frame.end_ops();
-        for (_, value) in &moved {
-            writer.frame.bytes.extend_from_slice(value);
-        }
-        self.append(writer, Durability::Memory)?;
+        let values: Vec<_> = moved.iter().map(|(_, value)| IoSlice::new(value)).collect();
+        self.append(writer, &values, Durability::Memory)?;
         writer.budget = left;
         self.forget_dead(writer)
     }
@@ -95,8 +92,7 @@ impl LogStorage {
         for segment in dead.keys() {
             writer.frame.put(Logged::Forget { segment: *segment });
         }
-        writer.frame.end_ops();
-        self.append(writer, Durability::Synced)?;
+        self.append(writer, &[], Durability::Synced)?;
         self.retire(writer, dead)
     }
 

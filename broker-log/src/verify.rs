@@ -105,21 +105,21 @@ fn segment(
     let room = file_bytes.saturating_sub(HEADER_BYTES);
     let checkpoint = report.note(Checkpoint::read(&file, header, HEADER_BYTES, room))?;
     let mut frames = Frames::new(&file, header, file_bytes);
-    let (mut at, mut next) = match checkpoint {
+    let (mut at, mut last) = match checkpoint {
         Some(checkpoint) => {
             needed.extend(checkpoint.sealed.iter().map(|listed| listed.number));
-            (checkpoint.end, checkpoint.number + 1)
+            (checkpoint.end, checkpoint.number)
         }
         None => match frames.find(HEADER_BYTES + 1, |_| true)? {
-            Some((at, frame)) => (at, frame.number),
+            Some((at, frame)) => (at, frame.before()),
             None => return Ok(()),
         },
     };
     loop {
-        match frames.next(at, next)? {
+        match frames.next(at, last)? {
             Next::Writes { ops, end, .. } => {
                 count(&ops, report, needed);
-                (at, next) = (end, next + 1);
+                (at, last) = (end, last + 1);
             }
             Next::Index => break,
             Next::Broken { detail } => {
@@ -127,8 +127,8 @@ fn segment(
                 if durable {
                     report.note::<()>(Err(file.corrupt(at, detail)))?;
                 }
-                match frames.find(at + 1, |frame| frame.number >= next)? {
-                    Some((found, frame)) if durable => (at, next) = (found, frame.number),
+                match frames.find(at + 1, |frame| frame.number > last)? {
+                    Some((found, frame)) if durable => (at, last) = (found, frame.before()),
                     _ => break,
                 }
             }

@@ -3,14 +3,14 @@
 //! A frame is written and, if asked for, synced; only then is it applied to what readers see. After any error nothing more
 //! is written: what the device holds is unknown then, and a sync that failed must not be tried again.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, io::IoSlice};
 
 use broker_core::storage::{Durability, StorageError};
 
 use crate::{
     LogStorage,
     files::Handle,
-    format::{FRAME_HEADER_BYTES, Header, Kind, size},
+    format::{FRAME_HEADER_BYTES, Header, size},
     ops::Frame,
     state::Dead,
 };
@@ -57,18 +57,27 @@ impl Writer {
         segment_bytes.max(base.saturating_mul(5)).max(sealed_bytes / SEGMENTS)
     }
 
-    /// Writes the frame in the buffer, and returns where.
-    fn write(&mut self, durability: Durability, prewrite_bytes: u64) -> Result<u64, StorageError> {
+    /// Writes the frame in the buffer and its values, and returns where.
+    fn write(
+        &mut self,
+        values: &[IoSlice<'_>],
+        length: u64,
+        durability: Durability,
+        prewrite_bytes: u64,
+    ) -> Result<u64, StorageError> {
         if self.cut {
             self.file.set_len(self.end)?;
             self.file.sync_all()?;
             (self.cut, self.file_bytes) = (false, self.end);
         }
         let (offset, number) = (self.end, self.number + 1);
-        let header = self.frame.header(Kind::Writes, number, self.synced).encode(self.header, offset);
+        let values_bytes = length - self.frame.bytes.len() as u64;
+        let header = self.frame.header(values_bytes, number, self.synced).encode(self.header, offset);
         self.frame.bytes[..FRAME_HEADER_BYTES].copy_from_slice(&header);
-        self.file.write(&self.frame.bytes, offset)?;
-        let length = self.frame.bytes.len() as u64;
+        let mut slices = Vec::with_capacity(1 + values.len());
+        slices.push(IoSlice::new(&self.frame.bytes));
+        slices.extend_from_slice(values);
+        self.file.write_slices(&slices, offset)?;
         (self.end, self.number) = (offset + length, number);
         if self.end > self.file_bytes {
             self.file_bytes = self.end;
@@ -98,15 +107,21 @@ impl Writer {
 }
 
 impl LogStorage {
-    /// Writes and applies the frame in the writer's buffer.
-    pub(crate) fn append(&self, writer: &mut Writer, durability: Durability) -> Result<(), StorageError> {
-        let length = writer.frame.bytes.len() as u64;
+    /// Writes and applies the frame in the writer's buffer, with the values of its rows.
+    pub(crate) fn append(
+        &self,
+        writer: &mut Writer,
+        values: &[IoSlice<'_>],
+        durability: Durability,
+    ) -> Result<(), StorageError> {
+        let values_bytes: u64 = values.iter().map(|value| value.len() as u64).sum();
+        let length = writer.frame.bytes.len() as u64 + values_bytes;
         if writer.end + length > writer.limit && writer.end > writer.base {
             self.roll(writer)?;
         }
         // Nobody but this thread changes the state, so what is read here still holds when it is applied.
         let prefetched = self.state.read().prefetch(writer.frame.ops(), &self.blocks)?;
-        let offset = writer.write(durability, self.options.prewrite_bytes)?;
+        let offset = writer.write(values, length, durability, self.options.prewrite_bytes)?;
         let values_at = offset + writer.frame.values_at();
         let mut state = self.state.write();
         let before = state.killed_bytes;

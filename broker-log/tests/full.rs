@@ -5,7 +5,7 @@
 
 use std::{
     collections::BTreeMap,
-    io::{ErrorKind, Result},
+    io::{ErrorKind, IoSlice, Result},
     path::Path,
     sync::{
         Arc,
@@ -110,8 +110,8 @@ impl File for SmallFile {
         self.file.read_at(buffer, offset)
     }
 
-    fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
-        let end = offset + bytes.len() as u64;
+    fn write_at(&self, slices: &[IoSlice<'_>], offset: u64) -> Result<()> {
+        let end = offset + slices.iter().map(|slice| slice.len() as u64).sum::<u64>();
         let all = self.space.taken.lock();
         let others: u64 = all.values().map(|file| file.load(Ordering::SeqCst)).sum();
         let more = end.saturating_sub(self.taken.load(Ordering::SeqCst));
@@ -120,7 +120,7 @@ impl File for SmallFile {
         }
         self.taken.fetch_max(end, Ordering::SeqCst);
         drop(all);
-        self.file.write_at(bytes, offset)
+        self.file.write_at(slices, offset)
     }
 
     fn set_len(&self, bytes: u64) -> Result<()> {

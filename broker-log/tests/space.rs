@@ -115,3 +115,18 @@ fn stores_that_open_and_close_do_not_grow() {
     let files = fs::read_dir(home.path()).unwrap().count();
     assert!(files <= 4, "{files} files");
 }
+
+#[test]
+fn a_commit_of_more_rows_than_one_call_to_the_system_takes_is_whole() {
+    let home = tempfile::tempdir().expect("a directory");
+    let store = open(&home);
+    let sizes = (0..5_000_u64).map(|seq| usize::try_from(seq % 3).expect("small"));
+    commit(&store, |batch| {
+        for (seq, bytes) in (0..).zip(sizes.clone()) {
+            batch.put_row(1, seq, vec![b'x'; bytes]);
+        }
+    });
+    let all = Page { entries: usize::MAX, bytes: usize::MAX };
+    let rows = store.rows(1, 0..u64::MAX, all).expect("an undamaged store");
+    assert!(rows.iter().map(|(_, value)| value.len()).eq(sizes));
+}

@@ -1,6 +1,7 @@
 //! What the fuzz targets share: a broker in memory whose clock stands still unless told, and whose bounds are so small
 //! that every way in and out of memory is taken.
 
+pub mod disk;
 pub mod seen;
 pub mod steps;
 

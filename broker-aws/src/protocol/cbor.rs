@@ -19,10 +19,10 @@ pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> WireResult<T> {
 
 /// Writes an output; that of an operation without one is an empty body.
 pub(crate) fn write<T: Serialize>(output: &T) -> WireResult<Bytes> {
-    let mut written = Vec::new();
-    ciborium::into_writer(output, &mut written).map_err(|error| WireError::internal(error.to_string()))?;
     /// Null.
     const NO_OUTPUT: &[u8] = &[0xf6];
+    let mut written = Vec::new();
+    ciborium::into_writer(output, &mut written).map_err(|error| WireError::internal(error.to_string()))?;
     Ok(if written == NO_OUTPUT { Bytes::new() } else { written.into() })
 }
 

@@ -26,7 +26,7 @@ pub(super) fn write<T: Serialize>(asked: &Question<'_>, output: &T) -> WireResul
     element(&mut out, "ResponseMetadata", |out| {
         element(out, "RequestId", |out| escape(out, request_id));
     });
-    out.push_str(&format!("</{operation}Response>"));
+    out.extend(["</", operation, "Response>"]);
     Ok(out.into())
 }
 

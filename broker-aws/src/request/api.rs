@@ -3,7 +3,7 @@
 use http::{HeaderMap, header};
 
 use super::{credential, text};
-use crate::{protocol::query::Node, wire::queue_url::queue_in_path};
+use crate::{protocol::query::Node, sns, wire::queue_url::queue_in_path};
 
 /// One of the three services.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,14 +21,20 @@ impl Api {
         Self::ALL.into_iter().find(|api| api.target_prefix() == Some(prefix))
     }
 
-    /// The service of a query request: by its version, else by its signature, its host, or because it goes to a queue.
+    /// The service of a query request: by its version, else by its signature, because it is a link in a message of SNS, because
+    /// it goes to a queue, or by its host.
     pub(super) fn of_query(form: &Node, headers: &HeaderMap, path: &str) -> Self {
         let version = form.text("Version");
         let by_version = Self::ALL.into_iter().find(|api| version.is_some() && api.version() == version);
         let by_signature =
             || credential::scope(headers, Some(form)).and_then(|scope| Self::of_name(&scope.service));
+        let by_link = || form.text("Action").filter(|action| sns::is_linked(action)).map(|_| Self::Sns);
         let by_path = || queue_in_path(path).map(|_| Self::Sqs);
-        by_version.or_else(by_signature).or_else(by_path).unwrap_or_else(|| Self::of_host(headers))
+        by_version
+            .or_else(by_signature)
+            .or_else(by_link)
+            .or_else(by_path)
+            .unwrap_or_else(|| Self::of_host(headers))
     }
 
     /// The service that the host is named after: `sns.eu-west-1.amazonaws.com`. SQS for all others, among them its older

@@ -6,7 +6,10 @@ use super::text;
 use crate::{
     protocol::query::Node,
     realm::{Realm, is_account},
-    wire::error::{WireError, WireResult},
+    wire::{
+        arn::Arn,
+        error::{WireError, WireResult},
+    },
 };
 
 /// What a client signs for: `KEY/DATE/REGION/SERVICE/aws4_request`.
@@ -46,12 +49,22 @@ pub(crate) fn scope_of_text(credential: &str) -> Option<Scope> {
 }
 
 /// The realm of a request: the region that it is signed for, and the account that is its access key, if that has 12 digits.
-/// `home` has what it does not say.
+/// Without a signature, that of the topic or subscription that it names, as links in messages do. `home` has what it does not
+/// say.
 pub(super) fn realm(headers: &HeaderMap, form: Option<&Node>, home: &Realm) -> WireResult<Realm> {
-    let Some(scope) = scope(headers, form) else { return Ok(home.clone()) };
+    let Some(scope) = scope(headers, form) else {
+        return Ok(form.and_then(named).unwrap_or_else(|| home.clone()));
+    };
     let account = if is_account(&scope.access_key) { &scope.access_key } else { home.account() };
     let refused = |error: broker_core::Error| WireError::sender("IncompleteSignature", error.to_string());
     Realm::new(account, &scope.region).map_err(refused)
+}
+
+/// The realm of the topic or subscription that a request names.
+fn named(form: &Node) -> Option<Realm> {
+    let text = form.text("TopicArn").or_else(|| form.text("SubscriptionArn"))?;
+    let arn = Arn::parse(text)?;
+    Realm::new(arn.account, arn.region).ok()
 }
 
 #[cfg(test)]
@@ -81,5 +94,14 @@ mod tests {
     fn a_request_without_a_signature_is_at_home() {
         let home = Realm::new("123456789012", "eu-west-1").expect("a realm");
         assert_eq!(realm(&HeaderMap::new(), None, &home), Ok(home.clone()));
+    }
+
+    // N11, N14
+    #[test]
+    fn a_link_is_for_the_realm_of_what_it_names() {
+        let form = "Action=Unsubscribe&SubscriptionArn=arn:aws:sns:eu-west-1:123456789012:news:id";
+        let form = Node::from_pairs(form_urlencoded::parse(form.as_bytes())).expect("a form");
+        let there = Realm::new("123456789012", "eu-west-1").expect("a realm");
+        assert_eq!(realm(&HeaderMap::new(), Some(&form), &Realm::default()), Ok(there));
     }
 }

@@ -52,6 +52,8 @@ pub(crate) struct Origin {
     pub(crate) queue: Option<(String, String)>,
     /// The header `X-Amzn-Trace-Id`.
     pub(crate) trace: Option<String>,
+    /// Whether the request has a signature. Links in messages have none.
+    pub(crate) signed: bool,
 }
 
 /// Takes a request apart. `home` is the realm of requests that name none, `endpoint` the address of the service if it has one.
@@ -63,7 +65,7 @@ pub(crate) fn read(request: Request<Bytes>, home: &Realm, endpoint: Option<&str>
         let (api, operation) = split_target(target).map_err(|error| Fault::new(Api::Sqs, protocol, error))?;
         let fault = |error| Fault::new(api, protocol, error);
         let realm = credential::realm(headers, None, home).map_err(fault)?;
-        let origin = origin(realm, headers, &parts.uri, endpoint);
+        let origin = origin(realm, headers, None, &parts.uri, endpoint);
         let payload = match protocol {
             Protocol::Cbor => Payload::Cbor(body),
             _ => Payload::Json(body),
@@ -80,7 +82,7 @@ pub(crate) fn read(request: Request<Bytes>, home: &Realm, endpoint: Option<&str>
         return Err(fault(WireError::sender("MissingAction", message)));
     };
     let realm = credential::realm(headers, Some(&form), home).map_err(fault)?;
-    let origin = origin(realm, headers, &parts.uri, endpoint);
+    let origin = origin(realm, headers, Some(&form), &parts.uri, endpoint);
     Ok(Asked { api, operation, protocol, payload: Payload::Form(form), origin })
 }
 
@@ -103,11 +105,18 @@ fn wants_json(headers: &HeaderMap) -> bool {
     text(headers, header::ACCEPT.as_str()).is_some_and(|accept| accept.contains("application/json"))
 }
 
-fn origin(realm: Realm, headers: &HeaderMap, uri: &http::Uri, endpoint: Option<&str>) -> Origin {
+fn origin(
+    realm: Realm,
+    headers: &HeaderMap,
+    form: Option<&Node>,
+    uri: &http::Uri,
+    endpoint: Option<&str>,
+) -> Origin {
     let queue = queue_in_path(uri.path()).map(|(account, name)| (account.to_owned(), name.to_owned()));
     let endpoint = endpoint.map_or_else(|| endpoint::of_request(headers, uri), str::to_owned);
     let trace = text(headers, "x-amzn-trace-id").map(str::to_owned);
-    Origin { realm, endpoint, queue, trace }
+    let signed = credential::scope(headers, form).is_some();
+    Origin { realm, endpoint, queue, trace, signed }
 }
 
 /// A header as text; one that is not ASCII counts as absent.

@@ -69,13 +69,10 @@ impl Probe {
                 }
             }
         };
-        let found = tokio::time::timeout(patience, look).await;
-        match found {
-            Ok(life) => life,
-            Err(_) => {
-                panic!("not seen in {:?} within {patience:?}; seen: {:#?}", self.queue, self.all().await)
-            }
+        if let Ok(life) = tokio::time::timeout(patience, look).await {
+            return life;
         }
+        panic!("not seen in {:?} within {patience:?}; seen: {:#?}", self.queue, self.all().await)
     }
 
     /// That there is no message of which `unwanted` is true, and never was one: exact and without waiting, as every event is told before

@@ -4,7 +4,10 @@ use aws_types::SdkConfig;
 use broker_core::{Broker, Limits, LocalQueue, LocalStream, LocalTopic, Result};
 
 use super::{InMemory, Probe, history::History, sdk_config};
-use crate::{Realm, Realms as _, Service, wire::arn::arn};
+use crate::{
+    Realm, Realms as _, Service,
+    wire::{arn::arn, is_fifo, queue_url::queue_url},
+};
 
 /// An AWS for a test: SQS, SNS and Kinesis in memory and in this process, for clients of the official SDK.
 ///
@@ -41,10 +44,10 @@ impl TestAws {
     /// The same with other limits.
     pub async fn with_limits(limits: Limits) -> Result<Self> {
         let (home, history) = (Realm::default(), History::new());
-        let (observed, observer) = (home.clone(), history.clone());
+        let (at_home, observer) = (home.clone(), history.clone());
         let realms = InMemory::new(move |realm, builder| {
             let builder = builder.limits(limits.clone());
-            if *realm == observed { builder.observer(observer.clone()) } else { builder }
+            if *realm == at_home { builder.observer(observer.clone()) } else { builder }
         });
         let broker = realms.broker(&home).await?;
         let service = Service::builder(realms).home(home.clone()).build();
@@ -79,15 +82,15 @@ impl TestAws {
     /// Creates a queue, or opens it, and returns its URL. One whose name ends with `.fifo` is FIFO, with deduplication by content.
     pub async fn queue(&self, name: &str) -> Result<String> {
         let builder = self.broker.queue(name);
-        let builder = if name.ends_with(".fifo") { builder.fifo().dedup_by_content() } else { builder };
+        let builder = if is_fifo(name) { builder.fifo().dedup_by_content() } else { builder };
         let queue: LocalQueue = builder.await?;
-        Ok(crate::wire::queue_url::queue_url("http://localhost", &self.home, queue.name()))
+        Ok(queue_url("http://localhost", &self.home, queue.name()))
     }
 
     /// Creates a topic, or opens it, and returns its ARN. One whose name ends with `.fifo` is FIFO, with deduplication by content.
     pub async fn topic(&self, name: &str) -> Result<String> {
         let builder = self.broker.topic(name);
-        let builder = if name.ends_with(".fifo") { builder.fifo().dedup_by_content() } else { builder };
+        let builder = if is_fifo(name) { builder.fifo().dedup_by_content() } else { builder };
         let topic: LocalTopic = builder.await?;
         Ok(arn("sns", &self.home, topic.name()))
     }

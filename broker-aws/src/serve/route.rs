@@ -94,13 +94,17 @@ impl Router {
 }
 
 /// Whether it is one of the links in messages of SNS, which who gets them follows without a key: the certificate, and to confirm
-/// or to end a subscription.
+/// or to end a subscription. What claims to be signed is none.
 fn is_link(parts: &Parts) -> bool {
-    let is_plain = parts.method == Method::GET && !parts.headers.contains_key("x-amz-target");
+    let headers = ["x-amz-target", header::AUTHORIZATION.as_str()];
+    let is_plain =
+        parts.method == Method::GET && !headers.iter().any(|name| parts.headers.contains_key(*name));
     let query = parts.uri.query().unwrap_or_default();
     let mut actions = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "Action");
+    let is_signed = form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "X-Amz-Credential");
     // One action alone: of two, the service could mean the other one.
     is_plain
+        && !is_signed
         && match (actions.next(), actions.next()) {
             (Some((_, action)), None) => matches!(&*action, "ConfirmSubscription" | "Unsubscribe"),
             (None, _) => {

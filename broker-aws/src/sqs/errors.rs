@@ -2,7 +2,10 @@
 
 use broker_core::{Certainty, Error};
 
-use crate::{protocol::Protocol, wire::error::WireError};
+use crate::{
+    protocol::Protocol,
+    wire::{error::WireError, is_fifo},
+};
 
 /// What stands before the codes of most errors of SQS in the query protocol.
 const PREFIX: &str = "AWS.SimpleQueueService.";
@@ -172,7 +175,7 @@ fn whole_batch(error: &Error) -> WireError {
 /// A value that the broker refuses, in the words of SQS where they are known.
 fn refused(field: &str, value: &str, reason: &str) -> WireError {
     match field {
-        "name" if value.ends_with(".fifo") || reason.contains("FIFO") => invalid(FIFO_NAME),
+        "name" if is_fifo(value) || reason.contains("FIFO") => invalid(FIFO_NAME),
         "name" => invalid(NAME),
         "group_id" => invalid_value("MessageGroupId", value, GROUP_ID),
         "deduplication_id" if reason.contains("content-based") => invalid(NO_DEDUPLICATION_ID),

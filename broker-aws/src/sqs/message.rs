@@ -196,26 +196,20 @@ pub(super) struct Wanted {
 }
 
 /// A message as a client gets it (rules Q57, Q58).
-pub(super) fn incoming(context: &Context, message: Message, wanted: &Wanted) -> shapes::Message {
+pub(super) fn incoming(context: &Context, message: &Message, wanted: &Wanted) -> shapes::Message {
     let selected = message.attributes.select(wanted.attributes.iter().map(String::as_str));
     let md5_of_message_attributes = digest_of(&selected);
     let shown = |value: AttributeValue| {
+        let text = value.text().map(str::to_owned);
+        let binary = text.is_none().then(|| Blob(Bytes::copy_from_slice(value.bytes())));
         let data_type = Some(value.data_type().to_owned());
-        match value.text() {
-            Some(text) => {
-                MessageAttributeValue { string_value: Some(text.to_owned()), data_type, ..Default::default() }
-            }
-            None => {
-                let bytes = Blob(Bytes::copy_from_slice(value.bytes()));
-                MessageAttributeValue { binary_value: Some(bytes), data_type, ..Default::default() }
-            }
-        }
+        MessageAttributeValue { string_value: text, binary_value: binary, data_type, ..Default::default() }
     };
     shapes::Message {
         message_id: message.id.to_string(),
         receipt_handle: message.receipt.to_string(),
         md5_of_body: digest::of_body(&message.body),
-        attributes: system_attributes_of(context, &message, &wanted.system),
+        attributes: system_attributes_of(context, message, &wanted.system),
         md5_of_message_attributes,
         message_attributes: selected.into_iter().map(|(name, value)| (name, shown(value))).collect(),
         // The broker may have been told to take any bytes.

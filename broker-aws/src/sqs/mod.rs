@@ -58,7 +58,7 @@ pub(crate) async fn dispatch(call: &Call) -> WireResult<Answer> {
         }
         "ListMessageMoveTasks" => call.answer(&moves::list_message_move_tasks(context, call.input()?).await?),
         "ListQueueTags" => call.answer(&tags::list_queue_tags(context, call.input()?).await?),
-        "ListQueues" => call.answer(&queues::list_queues(context, call.input()?).await?),
+        "ListQueues" => call.answer(&queues::list_queues(context, call.input()?)?),
         "PurgeQueue" => call.answer(&queues::purge_queue(context, call.input()?).await?),
         "ReceiveMessage" => call.answer(&receive::receive_message(context, call.input()?).await?),
         "RemovePermission" => call.answer(&permissions::remove_permission(context, call.input()?).await?),

@@ -83,14 +83,14 @@ pub(super) async fn list_message_move_tasks(
     let count = usize::try_from(max).ok().filter(|max| (1..=LISTED_MAX).contains(max)).ok_or_else(refused)?;
     let tasks = context.broker.list_move_tasks(&source, count).await;
     let tasks = tasks.map_err(|error| errors::from_broker(&error))?;
-    let results = tasks.into_iter().map(|task| entry(context, &source_arn, task));
+    let results = tasks.iter().map(|task| entry(context, &source_arn, task));
     Ok(ListMessageMoveTasksResult { results: results.collect::<WireResult<_>>()? })
 }
 
 fn entry(
     context: &Context,
     source_arn: &str,
-    task: MoveTaskInfo,
+    task: &MoveTaskInfo,
 ) -> WireResult<ListMessageMoveTasksResultEntry> {
     let status = match task.status {
         MoveTaskStatus::Running => "RUNNING",

@@ -81,7 +81,7 @@ pub(super) async fn purge_queue(context: &Context, input: QueueRequest) -> WireR
     queue.purge().await.map_err(|error| errors::from_broker(&error))
 }
 
-pub(super) async fn list_queues(context: &Context, input: ListQueuesRequest) -> WireResult<ListQueuesResult> {
+pub(super) fn list_queues(context: &Context, input: ListQueuesRequest) -> WireResult<ListQueuesResult> {
     let names = context.broker.list_queues(&input.queue_name_prefix.unwrap_or_default());
     let Paged { items, next } = page(names, input.max_results, input.next_token.as_deref())?;
     let queue_urls = items.iter().map(|name| target::url(context, name)).collect();

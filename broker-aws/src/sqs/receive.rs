@@ -40,7 +40,7 @@ pub(super) async fn receive_message(
     }
     let wanted = Wanted { system, attributes: input.message_attribute_names.unwrap_or_default() };
     let received = queue.receive(options).await.map_err(|error| errors::from_broker(&error))?;
-    let messages = received.into_iter().map(|received| message::incoming(context, received, &wanted));
+    let messages = received.into_iter().map(|received| message::incoming(context, &received, &wanted));
     Ok(ReceiveMessageResult { messages: messages.collect() })
 }
 

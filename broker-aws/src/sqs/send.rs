@@ -13,13 +13,11 @@ use super::{
 };
 use crate::{
     call::Context,
-    wire::error::{WireError, WireResult},
+    wire::{
+        error::{WireError, WireResult},
+        is_fifo,
+    },
 };
-
-/// Whether a queue is FIFO: exactly if its name says so.
-fn is_fifo(queue: &LocalQueue) -> bool {
-    queue.name().ends_with(".fifo")
-}
 
 pub(super) async fn send_message(
     context: &Context,
@@ -27,7 +25,7 @@ pub(super) async fn send_message(
 ) -> WireResult<SendMessageResult> {
     let queue = target::queue(context, input.queue_url.as_deref()).await?;
     let outgoing = Outgoing::from(input);
-    let message = message::outgoing(context, is_fifo(&queue), &outgoing)?;
+    let message = message::outgoing(context, is_fifo(queue.name()), &outgoing)?;
     let digests = Digests::of(&message, &outgoing.system_attributes);
     let Sent { id, sequence_number, .. } =
         queue.send(message).await.map_err(|error| errors::from_broker(&error))?;
@@ -45,7 +43,7 @@ pub(super) async fn send_message_batch(
     input: SendMessageBatchRequest,
 ) -> WireResult<BatchResult<SendMessageBatchResultEntry>> {
     let queue = target::queue(context, input.queue_url.as_deref()).await?;
-    let fifo = is_fifo(&queue);
+    let fifo = is_fifo(queue.name());
     let mut entries = Entries::new();
     let mut outcomes = Vec::new();
     let mut without_deduplication_id = false;

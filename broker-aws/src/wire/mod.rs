@@ -14,3 +14,8 @@ pub(crate) mod error;
 pub(crate) mod queue_url;
 pub(crate) mod request_id;
 pub(crate) mod token;
+
+/// Whether this is the name of a FIFO queue or topic.
+pub(crate) fn is_fifo(name: &str) -> bool {
+    name.strip_suffix(".fifo").is_some()
+}

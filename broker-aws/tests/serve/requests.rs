@@ -95,5 +95,9 @@ async fn links_of_messages_need_no_key() {
     assert!(!asked("/SimpleNotificationService-0.pem").await);
     assert!(asked("/?Action=Unsubscribe&Action=DeleteTopic&TopicArn=x").await);
     assert!(asked("/?Action=DeleteTopic&TopicArn=x").await);
+    let claimed =
+        "/?Action=Unsubscribe&SubscriptionArn=x&X-Amz-Credential=AKID/20261126/us-east-1/sns/aws4_request";
+    let request = format!("GET {claimed} HTTP/1.1\r\nHost: sns.localhost\r\n\r\n");
+    assert!(ask(listener.address(), request).await.starts_with("HTTP/1.1 40"), "a signature is checked");
     assert!(asked("/SimpleNotificationService-0.pem?Action=DeleteTopic&TopicArn=x").await);
 }

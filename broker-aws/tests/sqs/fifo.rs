@@ -90,7 +90,7 @@ async fn a_duplicate_has_the_answer_of_the_original() {
 async fn a_message_says_its_group_id_and_number() {
     let (world, url) = world_and_queue("orders.fifo").await;
     let send = world.sqs.send_message().queue_url(&url).message_body("hello").message_group_id("g");
-    let sent = send.send().await.unwrap();
+    let answer = send.send().await.unwrap();
     let receive = world.sqs.receive_message().queue_url(&url).message_system_attribute_names(Name::All);
     let received = receive.send().await.unwrap();
     let attributes = received.messages()[0].attributes().unwrap();
@@ -98,7 +98,7 @@ async fn a_message_says_its_group_id_and_number() {
     assert_eq!(attributes[&Name::MessageGroupId], "g");
     let content = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
     assert_eq!(attributes[&Name::MessageDeduplicationId], content);
-    assert_eq!(Some(&attributes[&Name::SequenceNumber]), sent.sequence_number.as_ref());
+    assert_eq!(Some(&attributes[&Name::SequenceNumber]), answer.sequence_number.as_ref());
 }
 
 // F14, F30, F31

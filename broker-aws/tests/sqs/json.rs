@@ -134,8 +134,8 @@ async fn the_header_of_a_trace_is_that_of_the_message() {
     let send = http::Request::post("/").header("x-amz-target", "AmazonSQS.SendMessage");
     let send = send.header("x-amzn-trace-id", "Root=1-5759e988");
     let body = Bytes::from_static(br#"{"QueueUrl": "orders", "MessageBody": "a"}"#);
-    let sent = ask(&service, send.body(body).unwrap()).await;
-    assert_eq!(sent.json().get("MD5OfMessageSystemAttributes"), None);
+    let answer = ask(&service, send.body(body).unwrap()).await;
+    assert_eq!(answer.json().get("MD5OfMessageSystemAttributes"), None);
     let receive = r#"{"QueueUrl": "orders", "MessageSystemAttributeNames": ["AWSTraceHeader"]}"#;
     let received = ask_json(&service, "ReceiveMessage", receive).await;
     assert_eq!(received.json()["Messages"][0]["Attributes"], json!({ "AWSTraceHeader": "Root=1-5759e988" }));

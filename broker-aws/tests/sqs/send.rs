@@ -84,9 +84,9 @@ async fn the_trace_header_is_the_one_system_attribute_that_can_be_sent() {
     };
     let trace = MessageSystemAttributeNameForSends::AwsTraceHeader;
     let header = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
-    let sent = send(trace.clone(), system("String", header)).await.unwrap();
-    assert_eq!(sent.md5_of_message_system_attributes(), Some("5ae4d5d7636402d80f4eb6d213245a88"));
-    assert_eq!(sent.md5_of_message_attributes(), None);
+    let answer = send(trace.clone(), system("String", header)).await.unwrap();
+    assert_eq!(answer.md5_of_message_system_attributes(), Some("5ae4d5d7636402d80f4eb6d213245a88"));
+    assert_eq!(answer.md5_of_message_attributes(), None);
     let wanted = MessageSystemAttributeName::AwsTraceHeader;
     let receive = world.sqs.receive_message().queue_url(&url).message_system_attribute_names(wanted.clone());
     let received = receive.send().await.unwrap();

@@ -34,7 +34,7 @@ use crate::{
     stream::{self, recovery::LoadedStream},
     topic::{
         self,
-        envelope::{Envelope, PlainEnvelope},
+        envelope::{CurrentEnvelope, Envelope, PlainEnvelope},
         recovery::LoadedTopic,
     },
 };
@@ -151,7 +151,7 @@ impl BrokerBuilder {
             timeline: loaded.timeline,
             limits: self.limits,
             memory,
-            envelope: self.envelope,
+            envelope: CurrentEnvelope::new(self.envelope),
             observer: self.observer,
             seed: stored.seed,
             ids: Mutex::new(Ids::new(stored.next_id)),

@@ -12,6 +12,7 @@ use crate::{
     storage::{Batch, Durability},
     topic::{
         LocalTopic, check,
+        envelope::Envelope,
         settings::{Settings, TopicSettings},
         shell::TopicCell,
         state::TopicState,
@@ -141,6 +142,12 @@ impl Broker {
         let mut names: Vec<_> = self.entities.lock().topics.keys().cloned().collect();
         names.sort_unstable();
         names
+    }
+
+    /// What the JSON envelope of topics says beyond the message, from the next publish on, in place of what was set before:
+    /// for whoever speaks a protocol for a broker that is open already.
+    pub fn set_envelope(&self, envelope: impl Envelope) {
+        self.engine.envelope.set(Arc::new(envelope));
     }
 
     /// How many subscriptions of all topics have a filter policy.

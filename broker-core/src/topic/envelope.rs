@@ -1,6 +1,10 @@
 //! The JSON envelope in which subscribers get a message unless they ask for it raw (rule N40).
 
+use std::sync::Arc;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use parking_lot::RwLock;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use super::{notification::Notification, subscription::SubscriptionId};
@@ -17,7 +21,7 @@ pub trait Envelope: Send + Sync + 'static {
         format!("arn:aws:sns:us-east-1:000000000000:{topic}")
     }
 
-    /// The signature of a message of a standard topic.
+    /// The signature of a message of a standard topic. The body is the one that its subscriber is shown.
     fn signature(&self, notification: &Notification) -> Signature {
         let _ = notification;
         Signature { version: "1".into(), ..Signature::default() }
@@ -47,6 +51,37 @@ pub struct Signature {
 pub(crate) struct PlainEnvelope;
 
 impl Envelope for PlainEnvelope {}
+
+/// The envelope of a broker, which can be another one later.
+pub(crate) struct CurrentEnvelope(RwLock<Arc<dyn Envelope>>);
+
+impl CurrentEnvelope {
+    pub(crate) fn new(envelope: Arc<dyn Envelope>) -> Self {
+        Self(RwLock::new(envelope))
+    }
+
+    pub(crate) fn set(&self, envelope: Arc<dyn Envelope>) {
+        *self.0.write() = envelope;
+    }
+
+    fn now(&self) -> Arc<dyn Envelope> {
+        self.0.read().clone()
+    }
+}
+
+impl Envelope for CurrentEnvelope {
+    fn topic_arn(&self, topic: &str) -> String {
+        self.now().topic_arn(topic)
+    }
+
+    fn signature(&self, notification: &Notification) -> Signature {
+        self.now().signature(notification)
+    }
+
+    fn unsubscribe_url(&self, topic: &str, subscription: SubscriptionId) -> String {
+        self.now().unsubscribe_url(topic, subscription)
+    }
+}
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -109,7 +144,14 @@ pub(crate) fn wrap(
     unsubscribe_url: &str,
 ) -> Vec<u8> {
     let fifo = notification.sequence_number.is_some();
-    let signature = (!fifo).then(|| envelope.signature(notification));
+    let signature = (!fifo).then(|| {
+        if notification.text() == body {
+            return envelope.signature(notification);
+        }
+        // What is signed is what is shown.
+        let body = Bytes::copy_from_slice(body.as_bytes());
+        envelope.signature(&Notification { body, ..notification.clone() })
+    });
     let wrapped = Wrapped {
         r#type: "Notification",
         message_id: notification.id.to_string(),

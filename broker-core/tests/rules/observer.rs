@@ -51,7 +51,13 @@ async fn the_life_of_a_message_is_told() {
     orders.delete(received[0].receipt).await.unwrap();
     assert_eq!(
         told.take(),
-        ["orders: a arrived", "orders: b arrived", "orders: received 1", "orders: received 1", "orders: deleted"]
+        [
+            "orders: a arrived",
+            "orders: b arrived",
+            "orders: received 1",
+            "orders: received 1",
+            "orders: deleted"
+        ]
     );
     advance(secs(30)).await;
     assert!(orders.receive(ReceiveOptions::up_to(2)).await.unwrap().is_empty());

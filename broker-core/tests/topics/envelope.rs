@@ -169,6 +169,35 @@ async fn names_signatures_and_links_are_given_by_the_protocol() {
     }
 }
 
+/// N40, N22: what is signed is the text that the subscriber is shown, also if its protocol has one of its own.
+#[tokio::test(start_paused = true)]
+async fn what_is_signed_is_what_is_shown() {
+    let broker = Broker::builder(MemStorage::new()).envelope(Signed).open().await.unwrap();
+    let topic = broker.topic("news").await.unwrap();
+    let queue = broker.queue("q").await.unwrap();
+    topic.subscribe(&queue).await.unwrap();
+    topic.publish(PublishMessage::new("all").body_for("sqs", "queues")).await.unwrap();
+    let json = envelope(&take(&queue).await);
+    assert_eq!(
+        (json["Message"].as_str(), json["Signature"].as_str()),
+        (Some("queues"), Some("signed queues"))
+    );
+}
+
+/// N40: names can also be given to a broker that is open already.
+#[tokio::test(start_paused = true)]
+async fn an_envelope_that_is_set_later_holds_from_the_next_publish_on() {
+    let broker = Broker::open(MemStorage::new()).await.unwrap();
+    let topic = broker.topic("news").await.unwrap();
+    let queue = broker.queue("q").await.unwrap();
+    topic.subscribe(&queue).await.unwrap();
+    topic.publish("before").await.unwrap();
+    broker.set_envelope(Signed);
+    topic.publish("after").await.unwrap();
+    assert_eq!(envelope(&take(&queue).await)["TopicArn"], "arn:aws:sns:us-east-1:000000000000:news");
+    assert_eq!(envelope(&take(&queue).await)["TopicArn"], "arn:of:news");
+}
+
 /// N40: a push subscriber gets the parts, and the envelope if it asks for it.
 #[tokio::test(start_paused = true)]
 async fn a_push_subscriber_can_make_the_envelope_of_its_message() {

@@ -10,10 +10,13 @@
 
 use std::{
     fs::{self, DirBuilder, OpenOptions},
-    io::{Error, ErrorKind, Result},
+    io::{Error, ErrorKind, IoSlice, Result},
     path::{Path, PathBuf},
     sync::Arc,
 };
+
+#[cfg(unix)]
+use std::io::{Seek as _, SeekFrom, Write as _};
 
 use broker_core::storage::StorageError;
 
@@ -115,11 +118,6 @@ impl File for RealFile {
         std::os::unix::fs::FileExt::read_exact_at(&self.0, buffer, offset)
     }
 
-    #[cfg(unix)]
-    fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
-        std::os::unix::fs::FileExt::write_all_at(&self.0, bytes, offset)
-    }
-
     #[cfg(windows)]
     fn read_at(&self, mut buffer: &mut [u8], mut offset: u64) -> Result<()> {
         while !buffer.is_empty() {
@@ -132,11 +130,32 @@ impl File for RealFile {
         Ok(())
     }
 
+    #[cfg(unix)]
+    fn write_at(&self, slices: &[IoSlice<'_>], offset: u64) -> Result<()> {
+        // The file's own position is the writer's: readers name their places.
+        let mut file = &self.0;
+        file.seek(SeekFrom::Start(offset))?;
+        let mut slices = slices.to_vec();
+        let mut rest = &mut slices[..];
+        IoSlice::advance_slices(&mut rest, 0); // those that are empty
+        while !rest.is_empty() {
+            match file.write_vectored(rest) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(written) => IoSlice::advance_slices(&mut rest, written),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
     #[cfg(windows)]
-    fn write_at(&self, mut bytes: &[u8], mut offset: u64) -> Result<()> {
-        while !bytes.is_empty() {
-            let written = std::os::windows::fs::FileExt::seek_write(&self.0, bytes, offset)?;
-            (bytes, offset) = (&bytes[written..], offset + written as u64);
+    fn write_at(&self, slices: &[IoSlice<'_>], mut offset: u64) -> Result<()> {
+        for mut bytes in slices.iter().map(|slice| &slice[..]) {
+            while !bytes.is_empty() {
+                let written = std::os::windows::fs::FileExt::seek_write(&self.0, bytes, offset)?;
+                (bytes, offset) = (&bytes[written..], offset + written as u64);
+            }
         }
         Ok(())
     }

@@ -146,3 +146,15 @@ fn a_newer_format_is_refused_and_left_alone() {
         Ok(_) => panic!("it opens"),
     }
 }
+
+#[test]
+fn a_store_without_a_commit_whose_checkpoint_is_damaged_can_be_verified() {
+    // What is found behind the damage has the number of no frame of writes, and no frame comes before it.
+    let disk = Disk::default();
+    drop(LogStorage::open_on(Arc::new(disk.clone()), &LogOptions::default()).expect("an empty disk"));
+    let mut image = disk.now();
+    let bytes = image.values_mut().next().expect("a segment");
+    bytes[100] ^= 1;
+    let report = verify_on(&Disk::with(&image)).expect("it can be read");
+    assert_eq!(report.problems.len(), 1, "{report:?}");
+}

@@ -5,7 +5,7 @@
 
 use std::{
     collections::BTreeMap,
-    io::{Error, ErrorKind, Result},
+    io::{Error, ErrorKind, IoSlice, Result},
     sync::Arc,
 };
 
@@ -277,8 +277,8 @@ impl File for Open {
         Ok(())
     }
 
-    fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
-        let call = Call::Write { inode: self.inode, offset: index(offset), bytes: bytes.to_vec() };
+    fn write_at(&self, slices: &[IoSlice<'_>], offset: u64) -> Result<()> {
+        let call = Call::Write { inode: self.inode, offset: index(offset), bytes: concat(slices) };
         self.disk.0.lock().call(call)
     }
 
@@ -293,4 +293,8 @@ impl File for Open {
     fn sync_all(&self) -> Result<()> {
         self.disk.0.lock().call(Call::Sync { inode: self.inode, all: true })
     }
+}
+
+fn concat(slices: &[IoSlice<'_>]) -> Vec<u8> {
+    slices.iter().flat_map(|slice| slice.iter().copied()).collect()
 }

@@ -12,7 +12,8 @@ const CONNECTIONS: usize = 16;
 const BODY: usize = 100;
 const BATCH: usize = 10;
 
-pub(crate) const HEAD: &str = "server                 |  sends/s | sends by 10/s | received and deleted by 10/s";
+pub(crate) const HEAD: &str =
+    "server                 |  sends/s | sends by 10/s | received and deleted by 10/s";
 
 /// Messages in a second, for each kind of load.
 pub(crate) async fn run(name: &str, address: &str, time: Duration) -> String {
@@ -84,9 +85,7 @@ async fn receive(client: &mut Client, url: &str) -> usize {
     if messages.is_empty() {
         return 0;
     }
-    let entry = |(n, message): (usize, &Value)| {
-        json!({ "Id": n.to_string(), "ReceiptHandle": message["ReceiptHandle"] })
-    };
+    let entry = |(n, message): (usize, &Value)| json!({ "Id": n.to_string(), "ReceiptHandle": message["ReceiptHandle"] });
     let entries: Vec<_> = messages.iter().enumerate().map(entry).collect();
     let delete = json!({ "QueueUrl": url, "Entries": entries });
     client.call("DeleteMessageBatch", &delete.to_string()).await;

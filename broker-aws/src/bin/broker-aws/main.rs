@@ -5,7 +5,7 @@ mod realms;
 
 use std::process::ExitCode;
 
-use broker_aws::{Realm, Service, serve::Listener};
+use broker_aws::{PlainHttp, Realm, Service, serve::Listener};
 use clap::Parser as _;
 use options::{Command, Options, Serve};
 use realms::{OpenRealms, Store};
@@ -33,7 +33,12 @@ async fn run(serve: Serve) -> Result<(), AnyError> {
     if serve.throttle_streams {
         service = service.throttle_streams();
     }
-    let mut builder = Listener::builder(service.build()).address((serve.host, serve.port).into());
+    if let Some(hosts) = serve.allowed_hosts() {
+        service = service.http_endpoints(PlainHttp, hosts);
+    }
+    let service = service.build();
+    service.resume().await?;
+    let mut builder = Listener::builder(service).address((serve.host, serve.port).into());
     if let Some(keys) = serve.access_keys()? {
         builder = builder.keys(keys);
     }

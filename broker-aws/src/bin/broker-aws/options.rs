@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
 };
 
-use broker_aws::serve::AccessKeys;
+use broker_aws::{AllowedHosts, serve::AccessKeys};
 use broker_core::Limits;
 use clap::{Args, Parser, Subcommand};
 
@@ -46,6 +46,12 @@ pub(crate) struct Serve {
     /// Gives provisioned streams that are created the limits of Kinesis for the traffic of a shard
     #[arg(long)]
     pub(crate) throttle_streams: bool,
+    /// Lets SNS deliver to HTTP endpoints on this machine
+    #[arg(long)]
+    pub(crate) sns_http: bool,
+    /// Lets SNS deliver to HTTP endpoints on this host and this machine; may be given several times
+    #[arg(long = "sns-http-host", value_name = "HOST")]
+    pub(crate) sns_http_hosts: Vec<String>,
     /// Also refuses what AWS refuses for a minute: a deleted queue's name, a second purge
     #[arg(long)]
     pub(crate) aws_waits: bool,
@@ -54,6 +60,12 @@ pub(crate) struct Serve {
 impl Serve {
     pub(crate) fn limits(&self) -> Limits {
         if self.aws_waits { Limits::aws_with_waits() } else { Limits::aws() }
+    }
+
+    /// The hosts that SNS may deliver to, if it may deliver to any.
+    pub(crate) fn allowed_hosts(&self) -> Option<AllowedHosts> {
+        let hosts = self.sns_http_hosts.iter().fold(AllowedHosts::loopback(), AllowedHosts::host);
+        (self.sns_http || !self.sns_http_hosts.is_empty()).then_some(hosts)
     }
 
     /// The keys, if there are any.

@@ -111,8 +111,8 @@ mod tests {
     fn what_is_too_much_is_refused() {
         assert!(tree(&"a=1&".repeat(PARAMETERS_MAX)).is_ok());
         assert!(tree(&"a=1&".repeat(PARAMETERS_MAX + 1)).is_err());
-        assert!(tree(&format!("{}=1", vec!["a"; PARTS_MAX].join("."))).is_ok());
-        assert!(tree(&format!("{}=1", vec!["a"; PARTS_MAX + 1].join("."))).is_err());
+        assert!(tree(&format!("{}=1", ["a"; PARTS_MAX].join("."))).is_ok());
+        assert!(tree(&format!("{}=1", ["a"; PARTS_MAX + 1].join("."))).is_err());
         assert!(tree("a=1&a.b=2").is_err());
     }
 }

@@ -18,7 +18,10 @@ use super::{
     shapes::{GetQueueAttributesRequest, GetQueueAttributesResult, SetQueueAttributesRequest, Texts},
     target,
 };
-use crate::{call::Context, wire::error::WireResult};
+use crate::{
+    call::Context,
+    wire::{error::WireResult, is_fifo},
+};
 
 /// Whether a queue can have an attribute of this name.
 pub(super) fn is_known(name: &str) -> bool {
@@ -51,7 +54,7 @@ pub(super) async fn set_queue_attributes(
 ) -> WireResult<()> {
     let queue = target::queue(context, input.queue_url.as_deref()).await?;
     let attributes = input.attributes.ok_or_else(|| errors::missing("Attributes"))?;
-    let change = Change::for_existing(context, queue.name().ends_with(".fifo"), attributes)?;
+    let change = Change::for_existing(context, is_fifo(queue.name()), attributes)?;
     if change.settings != broker_core::QueueSettings::new() {
         queue
             .set_attributes(change.settings.clone())

@@ -84,11 +84,11 @@ pub(super) fn read_allow(context: &Context, text: &str) -> WireResult<RedriveAll
         Some("denyAll") => Ok(RedriveAllowPolicy::DenyAll),
         Some("byQueue") => {
             let named = |arn: &String| target::queue_of_arn(context, arn).map(str::to_owned);
-            let names = sources.unwrap_or_default().iter().map(named).collect::<Option<Vec<_>>>();
-            let names = names.filter(|names| (1..=SOURCES_MAX).contains(&names.len()));
+            let allowed = sources.unwrap_or_default().iter().map(named).collect::<Option<Vec<_>>>();
+            let allowed = allowed.filter(|names| (1..=SOURCES_MAX).contains(&names.len()));
             let reason =
                 format!("sourceQueueArns must name 1 to {SOURCES_MAX} queues of this account and region.");
-            names.map(RedriveAllowPolicy::ByQueue).ok_or_else(|| refused(ALLOW, text, &reason))
+            allowed.map(RedriveAllowPolicy::ByQueue).ok_or_else(|| refused(ALLOW, text, &reason))
         }
         _ => Err(refused(ALLOW, text, "redrivePermission must be allowAll, denyAll or byQueue.")),
     }

@@ -49,7 +49,7 @@ pub(crate) struct SendMessageBatchResultEntry {
     pub(crate) sequence_number: Option<String>,
 }
 
-/// An entry that needs no more than its id: of DeleteMessageBatch and ChangeMessageVisibilityBatch.
+/// An entry that needs no more than its id: of `DeleteMessageBatch` and `ChangeMessageVisibilityBatch`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct BatchResultEntry {

@@ -78,6 +78,7 @@ pub(crate) struct ReceiveMessageResult {
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
+#[expect(clippy::struct_field_names, reason = "named as the members of the model")]
 pub(crate) struct Message {
     pub(crate) message_id: String,
     pub(crate) receipt_handle: String,

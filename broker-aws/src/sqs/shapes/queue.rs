@@ -35,7 +35,7 @@ pub(crate) struct GetQueueUrlResult {
     pub(crate) queue_url: String,
 }
 
-/// Of DeleteQueue, PurgeQueue and ListQueueTags.
+/// Of `DeleteQueue`, `PurgeQueue` and `ListQueueTags`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(crate) struct QueueRequest {

@@ -135,7 +135,7 @@ impl TopicCell {
         let archives = inner.state.settings.archive_ms().is_some();
         let parts = Form::archived();
         for forms in forms.iter_mut().flatten().filter(|_| archives) {
-            let bytes = forms.row(&parts, &*self.engine.envelope).row_bytes;
+            let bytes = forms.row(&parts, &self.engine.envelope).row_bytes;
             if bytes > max {
                 return Err(Error::MessageTooLong { bytes, max });
             }

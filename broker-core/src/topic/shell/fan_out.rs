@@ -147,7 +147,7 @@ impl TopicCell {
         known: Option<&LookedUp>,
     ) -> Result<Option<String>> {
         let definition = &subscription.definition;
-        let envelope = &*self.engine.envelope;
+        let envelope = &self.engine.envelope;
         let form = match &definition.endpoint {
             Endpoint::Queue(_) => self.form(subscription, cell.is_fifo(), envelope),
             other => Form::Parts { protocol: other.protocol().to_owned(), in_order: cell.is_fifo() },
@@ -192,7 +192,7 @@ impl TopicCell {
         (notification, body): (&Notification, &str),
         Burial { attempts, since, reason }: Burial,
     ) -> HandedOver {
-        let envelope = &*self.engine.envelope;
+        let envelope = &self.engine.envelope;
         let form = self.form(subscription, cell.is_fifo(), envelope);
         let now = Timestamp::from_millis(op.now);
         let why = DeadLetter {

@@ -177,7 +177,7 @@ impl TopicCell {
             for (verdict, forms) in verdicts.iter_mut().zip(&mut forms) {
                 if let (Verdict::New(id), Some(forms)) = (verdict, forms) {
                     let parts = Form::archived();
-                    let row = || forms.row(&parts, &*engine.envelope).stamp(RowHead::sent(now, 0));
+                    let row = || forms.row(&parts, &engine.envelope).stamp(RowHead::sent(now, 0));
                     inner.state.accept(id.take(), archives.then(row), now, batch);
                 }
             }

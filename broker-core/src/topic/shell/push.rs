@@ -19,7 +19,7 @@ use crate::{
     error::{Error, Result},
     queue::LocalQueue,
     topic::{
-        envelope::wrap,
+        envelope::{Envelope, wrap},
         notification::Notification,
         subscription::{Endpoint, SubscriptionId},
     },
@@ -175,7 +175,7 @@ impl LocalTopic {
 
     /// A message in the JSON envelope (rule N40) that this subscriber of a protocol is to get.
     pub fn in_envelope(&self, notification: &Notification, subscription: SubscriptionId) -> String {
-        let envelope = &*self.cell.engine.envelope;
+        let envelope = &self.cell.engine.envelope;
         let url = envelope.unsubscribe_url(&self.cell.name, subscription);
         let wrapped = wrap(envelope, notification, notification.text(), &url);
         String::from_utf8(wrapped).expect("JSON is UTF-8")

@@ -1,0 +1,115 @@
+//! Kills the broker and cuts its power, again and again, and counts what was lost of all that it had acknowledged.
+//!
+//! A child process works on a store and says on its standard output what it is about to do and what it was promised. The
+//! parent ends it in the middle, by SIGKILL or by taking the file system away under it, opens the store again, and
+//! compares. One suite is about order instead: tasks of one process, in whatever order they can run. Each suite ends with one line of figures; the process fails if any of them says `bad` above zero.
+
+mod calls;
+mod child;
+mod kills;
+mod life;
+mod machine;
+mod models;
+mod power;
+mod promises;
+mod report;
+mod schedules;
+mod soak;
+mod store;
+mod work;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, ValueEnum};
+use report::Outcome;
+use store::Store;
+
+/// Kills the broker and cuts its power, and counts what was lost of all that it had acknowledged.
+#[derive(Parser)]
+struct Arguments {
+    /// Ten times as much.
+    #[arg(long)]
+    full: bool,
+    /// Only these suites; all of them if none is named.
+    #[arg(long, value_enum)]
+    suite: Vec<Suite>,
+    /// Decides sizes and moments; printed, so that a run can be had again as far as the machine allows.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How often each store is killed, and how often its power is cut, instead of the usual number.
+    #[arg(long)]
+    lives: Option<u64>,
+    /// Where plots are written.
+    #[arg(long, default_value = ".")]
+    plots: PathBuf,
+    /// For the parent's use: the child that works on the store in this directory until it is ended.
+    #[arg(long, hide = true, requires = "store")]
+    child: Option<PathBuf>,
+    #[arg(long, hide = true, value_enum)]
+    store: Option<Store>,
+    #[arg(long, hide = true, default_value_t = 0)]
+    life: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Suite {
+    /// SIGKILL under load.
+    Kills,
+    /// SIGKILL at each of the first calls that change files; needs strace.
+    Calls,
+    /// Orders in which the tasks of a queue can run, in memory.
+    Schedules,
+    /// Equal results of the same operations on memory and on a durable store.
+    Models,
+    /// Seven simulated days of churn; only when named, or in a full run.
+    Soak,
+    /// Power cuts on a file system of its own; needs root, a loop device, ext4 and Python or `xfs_io`.
+    Power,
+}
+
+/// How often a store is killed, and how often its power is cut, in a run that is not full.
+const LIVES: u64 = 100;
+
+/// How many schedules are tried in a run that is not full.
+const SCHEDULES: u64 = 200_000;
+
+/// How many runs of operations there are on each store for each time that it is killed.
+const RUNS_PER_LIFE: u64 = 20;
+
+fn main() -> anyhow::Result<ExitCode> {
+    let arguments = Arguments::parse();
+    if let (Some(directory), Some(store)) = (&arguments.child, arguments.store) {
+        child::work(store, directory, arguments.life, arguments.seed)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let lives = arguments.lives.unwrap_or(if arguments.full { 10 * LIVES } else { LIVES });
+    let wanted = |suite| arguments.suite.is_empty() || arguments.suite.contains(&suite);
+    let mut outcomes = Vec::new();
+    if wanted(Suite::Schedules) {
+        let schedules = if arguments.full { 10 * SCHEDULES } else { SCHEDULES };
+        outcomes.push(schedules::run(schedules, arguments.seed)?);
+    }
+    for store in [Store::Log, Store::Sled] {
+        if wanted(Suite::Models) {
+            outcomes.push(models::run(store, lives * RUNS_PER_LIFE, arguments.seed)?);
+        }
+        if wanted(Suite::Kills) {
+            outcomes.push(kills::run(store, lives, arguments.seed)?);
+        }
+        if wanted(Suite::Calls) {
+            outcomes.push(calls::run(store, lives, arguments.seed)?);
+        }
+        if arguments.suite.contains(&Suite::Soak) || arguments.full && wanted(Suite::Soak) {
+            outcomes.push(soak::run(store, arguments.seed, &arguments.plots)?);
+        }
+        if wanted(Suite::Power) {
+            outcomes.push(power::run(store, lives, arguments.seed)?);
+        }
+    }
+    println!();
+    for outcome in &outcomes {
+        println!("{outcome}");
+    }
+    let bad = outcomes.iter().any(Outcome::is_bad);
+    Ok(if bad { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}

@@ -1,0 +1,42 @@
+//! The durable stores, as they are opened here.
+
+use std::{fmt, path::Path, sync::Arc};
+
+use broker_core::storage::{Storage, StorageError};
+use broker_log::{LogOptions, LogStorage};
+use broker_sled::SledStorage;
+use clap::ValueEnum;
+
+/// Segments so small that a short life fills, moves and drops some.
+const SEGMENT_BYTES: u64 = 1 << 20;
+/// So that a small device has room for it.
+const RESERVE_BYTES: u64 = 2 << 20;
+
+/// A durable store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Store {
+    Log,
+    Sled,
+}
+
+impl Store {
+    pub(crate) fn open(self, directory: &Path) -> Result<Arc<dyn Storage>, StorageError> {
+        Ok(match self {
+            Self::Log => {
+                let (segment_bytes, reserve_bytes) = (SEGMENT_BYTES, RESERVE_BYTES);
+                let options = LogOptions { segment_bytes, reserve_bytes, ..LogOptions::default() };
+                Arc::new(LogStorage::open_with(directory, &options)?)
+            }
+            Self::Sled => Arc::new(SledStorage::open(directory)?),
+        })
+    }
+}
+
+impl fmt::Display for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Log => "log",
+            Self::Sled => "sled",
+        })
+    }
+}
