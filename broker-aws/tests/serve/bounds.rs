@@ -51,7 +51,7 @@ async fn headers_have_bounds() {
     assert_status(&ask(listener.address(), post(&long, "")).await, 431);
     assert_status(
         &ask(listener.address(), format!("GET /{} HTTP/1.1\r\n\r\n", "y".repeat(70_000))).await,
-        414,
+        431,
     );
 }
 
