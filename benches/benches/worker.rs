@@ -2,6 +2,7 @@
 //! a fifth at batches of 10. In memory, where nothing else hides it.
 
 #![allow(clippy::disallowed_methods, reason = "a bench reads the clock")]
+#![allow(clippy::cast_precision_loss, reason = "ratios need no more than a few digits")]
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
 
 use std::{
@@ -12,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use broker_benches::Contest;
+use broker_benches::{Contest, processor_ticks};
 use broker_core::{Broker, Entries, LocalQueue, ReceiveOptions, SendMessage};
 use broker_mem::MemStorage;
 use broker_worker::{
@@ -26,6 +27,9 @@ use tokio::{runtime::Runtime, sync::Notify};
 /// Messages in a round.
 const MESSAGES: usize = 2_000;
 const BATCH: usize = 10;
+/// For the processor time: turns, and rounds in each.
+const TURNS: u64 = 20;
+const CHUNK: u64 = 100;
 
 /// How many messages were handled, and a call for whoever waits for all of a round.
 #[derive(Default)]
@@ -100,6 +104,23 @@ fn over_runtime(
     took
 }
 
+/// Compares the processor time of both, sending included, in turns: on a machine that others use too, the time on the wall
+/// says little.
+fn on_the_processor(name: &str, mut with: impl FnMut() -> Duration, mut without: impl FnMut() -> Duration) {
+    let ticks_of = |run: &mut dyn FnMut() -> Duration| {
+        let before = processor_ticks();
+        run();
+        processor_ticks() - before
+    };
+    let (mut runtime, mut bare) = (0, 0);
+    for _ in 0..TURNS {
+        runtime += ticks_of(&mut with);
+        bare += ticks_of(&mut without);
+    }
+    let part = |ticks: u64| ticks as f64 * 10_000.0 / (TURNS * CHUNK) as f64 / MESSAGES as f64;
+    println!("processor  {name}: {:.3} us a message, {:.3} us with a bare loop", part(runtime), part(bare));
+}
+
 /// A mapping on a queue of its own, without workers yet.
 fn mapping(
     runtime: &Runtime,
@@ -149,6 +170,12 @@ fn worker(criterion: &mut Criterion) {
         contest.enter("runtime", |rounds| over_runtime(&runtime, queue, running, handled, rounds));
         contest.enter("bare loop", |rounds| over_loop(&runtime, &plain, rounds));
         contest.run(criterion);
+        drop(contest);
+        on_the_processor(
+            name,
+            || over_runtime(&runtime, queue, running, handled, CHUNK),
+            || over_loop(&runtime, &plain, CHUNK),
+        );
     }
     for (_, running) in [whole, kept, single] {
         runtime.block_on(running.stop(Duration::from_secs(5)));
