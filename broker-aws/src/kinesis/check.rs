@@ -19,6 +19,8 @@ const NAME_CHARS_MAX: usize = 128;
 #[derive(Debug, Default)]
 pub(super) struct Checks {
     faults: Vec<String>,
+    /// Members that should be there and are not: there is nothing more to say of them.
+    absent: Vec<String>,
 }
 
 impl Checks {
@@ -33,6 +35,7 @@ impl Checks {
     pub(super) fn required<T: Default>(&mut self, member: &str, value: Option<T>) -> T {
         value.unwrap_or_else(|| {
             self.fault("null", member, "not be null");
+            self.absent.push(member.to_owned());
             T::default()
         })
     }
@@ -60,6 +63,9 @@ impl Checks {
         length: usize,
         (min, max): (usize, usize),
     ) {
+        if self.absent.iter().any(|absent| absent == member) {
+            return;
+        }
         if length < min {
             self.fault(format!("'{value}'"), member, format!("have length greater than or equal to {min}"));
         } else if length > max {

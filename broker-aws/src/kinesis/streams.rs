@@ -11,6 +11,7 @@ use super::{
         CreateStreamInput, DeleteStreamInput, ListStreamsInput, ListStreamsOutput, StreamModeDetails,
         StreamSummary,
     },
+    tags,
     target::{Target, stream_arn},
     token,
 };
@@ -46,6 +47,7 @@ pub(super) async fn create_stream(context: &Context, input: CreateStreamInput) -
         ..StreamSettings::new()
     };
     let tags = input.tags.unwrap_or_default();
+    tags::check(&tags)?;
     let refused = |error| errors::from_broker(context, &error);
     let stream = context.broker.create_stream(&name, shards, &given, &tags).await.map_err(refused)?;
     if let Some(warm) = input.warm_throughput.and_then(|warm| u64::try_from(warm).ok()) {

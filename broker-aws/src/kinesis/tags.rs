@@ -43,6 +43,9 @@ pub(super) async fn add_tags_to_stream(context: &Context, input: AddTagsInput) -
     let tags = checks.required("tags", input.tags.clone());
     checks.done()?;
     let stream = target::stream(context, &input).await?;
+    let mut all = stream.tags();
+    all.extend(tags.clone());
+    check(&all)?;
     stream.tag(tags).await.map_err(|error| errors::from_broker(context, &error))
 }
 

@@ -22,7 +22,7 @@ async fn k90_a_stream_has_tags() {
     assert_eq!((second.tags[0].key.as_str(), second.has_more_tags), ("c", false));
     kinesis.remove_tags_from_stream().stream_name("clicks").tag_keys("a").send().await.unwrap();
     assert_eq!(list(None, None).await.unwrap().tags.len(), 2);
-    refusal(add(&"k".repeat(129)).await).says(INVALID, "128");
+    refusal(add(&"k".repeat(129)).await).says(NOT_VALID, "less than or equal to 128");
     refusal(list(None, Some(51)).await).says(NOT_VALID, "less than or equal to 50");
     let gone = kinesis.add_tags_to_stream().stream_name("orders").tags("a", "1").send().await;
     assert!(gone.unwrap_err().as_service_error().unwrap().is_resource_not_found_exception());

@@ -53,6 +53,8 @@ impl Subscription {
             let frame = subscription.frame().await?;
             Some((frame, subscription))
         })
+        // Clients may look again at what has ended.
+        .fuse()
         .boxed()
     }
 
