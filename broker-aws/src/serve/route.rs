@@ -109,7 +109,7 @@ fn is_link(parts: &Parts) -> bool {
             (Some((_, action)), None) => matches!(&*action, "ConfirmSubscription" | "Unsubscribe"),
             (None, _) => {
                 let path = parts.uri.path();
-                path.starts_with("/SimpleNotificationService-") && path.ends_with(".pem")
+                path.strip_suffix(".pem").is_some_and(|name| name.starts_with("/SimpleNotificationService-"))
             }
             (Some(_), Some(_)) => false,
         }

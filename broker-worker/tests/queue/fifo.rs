@@ -86,8 +86,8 @@ async fn concurrency(groups: usize, per_group: usize, pollers: Pollers) -> usize
     let mapping = QueueMapping::new(queue.clone(), handler).batch_size(1).pollers(pollers);
     let report = run_for(mapping.start().await.unwrap(), secs(600)).await;
     assert_eq!(report.counts.acked as usize, groups * per_group);
-    let most = seen.lock().most;
-    most
+
+    seen.lock().most
 }
 
 // L55: concurrency is the lesser of active groups and the maximum.
