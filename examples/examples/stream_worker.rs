@@ -66,14 +66,6 @@ async fn put_second(stream: &LocalStream, second: u32) -> anyhow::Result<()> {
 
 /// The readings of a batch, or which one is no number.
 fn readings(batch: &RecordBatch) -> Result<Vec<(&Record, u32)>, Failure> {
-<<<<<<< HEAD
-    let reading = batch.records().iter().map(|record| {
-        let text = String::from_utf8_lossy(&record.data);
-        let reading = text.parse().map_err(|_| Failure::new(format!("{text:?} is no number")))?;
-        Ok((record, reading))
-    });
-    reading.collect()
-=======
     let mut readings = Vec::new();
     for record in batch.records() {
         let text = String::from_utf8_lossy(&record.data);
@@ -81,7 +73,6 @@ fn readings(batch: &RecordBatch) -> Result<Vec<(&Record, u32)>, Failure> {
         readings.push((record, reading));
     }
     Ok(readings)
->>>>>>> worker-stream
 }
 
 /// Starts the function that stores readings: all of a batch, or none.
