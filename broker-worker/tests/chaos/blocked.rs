@@ -17,7 +17,7 @@ use broker_worker::{
     queue::{Pollers, QueueMapping, Received},
 };
 
-const VISIBILITY: Duration = Duration::from_millis(1_000);
+const VISIBILITY: Duration = Duration::from_secs(1);
 /// As long as a test that goes wrong blocks its thread.
 const PATIENCE: Duration = Duration::from_secs(20);
 

@@ -79,7 +79,7 @@ async fn the_record_of_an_exhausted_batch_is_that_of_lambda() {
     let mapping = world.mapping(fails).maximum_retry_attempts(0).on_failure(queue(&failed));
     let _running = mapping.start().await.unwrap();
     tokio::time::sleep(secs(1)).await;
-    let message = failed.receive(Default::default()).await.unwrap().remove(0);
+    let message = failed.receive(broker_core::ReceiveOptions::default()).await.unwrap().remove(0);
     let record: Value = message.json().unwrap();
     let arrived = world.stream.reader(broker_core::ShardId(0), broker_core::StartingPosition::TrimHorizon);
     let arrived = arrived.await.unwrap().next().await.unwrap().unwrap().arrived_at.to_string();
@@ -108,7 +108,7 @@ struct Kept(Mutex<Vec<(String, Value)>>);
 
 #[async_trait]
 impl ObjectStore for Kept {
-    fn arn(&self) -> &str {
+    fn arn(&self) -> &'static str {
         "arn:aws:s3:::failed"
     }
 

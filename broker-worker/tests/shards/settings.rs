@@ -19,7 +19,7 @@ impl Destination for Of {
         self.0
     }
 
-    fn arn(&self) -> &str {
+    fn arn(&self) -> &'static str {
         "arn"
     }
 
