@@ -8,7 +8,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use broker_core::{Broker, LocalStream, PutRecord, ReceiveOptions, ShardId};
+use broker_core::{Broker, LocalStream, PutRecord, ReceiveOptions, Record, RecordNumber, ShardId};
 use broker_mem::MemStorage;
 use broker_worker::{
     Context, Failure,
@@ -25,8 +25,26 @@ const BAD: [(u32, u32); 2] = [(3, 77), (11, 200)];
 /// How long a function may go on with what it has when it is stopped.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// What was stored: the readings of each sensor, in the order in which they came.
-type Stored = Arc<Mutex<BTreeMap<String, Vec<u32>>>>;
+/// What was stored.
+type Stored = Arc<Mutex<Readings>>;
+
+/// The readings of each sensor in the order in which they came, with the numbers of their records.
+#[derive(Default)]
+struct Readings {
+    of: BTreeMap<String, Vec<(RecordNumber, u32)>>,
+    /// How many came again after a restart. They are known by their numbers.
+    again: u32,
+}
+
+impl Readings {
+    fn store(&mut self, sensor: &str, number: RecordNumber, reading: u32) {
+        let readings = self.of.entry(sensor.to_owned()).or_default();
+        match readings.last() {
+            Some((last, _)) if number <= *last => self.again += 1,
+            _ => readings.push((number, reading)),
+        }
+    }
+}
 
 /// The reading of a sensor at a second.
 fn reading(sensor: u32, second: u32) -> u32 {
@@ -46,14 +64,15 @@ async fn put_second(stream: &LocalStream, second: u32) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The numbers of a batch, or which record is none.
-fn numbers(batch: &RecordBatch) -> Result<Vec<(String, u32)>, Failure> {
-    let number = |record: &broker_core::Record| {
+/// The readings of a batch, or which one is no number.
+fn readings(batch: &RecordBatch) -> Result<Vec<(&Record, u32)>, Failure> {
+    let mut readings = Vec::new();
+    for record in batch.records() {
         let text = String::from_utf8_lossy(&record.data);
-        let number = text.parse().map_err(|_| Failure::new(format!("{text:?} is no number")))?;
-        Ok((record.partition_key.clone(), number))
-    };
-    batch.records().iter().map(number).collect()
+        let reading = text.parse().map_err(|_| Failure::new(format!("{text:?} is no number")))?;
+        readings.push((record, reading));
+    }
+    Ok(readings)
 }
 
 /// Starts the function that stores readings: all of a batch, or none.
@@ -66,8 +85,8 @@ async fn start_store(
     let handler = batch(move |batch: RecordBatch, _: Context| {
         let stored = stored.clone();
         async move {
-            for (sensor, number) in numbers(&batch)? {
-                stored.lock().entry(sensor).or_default().push(number);
+            for (record, reading) in readings(&batch)? {
+                stored.lock().store(&record.partition_key, record.number, reading);
             }
             Ok::<_, Failure>(())
         }
@@ -141,15 +160,17 @@ async fn run() -> anyhow::Result<()> {
 }
 
 /// Compares with what was put.
-fn verify(stored: &BTreeMap<String, Vec<u32>>, sums: &[u64]) -> anyhow::Result<()> {
+fn verify(stored: &Readings, sums: &[u64]) -> anyhow::Result<()> {
     let mut all = 0;
     for sensor in 0..SENSORS {
         let good = (0..SECONDS).filter(|second| !BAD.contains(&(sensor, *second)));
         let expected: Vec<u32> = good.map(|second| reading(sensor, second)).collect();
         all += expected.iter().copied().map(u64::from).sum::<u64>();
-        let found = stored.get(&format!("sensor-{sensor}"));
-        anyhow::ensure!(found == Some(&expected), "the readings of sensor {sensor} are not as they were put");
+        let found = stored.of.get(&format!("sensor-{sensor}")).into_iter().flatten();
+        let found: Vec<u32> = found.map(|(_, reading)| *reading).collect();
+        anyhow::ensure!(found == expected, "the readings of sensor {sensor} are not as they were put");
     }
+    println!("{} readings came again after the restart, known by their numbers", stored.again);
     println!("verified: {} readings, each once, those of each sensor in their order", SENSORS * SECONDS - 2);
     anyhow::ensure!(sums.iter().sum::<u64>() == all, "the sums of the windows are not those of the readings");
     println!("verified: the sums of {} windows are the sum of all readings", sums.len());

@@ -139,7 +139,7 @@ impl Destination for Broken {
         self.0
     }
 
-    fn arn(&self) -> &str {
+    fn arn(&self) -> &'static str {
         self.1
     }
 
