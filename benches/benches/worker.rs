@@ -99,7 +99,7 @@ fn over_runtime(
         running.resize(0);
         while running.workers().running > 0 {
             // Not in a spin, which would count as the runtime's own time.
-            runtime.block_on(tokio::time::sleep(Duration::from_micros(200)));
+            runtime.block_on(async { tokio::time::sleep(Duration::from_micros(200)).await });
         }
     }
     took
