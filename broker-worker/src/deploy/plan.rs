@@ -43,7 +43,7 @@ pub enum Strategy {
 /// use std::time::Duration;
 /// use broker_worker::deploy::{Deploy, Health};
 ///
-/// let minutes = |minutes| Duration::from_secs(60 * minutes);
+/// let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
 /// let plan = Deploy::canary(10, minutes(5)).health(Health::new().error_rate_max(0.05)).watch(minutes(10));
 /// assert!(plan.check().is_ok());
 /// ```

@@ -149,24 +149,24 @@ fn quiet_panics() {
 }
 
 /// Nothing is lost: every message was acknowledged once or is a dead letter; and a stale acknowledge did not count.
-fn check(seed: u64, messages: usize, counts: Counts, ledger: &Ledger, letters: &[String]) {
-    let handled = ledger.all();
+fn check(storm: u64, messages: usize, counts: Counts, ledger: &Ledger, letters: &[String]) {
+    let all = ledger.all();
     // More if a handler was done with what somebody else had finished before: that is gone, as it should be.
-    assert!(counts.acked + letters.len() as u64 >= messages as u64, "seed {seed}: {counts}");
+    assert!(usize::try_from(counts.acked).unwrap() + letters.len() >= messages, "seed {storm}: {counts}");
     for number in 0..messages {
         let body = number.to_string();
         let dead = letters.iter().filter(|letter| **letter == body).count();
-        assert!(dead <= 1, "seed {seed}: {body} is dead {dead} times");
+        assert!(dead <= 1, "seed {storm}: {body} is dead {dead} times");
         // On a FIFO queue nobody sees a message that was received each time behind one that failed.
-        let of_it = handled.get(&body).cloned().unwrap_or_default();
-        assert!(dead == 1 || of_it.done >= 1, "seed {seed}: {body} is gone, and nobody was done with it");
+        let seen = all.get(&body).cloned().unwrap_or_default();
+        assert!(dead == 1 || seen.done >= 1, "seed {storm}: {body} is gone, and nobody was done with it");
         // Every delivery has its own number, and they come in order.
-        assert!(of_it.began.windows(2).all(|pair| pair[0].0 < pair[1].0), "seed {seed}: {body} {of_it:?}");
-        assert!(of_it.began.len() <= RECEIVES_MAX as usize, "seed {seed}: {body} {of_it:?}");
+        assert!(seen.began.windows(2).all(|pair| pair[0].0 < pair[1].0), "seed {storm}: {body} {seen:?}");
+        assert!(seen.began.len() <= RECEIVES_MAX as usize, "seed {storm}: {body} {seen:?}");
     }
-    let done: usize = handled.values().map(|of_it| of_it.done).sum();
+    let done: usize = all.values().map(|seen| seen.done).sum();
     // What was said to be done, and was not acknowledged, was stale.
-    assert!(done as u64 <= counts.acked + counts.stale, "seed {seed}: {done} done, {counts}");
+    assert!(done as u64 <= counts.acked + counts.stale, "seed {storm}: {done} done, {counts}");
     assert!(counts.failed > 0 && counts.retried > 0 && counts.dead > 0, "{counts}");
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::ground::{broker, send_fifo};
 
 async fn record(queue: &LocalQueue) -> (Value, broker_core::Message) {
-    let message = queue.receive(Default::default()).await.unwrap().remove(0);
+    let message = queue.receive(broker_core::ReceiveOptions::default()).await.unwrap().remove(0);
     let record = SqsRecord::new(&message, queue.name(), &Source::default());
     let json = serde_json::to_value(&record).unwrap();
     // What is written can be read.

@@ -106,7 +106,7 @@ async fn a_message_that_keeps_failing_ends_in_the_dead_letter_queue_with_its_id(
     assert_eq!(log.lines(), expected.map(|(when, what)| (when, what.to_owned())));
     // Only what fails is moved.
     assert_eq!((report.counts.acked, report.counts.failed), (1, 3));
-    let letter = dead.receive(Default::default()).await.unwrap().remove(0);
+    let letter = dead.receive(broker_core::ReceiveOptions::default()).await.unwrap().remove(0);
     assert_eq!((letter.id, letter.text()), (sent.id, Ok("poison")));
     assert_eq!(counters(&queue).await, (0, 0, 0));
 }

@@ -38,6 +38,14 @@ async fn a_group_is_handled_by_one_invocation_at_a_time() {
     assert_eq!(report.counts.acked, 5);
 }
 
+/// What invocations saw of the groups.
+#[derive(Default)]
+struct Seen {
+    running: HashMap<String, usize>,
+    next: HashMap<String, usize>,
+    most: usize,
+}
+
 /// Sends `each` messages to each of `groups` groups, and handles them with delays that differ. Returns the most
 /// invocations at once.
 async fn concurrency(groups: usize, per_group: usize, pollers: Pollers) -> usize {
@@ -47,12 +55,6 @@ async fn concurrency(groups: usize, per_group: usize, pollers: Pollers) -> usize
             let message = SendMessage::from(number.to_string()).group_id(format!("g{group}"));
             queue.send_one(message.deduplication_id(format!("{group}-{number}"))).await.unwrap();
         }
-    }
-    #[derive(Default)]
-    struct Seen {
-        running: HashMap<String, usize>,
-        next: HashMap<String, usize>,
-        most: usize,
     }
     let seen = Arc::new(Mutex::new(Seen::default()));
     let shared = seen.clone();
@@ -80,13 +82,14 @@ async fn concurrency(groups: usize, per_group: usize, pollers: Pollers) -> usize
                 seen.most = seen.most.max(at_once);
             }
             sleep(ms(50 + 37 * groups.len() as u64)).await;
-            groups.iter().for_each(|group| *seen.lock().running.get_mut(group).unwrap() = 0);
+            for group in &groups {
+                *seen.lock().running.get_mut(group).unwrap() = 0;
+            }
         }
     });
     let mapping = QueueMapping::new(queue.clone(), handler).batch_size(1).pollers(pollers);
     let report = run_for(mapping.start().await.unwrap(), secs(600)).await;
-    assert_eq!(report.counts.acked as usize, groups * per_group);
-
+    assert_eq!(usize::try_from(report.counts.acked).unwrap(), groups * per_group);
     seen.lock().most
 }
 

@@ -55,7 +55,7 @@ async fn failures_of_payloads_name_the_place() {
     async fn failure<P: Payload + std::fmt::Debug>(body: &str) -> String {
         let queue = queue().await;
         send(&queue, [body]).await;
-        let message: Message = queue.receive(Default::default()).await.unwrap().remove(0);
+        let message: Message = queue.receive(broker_core::ReceiveOptions::default()).await.unwrap().remove(0);
         let failure = P::read(&message).unwrap_err();
         assert_eq!(failure.kind, FailureKind::Payload);
         failure.message

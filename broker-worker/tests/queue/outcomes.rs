@@ -42,7 +42,7 @@ async fn each_message_has_an_outcome_of_its_own() {
     let counts = report.counts;
     assert_eq!((counts.acked, counts.retried, counts.dead, counts.failed), (3, 1, 1, 1));
     assert_eq!(counts.failed_invocations, 0);
-    let letter = dead.receive(Default::default()).await.unwrap().remove(0);
+    let letter = dead.receive(broker_core::ReceiveOptions::default()).await.unwrap().remove(0);
     assert_eq!(letter.dead_letter.unwrap().reason.as_deref(), Some("no such customer"));
 }
 
@@ -67,7 +67,7 @@ async fn a_long_reason_is_cut_to_what_a_dead_letter_queue_takes() {
     let handler = each(|(): (), _: Received| async { Outcome::dead(format!("x{}", "é".repeat(600))) });
     let running = QueueMapping::new(queue, handler).start().await.unwrap();
     run_for(running, secs(1)).await;
-    let letter = dead.receive(Default::default()).await.unwrap().remove(0);
+    let letter = dead.receive(broker_core::ReceiveOptions::default()).await.unwrap().remove(0);
     assert_eq!(letter.dead_letter.unwrap().reason, Some(format!("x{}", "é".repeat(511))));
 }
 

@@ -9,7 +9,7 @@ use broker_worker::{
 use crate::ground::{Log, counters, ms, queue, run_for, secs, send, sleep};
 
 /// A mapping with batches of one, whose handler takes so long.
-async fn mapping(queue: &LocalQueue, takes: u64) -> QueueMapping {
+fn mapping(queue: &LocalQueue, takes: u64) -> QueueMapping {
     let handler = batch(move |_: Batch, _| sleep(secs(takes)));
     QueueMapping::new(queue.clone(), handler).batch_size(1)
 }
@@ -28,7 +28,7 @@ fn busy(running: &Running) -> usize {
 #[tokio::test(start_paused = true)]
 async fn a_standard_queue_starts_with_5_and_grows_by_300_a_minute_to_1250() {
     let queue = backlog(1_400).await;
-    let running = mapping(&queue, 900).await.start().await.unwrap();
+    let running = mapping(&queue, 900).start().await.unwrap();
     sleep(ms(1)).await;
     assert_eq!(busy(&running), 5);
     sleep(ms(198)).await;
@@ -48,13 +48,13 @@ async fn a_standard_queue_starts_with_5_and_grows_by_300_a_minute_to_1250() {
 #[tokio::test(start_paused = true)]
 async fn a_maximum_is_reached_and_not_exceeded() {
     let queue = backlog(100).await;
-    let running = mapping(&queue, 900).await.pollers(Pollers::Maximum(8)).start().await.unwrap();
+    let running = mapping(&queue, 900).pollers(Pollers::Maximum(8)).start().await.unwrap();
     sleep(ms(1)).await;
     assert_eq!(busy(&running), 5);
     sleep(secs(60)).await;
     assert_eq!((busy(&running), counters(&queue).await.1), (8, 8));
     let two = backlog(100).await;
-    let running = mapping(&two, 900).await.pollers(Pollers::Maximum(2)).start().await.unwrap();
+    let running = mapping(&two, 900).pollers(Pollers::Maximum(2)).start().await.unwrap();
     sleep(secs(60)).await;
     assert_eq!((busy(&running), counters(&two).await.1), (2, 2));
 }
@@ -64,7 +64,7 @@ async fn a_maximum_is_reached_and_not_exceeded() {
 async fn an_idle_mapping_goes_back_to_5_and_then_to_2() {
     for (pollers, in_the_end, again) in [(Pollers::Automatic, 2, 5), (Pollers::Maximum(50), 5, 6)] {
         let queue = backlog(40).await;
-        let running = mapping(&queue, 10).await.pollers(pollers).start().await.unwrap();
+        let running = mapping(&queue, 10).pollers(pollers).start().await.unwrap();
         sleep(secs(9)).await;
         assert_eq!(busy(&running), 40);
         sleep(secs(50)).await;
@@ -131,7 +131,7 @@ async fn it_grows_again_a_minute_after_the_last_failure() {
 #[tokio::test(start_paused = true)]
 async fn a_fixed_number_is_changed_while_running_and_no_busy_worker_is_ended() {
     let queue = backlog(6).await;
-    let running = mapping(&queue, 60).await.pollers(Pollers::Fixed(0)).start().await.unwrap();
+    let running = mapping(&queue, 60).pollers(Pollers::Fixed(0)).start().await.unwrap();
     sleep(secs(5)).await;
     assert_eq!((running.workers().running, running.counts().received), (0, 0));
     assert!(running.resize(10));
@@ -145,7 +145,7 @@ async fn a_fixed_number_is_changed_while_running_and_no_busy_worker_is_ended() {
     running.resize(0);
     sleep(ms(1)).await;
     assert_eq!(running.workers().running, 0);
-    let automatic = mapping(&queue, 1).await.start().await.unwrap();
+    let automatic = mapping(&queue, 1).start().await.unwrap();
     assert!(!automatic.resize(3));
 }
 
@@ -153,7 +153,7 @@ async fn a_fixed_number_is_changed_while_running_and_no_busy_worker_is_ended() {
 #[tokio::test(start_paused = true)]
 async fn a_disabled_mapping_finishes_what_it_has() {
     let queue = backlog(8).await;
-    let running = mapping(&queue, 10).await.pollers(Pollers::Maximum(5)).start().await.unwrap();
+    let running = mapping(&queue, 10).pollers(Pollers::Maximum(5)).start().await.unwrap();
     assert_eq!(running.state(), State::Enabling);
     sleep(secs(1)).await;
     assert_eq!((running.state(), busy(&running)), (State::Enabled, 5));

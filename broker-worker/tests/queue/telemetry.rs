@@ -24,7 +24,9 @@ const AWS: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8
 
 /// The fields of spans, by the names of the spans.
 #[derive(Clone, Default)]
-struct Spans(Arc<Mutex<Vec<(&'static str, HashMap<String, String>)>>>);
+struct Spans(Arc<Mutex<Vec<Span>>>);
+
+type Span = (&'static str, HashMap<String, String>);
 
 struct Fields<'f>(&'f mut HashMap<String, String>);
 
@@ -191,10 +193,10 @@ async fn trace_contexts_are_written_and_read() {
     let queue = queue().await;
     let with_state = TraceContext { state: Some("vendor=1".into()), ..context };
     queue.send_one(with_state.inject(SendMessage::from("a")).trace_header(AWS)).await.unwrap();
-    let message = queue.receive(Default::default()).await.unwrap().remove(0);
+    let message = queue.receive(broker_core::ReceiveOptions::default()).await.unwrap().remove(0);
     assert_eq!(TraceContext::extract(&message), Some(with_state.clone()));
     queue.send_one(with_state.inject_aws(SendMessage::from("b"))).await.unwrap();
-    let message = queue.receive(Default::default()).await.unwrap().remove(0);
+    let message = queue.receive(broker_core::ReceiveOptions::default()).await.unwrap().remove(0);
     assert_eq!(TraceContext::extract(&message), Some(TraceContext { state: None, ..with_state }));
 }
 

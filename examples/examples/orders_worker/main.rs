@@ -89,7 +89,7 @@ async fn narrate(pool: &RunningPool, begin: Instant) {
         match event {
             PoolEvent::Scaled { decision } if decision.is_change() => println!("{at:>5} s  {decision}"),
             PoolEvent::Held { workers } => {
-                println!("{at:>5} s  {workers} workers more finish what they have")
+                println!("{at:>5} s  {workers} workers more finish what they have");
             }
             PoolEvent::Deploying { version, progress } => {
                 let what = match progress.stage {
