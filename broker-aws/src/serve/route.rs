@@ -109,7 +109,8 @@ fn is_link(parts: &Parts) -> bool {
             (Some((_, action)), None) => matches!(&*action, "ConfirmSubscription" | "Unsubscribe"),
             (None, _) => {
                 let path = parts.uri.path();
-                path.strip_suffix(".pem").is_some_and(|name| name.starts_with("/SimpleNotificationService-"))
+                let name = path.strip_prefix("/SimpleNotificationService-");
+                name.is_some_and(|name| name.strip_suffix(".pem").is_some())
             }
             (Some(_), Some(_)) => false,
         }

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 
-import boto3
+from aiobotocore.session import get_session
 from kinesis import Consumer, Producer
 
 ENDPOINT, REGION, STREAM = sys.argv[1], "eu-central-1", "clicks"
@@ -29,11 +29,12 @@ async def consume(expected):
 
 
 async def main():
-    kinesis = boto3.client("kinesis", endpoint_url=ENDPOINT, region_name=REGION)
-    kinesis.create_stream(StreamName=STREAM, ShardCount=2)
-    await produce(range(RECORDS // 2))
-    half = str(2**126)
-    kinesis.split_shard(StreamName=STREAM, ShardToSplit="shardId-000000000000", NewStartingHashKey=half)
+    async with get_session().create_client("kinesis", endpoint_url=ENDPOINT, region_name=REGION) as kinesis:
+        await kinesis.create_stream(StreamName=STREAM, ShardCount=2)
+        await produce(range(RECORDS // 2))
+        half = str(2**126)
+        first = "shardId-000000000000"
+        await kinesis.split_shard(StreamName=STREAM, ShardToSplit=first, NewStartingHashKey=half)
     await produce(range(RECORDS // 2, RECORDS))
     seen = await asyncio.wait_for(consume(RECORDS), timeout=60)
     assert sorted(seen) == list(range(RECORDS)), seen

@@ -57,7 +57,7 @@ if python3 -c 'import venv, ensurepip' 2>/dev/null; then
 
     echo "=== async-kinesis (at $SECONDS s)"
     python3 -m venv "$work/kinesis"
-    "$work/kinesis/bin/pip" install -q --disable-pip-version-check async-kinesis boto3
+    "$work/kinesis/bin/pip" install -q --disable-pip-version-check async-kinesis
     serve
     "$work/kinesis/bin/python" "$here/consume_stream.py" "$endpoint"
 else

@@ -85,7 +85,7 @@ async fn long_text_may_come_in_pieces() {
     let put = map(&[("StreamName", &text("clicks")), ("PartitionKey", &key), ("Data", &bytes(b"x"))]);
     let (status, told) = ask_cbor(world.aws.service(), "PutRecord", &put).await;
     assert_eq!(status, 200, "{told:?}");
-    let from = world.from_start("clicks", "0").await;
+    let from = world.oldest("clicks", "0").await;
     assert_eq!(world.read(&from).await.records[0].partition_key.len(), 200);
 }
 

@@ -47,9 +47,9 @@ async fn k50_a_reader_begins_at_each_of_five_positions() {
 /// K51: positions that do not go together.
 #[tokio::test(start_paused = true)]
 async fn k51_positions_that_do_not_fit_are_refused() {
-    let world = world("clicks", 2).await;
     const EITHER: &str = "Must either specify (1) AT_SEQUENCE_NUMBER or AFTER_SEQUENCE_NUMBER and StartingSequenceNumber or (2) \
                           TRIM_HORIZON or LATEST and no StartingSequenceNumber. Request specified";
+    let world = world("clicks", 2).await;
     let (shard, number) = world.put("clicks", "k", "x").await;
     for kind in [Type::AtSequenceNumber, Type::AfterSequenceNumber] {
         let refused = iterator!(world, kind.clone()).send().await;
@@ -88,7 +88,7 @@ async fn k51_positions_that_do_not_fit_are_refused() {
 #[tokio::test(start_paused = true)]
 async fn k52_an_iterator_is_good_for_five_minutes() {
     let world = world("clicks", 1).await;
-    let iterator = world.from_start("clicks", "0").await;
+    let iterator = world.oldest("clicks", "0").await;
     assert!(iterator.len() <= 512);
     let next = world.read(&iterator).await.next_shard_iterator.unwrap();
     world.put("clicks", "k", "x").await;
@@ -117,7 +117,7 @@ async fn k53_a_reader_learns_how_far_behind_it_is() {
     world.put("clicks", "k", "one").await;
     world.put("clicks", "k", "two").await;
     advance(7).await;
-    let start = world.from_start("clicks", "0").await;
+    let start = world.oldest("clicks", "0").await;
     let read = world.kinesis.get_records().shard_iterator(&start).limit(1).stream_arn(stream_arn("clicks"));
     let first = read.send().await.unwrap();
     assert_eq!((data(&first), first.millis_behind_latest), (vec!["one".to_owned()], Some(7_000)));
@@ -138,7 +138,7 @@ async fn k54_k55_a_closed_shard_ends_with_its_children() {
     world.put("clicks", "k", "before").await;
     let split = world.kinesis.split_shard().stream_name("clicks").shard_to_split("shardId-000000000000");
     split.new_starting_hash_key((1_u128 << 127).to_string()).send().await.unwrap();
-    let first = world.read(&world.from_start("clicks", "0").await).await;
+    let first = world.read(&world.oldest("clicks", "0").await).await;
     assert_eq!(data(&first), ["before"]);
     assert!(first.child_shards.is_none());
     let end = world.read(first.next_shard_iterator.as_deref().unwrap()).await;
@@ -170,7 +170,7 @@ async fn k42_a_throttled_shard_is_read_five_times_a_second() {
     let stream = world.aws.broker().open_stream("clicks").await.unwrap();
     let throttled = broker_core::StreamSettings { throttled: Some(true), ..Default::default() };
     stream.set_attributes(throttled).await.unwrap();
-    let iterator = world.from_start("clicks", "0").await;
+    let iterator = world.oldest("clicks", "0").await;
     for _ in 0..5 {
         world.read(&iterator).await;
     }

@@ -5,6 +5,8 @@ use aws_sdk_kinesis::{
     types::{EncryptionType, MetricsName, StreamMode, StreamModeDetails},
 };
 
+use aws_smithy_types::Blob;
+
 use crate::support::{INVALID, MISSING, NOT_VALID, ask_json, refusal, stream_arn, world};
 
 async fn hours(kinesis: &Client, stream: &str) -> i32 {
@@ -174,9 +176,9 @@ async fn encryption_is_kept_and_shown() {
     let stream = described.stream_description.unwrap();
     assert_eq!(stream.encryption_type, Some(EncryptionType::Kms));
     assert_eq!(stream.key_id.as_deref(), Some("alias/aws/kinesis"));
-    let put = world.kinesis.put_record().stream_name("clicks").partition_key("k").data(Default::default());
+    let put = world.kinesis.put_record().stream_name("clicks").partition_key("k").data(Blob::default());
     assert_eq!(put.send().await.unwrap().encryption_type, Some(EncryptionType::Kms));
-    let from = world.from_start("clicks", "0").await;
+    let from = world.oldest("clicks", "0").await;
     assert_eq!(world.read(&from).await.records[0].encryption_type, Some(EncryptionType::Kms));
     let stop =
         world.kinesis.stop_stream_encryption().stream_name("clicks").encryption_type(EncryptionType::Kms);

@@ -42,7 +42,7 @@ impl World {
     }
 
     /// An iterator at the oldest record.
-    pub(crate) async fn from_start(&self, stream: &str, shard: &str) -> String {
+    pub(crate) async fn oldest(&self, stream: &str, shard: &str) -> String {
         let iterator = self.kinesis.get_shard_iterator().stream_name(stream).shard_id(shard);
         let iterator = iterator.shard_iterator_type(ShardIteratorType::TrimHorizon).send().await.unwrap();
         iterator.shard_iterator.unwrap()
@@ -54,7 +54,7 @@ impl World {
 
     /// The data of all records of a shard.
     pub(crate) async fn all(&self, stream: &str, shard: &str) -> Vec<String> {
-        data(&self.read(&self.from_start(stream, shard).await).await)
+        data(&self.read(&self.oldest(stream, shard).await).await)
     }
 }
 

@@ -45,7 +45,7 @@ async fn a_body_of_unknown_length_ends_at_the_same_bound() {
 #[tokio::test]
 async fn headers_have_bounds() {
     let (listener, _) = listener().await;
-    let many: String = (0..101).map(|n| format!("X-{n}: y\r\n")).collect();
+    let many = "X: y\r\n".repeat(101);
     assert_status(&ask(listener.address(), post(&many, "")).await, 431);
     let long = format!("X-Long: {}\r\n", "y".repeat(70_000));
     assert_status(&ask(listener.address(), post(&long, "")).await, 431);
