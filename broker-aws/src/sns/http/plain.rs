@@ -1,6 +1,6 @@
 //! Plain HTTP/1.1 to endpoints: a connection for each request, and no TLS.
 
-use std::fmt::Display;
+use std::{fmt::Display, pin::pin};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -36,15 +36,14 @@ impl Outgoing for PlainHttp {
         let stream = TcpStream::connect((address, url.port_u16().unwrap_or(PORT))).await.map_err(failed)?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
         let request = for_connection(&url, request).map_err(failed)?;
-        let answer = async { sender.send_request(request).await.map(|response| response.status()) };
-        tokio::select! {
+        let mut answer = pin!(sender.send_request(request));
+        let answer = tokio::select! {
             biased;
-            answer = answer => answer.map_err(failed),
-            ended = connection => Err(match ended {
-                Ok(()) => failed("the connection ended without an answer"),
-                Err(error) => failed(error),
-            }),
-        }
+            answer = &mut answer => answer,
+            // It may have ended with the answer, and has none to give afterwards.
+            _ = connection => answer.await,
+        };
+        Ok(answer.map_err(failed)?.status())
     }
 }
 
