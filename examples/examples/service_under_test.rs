@@ -47,7 +47,7 @@ async fn main() -> anyhow::Result<()> {
     let probe = aws.probe("orders");
     let socks =
         probe.wait(Duration::from_secs(60), |order| order.text().contains("socks") && order.was_deleted());
-    println!("two pairs of socks shipped after {} receive", socks.await.received_at.len());
+    println!("shipped after {} receive: two pairs of socks", socks.await.received_at.len());
     let hat = probe.wait(Duration::from_secs(600), Life::was_moved).await;
     println!("given up after {} receives: {}", hat.received_at.len(), hat.text());
     probe
