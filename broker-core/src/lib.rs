@@ -215,8 +215,7 @@
 //!
 //! - a server: there is no port and no protocol. One process has a store open at a time;
 //! - a cluster: nothing is replicated, so a lost disk is a loss;
-//! - exactly-once delivery: what a consumer does outside of a transaction must bear being done twice;
-//! - all of AWS messaging: the wire protocol is not there yet.
+//! - exactly-once delivery: what a consumer does outside of a transaction must bear being done twice.
 //!
 //! # Features
 //!

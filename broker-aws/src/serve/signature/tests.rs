@@ -28,7 +28,7 @@ fn vanilla(uri: &str, signature: &str) -> Parts {
         .header("host", "example.amazonaws.com")
         .header("x-amz-date", "20150830T123600Z")
         .header("authorization", signed);
-    request.body(()).unwrap().into_parts().0
+    request.body(()).expect("a request").into_parts().0
 }
 
 const VANILLA: &str = "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31";
@@ -82,7 +82,7 @@ fn what_is_incomplete_is_refused() {
         if let Some(date) = date {
             request = request.header("x-amz-date", date);
         }
-        check(&request.body(()).unwrap().into_parts().0, b"", 0)
+        check(&request.body(()).expect("a request").into_parts().0, b"", 0)
     };
     let good = "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/sqs/aws4_request, \
                 SignedHeaders=host;x-amz-date, Signature=00";
@@ -102,17 +102,17 @@ fn what_is_incomplete_is_refused() {
     ] {
         assert!(matches!(with(authorization, date), Err(Refused::Incomplete(_))), "{authorization} {date:?}");
     }
-    let unsigned = Request::post("/").body(()).unwrap().into_parts().0;
+    let unsigned = Request::post("/").body(()).expect("a request").into_parts().0;
     assert_eq!(check(&unsigned, b"", 0), Err(Refused::Missing));
 }
 
 #[test]
 fn what_is_asked_for_must_be_signed() {
     let mut parts = vanilla("/", VANILLA);
-    parts.headers.insert("x-amz-target", "AmazonSQS.ListQueues".parse().unwrap());
+    parts.headers.insert("x-amz-target", "AmazonSQS.ListQueues".parse().expect("a header"));
     assert!(matches!(check(&parts, b"", 0), Err(Refused::Incomplete(_))));
     let mut twice = vanilla("/", VANILLA);
-    twice.headers.append("authorization", "AWS4-HMAC-SHA256".parse().unwrap());
+    twice.headers.append("authorization", "AWS4-HMAC-SHA256".parse().expect("a header"));
     assert!(matches!(check(&twice, b"", 0), Err(Refused::Incomplete(_))));
 }
 
@@ -123,7 +123,7 @@ fn the_parameters_of_a_presigned_url_stand_alone() {
                &X-Amz-Signature=00";
     let asked = |method: &str, url: &str| {
         let request = Request::builder().method(method).uri(url).header("host", "h");
-        check(&request.body(()).unwrap().into_parts().0, b"", 3_000)
+        check(&request.body(()).expect("a request").into_parts().0, b"", 3_000)
     };
     assert_eq!(asked("GET", url), Err(Refused::Mismatch));
     // A form could name another account.
