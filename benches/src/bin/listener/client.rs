@@ -27,13 +27,12 @@ impl Client {
             body.len()
         );
         for _ in 0..2 {
-            let stream = match self.stream.take() {
-                Some(stream) => stream,
-                None => {
-                    let stream = TcpStream::connect(&self.address).await.expect("a server");
-                    stream.set_nodelay(true).expect("a socket");
-                    stream
-                }
+            let stream = if let Some(stream) = self.stream.take() {
+                stream
+            } else {
+                let stream = TcpStream::connect(&self.address).await.expect("a server");
+                stream.set_nodelay(true).expect("a socket");
+                stream
             };
             if let Some(answer) = self.exchange(stream, request.as_bytes()).await {
                 return answer;
