@@ -24,7 +24,7 @@ async fn set(
 /// What a subscribe with this attribute is told, and what a change to it is.
 async fn refused_both_ways(aws: &Aws, arn: &str, name: &str, value: &str) -> String {
     let topic = arn.rsplit_once(':').unwrap().0;
-    let endpoint = queue_arn(if topic.ends_with(".fifo") { "other.fifo" } else { "other" });
+    let endpoint = queue_arn(if topic.strip_suffix(".fifo").is_some() { "other.fifo" } else { "other" });
     let subscribe = aws.sns.subscribe().topic_arn(topic).protocol("sqs").endpoint(endpoint);
     let created = invalid(subscribe.attributes(name, value).send().await);
     let changed = invalid(set(aws, arn, name, value).await);
