@@ -28,7 +28,7 @@ impl Broker {
     ///     let visits = before.map_or(0, |bytes| bytes[0]) + 1;
     ///     tx.put(&counts, "visits", vec![visits])?;
     ///     tx.commit().await?; // without this, nothing happens
-    ///     broker_core::Result::Ok(visits)
+    ///     Ok::<_, broker_core::Error>(visits)
     /// });
     /// assert_eq!(visits.await?, 1);
     /// # Ok::<(), broker_core::Error>(()) }).unwrap();
