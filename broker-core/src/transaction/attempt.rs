@@ -35,7 +35,9 @@ impl Transaction {
             Err(Refused::Gone(id, error)) => return Err(rejected(kinds, first(staged, id), error)),
         };
         let keys = if writes.is_empty() { Durability::Memory } else { Durability::Synced };
-        let others = owners.durability().max(keys);
+        // A move is never less durable than a receive.
+        let moves = if parts.dead.is_empty() { Durability::Memory } else { Durability::Buffered };
+        let others = owners.durability().max(keys).max(moves);
         let durability = |queues: Durability| durability.unwrap_or(queues.max(others));
         let mut history = engine.user_keys.lock();
         let named = Named { queues, topics, streams };

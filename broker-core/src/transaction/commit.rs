@@ -59,7 +59,7 @@ impl Transaction {
             let mut known = Known::default();
             let mut turns = Vec::new();
             let mut tried = self.admit_and_attempt(&parts, &mut known).await?;
-            while let Tried::Missing(Missing { ids, leases }) = tried {
+            while let Tried::Missing(Missing { ids, leases, rows }) = tried {
                 if !ids.is_empty() && turns.is_empty() {
                     // Which ids must be looked up is known for certain only from here on.
                     turns = parts.turns().await;
@@ -71,6 +71,9 @@ impl Transaction {
                     }
                 }
                 known.leases = read(leases).await?;
+                for (cell, partition, seq) in rows {
+                    known.rows.insert((cell.id, seq), shell::read_dead_row(&cell, partition, seq).await?);
+                }
                 tried = self.admit_and_attempt(&parts, &mut known).await?;
             }
             drop(turns);

@@ -8,6 +8,7 @@
 //! | `messages`, `streams`, `user_keys` | staging: what a transaction can do |
 //! | `limits`, `rejection`, `outcome` | how large it may be; why it is rejected; what became of it |
 //! | `retry` | doing it again after a conflict |
+//! | `participant` | queues that take part, for code that takes any of them |
 //! | `plan` | which queues it has to do with, and how durable it is |
 //! | `commit` | reading what the decision needs, trying again until it is made |
 //! | `attempt`, `owners` | the locks |
@@ -26,6 +27,7 @@ mod messages;
 mod needs;
 mod outcome;
 mod owners;
+mod participant;
 mod plan;
 mod rejection;
 mod retry;
@@ -42,6 +44,7 @@ use by_id::ById;
 
 pub use limits::TransactionLimits;
 pub use outcome::{Committed, Outcome};
+pub use participant::TransactionalQueue;
 pub use rejection::{OperationKind, Reason, Rejection};
 use step::Staged;
 

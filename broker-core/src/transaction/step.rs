@@ -16,7 +16,7 @@ use super::{
 use crate::{
     error::Result,
     pipeline::Ticket,
-    queue::shell::{ColdLeases, LookedUp, Operation, QueueCell, Settlement, StagedSend, ToLookUp},
+    queue::shell::{ColdLeases, DeadRow, LookedUp, Operation, QueueCell, Settlement, StagedSend, ToLookUp},
     space::{History, KeyWrites, ReadSet},
     storage::Batch,
     stream::{
@@ -56,11 +56,13 @@ impl What {
     }
 }
 
-/// What was read for the decision: deduplication ids, and leases by the ids of the queues.
+/// What was read for the decision: deduplication ids, leases by the ids of the queues, and rows of dead letters by the ids of their
+/// queues and their sequences.
 #[derive(Default)]
 pub(super) struct Known {
     pub(super) looked_up: LookedUpAll,
     pub(super) leases: HashMap<u64, ColdLeases>,
+    pub(super) rows: HashMap<(u64, u64), DeadRow>,
 }
 
 /// What must be read before there is a decision.
@@ -69,6 +71,14 @@ pub(super) struct Missing {
     /// Each with the id of its queue or topic.
     pub(super) ids: Vec<(u64, ToLookUp)>,
     pub(super) leases: Vec<MissingLeases>,
+    /// Rows of dead letters: the queue, the partition and the sequence.
+    pub(super) rows: Vec<(Arc<QueueCell>, u64, u64)>,
+}
+
+impl Missing {
+    fn is_empty(&self) -> bool {
+        self.ids.is_empty() && self.leases.is_empty() && self.rows.is_empty()
+    }
 }
 
 /// What is left to be done when all is on its way.
@@ -124,7 +134,7 @@ impl<'a> Step<'a> {
     ) -> Result<Result<Vec<Outcome>, Missing>> {
         self.now = now;
         let missing = self.missing(ops)?;
-        if !missing.ids.is_empty() || !missing.leases.is_empty() {
+        if !missing.is_empty() {
             return Ok(Err(missing));
         }
         let overtaken = reads.gone().or_else(|| reads.overtaken(history));
@@ -153,7 +163,8 @@ impl<'a> Step<'a> {
             let checked: Result<(), Reason> = match what {
                 What::Settle(id, settlement) if !several || settled.insert((*id, settlement.seq())) => {
                     let cell = &self.named.queues[*id];
-                    settlement.check(cell, &ops[self.parts.place(cell)])
+                    let row = self.known.rows.get(&(*id, settlement.seq()));
+                    settlement.check(cell, row, &ops[self.parts.place(cell)])
                 }
                 What::Settle(_, settlement) => Err(settlement.again().into()),
                 What::Send(id, send) => {
@@ -170,7 +181,7 @@ impl<'a> Step<'a> {
                 What::Checkpoint(id, at) => {
                     let (stream, group) = (&self.owners.streams[*id].state, group_of(at));
                     let before = moved.get(&(group, at.shard())).copied();
-                    let next = at.check(stream, &self.owners.groups[&group], before);
+                    let next = at.check_once(stream, &self.owners.groups[&group], before);
                     next.map(|next| _ = moved.insert((group, at.shard()), next)).map_err(Reason::from)
                 }
             };
@@ -184,6 +195,14 @@ impl<'a> Step<'a> {
         let mut outcomes = vec![Outcome::Done; self.kinds.len()];
         for Staged { number, what } in &mut *self.staged {
             outcomes[*number] = match what {
+                What::Settle(id, settlement) if settlement.is_move() => {
+                    let (cell, target) = (&self.named.queues[*id], &self.parts.dead[*id]);
+                    let both = [self.parts.place(cell), self.parts.place(target)];
+                    let [op, other] = ops.get_disjoint_mut(both).expect("a queue is not its own dead-letter queue");
+                    let row = self.known.rows.get(&(*id, settlement.seq()));
+                    settlement.apply_move((cell, op), (target, other), row)?;
+                    Outcome::Done
+                }
                 What::Settle(id, settlement) => {
                     let cell = &self.named.queues[*id];
                     let until = settlement.apply(cell, &mut ops[self.parts.place(cell)])?;
