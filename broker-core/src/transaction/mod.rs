@@ -41,6 +41,7 @@ use std::sync::{
 };
 
 use by_id::ById;
+use smallvec::SmallVec;
 
 pub use limits::TransactionLimits;
 pub use outcome::{Committed, Outcome};
@@ -93,7 +94,7 @@ use crate::{
 pub struct Transaction {
     broker: Broker,
     /// By their numbers.
-    kinds: Vec<OperationKind>,
+    kinds: SmallVec<[OperationKind; 16]>,
     bytes: usize,
     /// How many of those make the store larger.
     added: usize,
@@ -102,7 +103,7 @@ pub struct Transaction {
     staged: Vec<Staged>,
     /// By their ids, and so in the order of their locks.
     queues: ById<Arc<QueueCell>>,
-    topics: ById<TopicPart>,
+    topics: ById<TopicPart, 0>,
     streams: ById<Arc<StreamCell>>,
     reads: ReadSet,
     writes: KeyWrites,
@@ -123,7 +124,7 @@ impl Broker {
     pub fn transaction(&self) -> Transaction {
         Transaction {
             broker: self.clone(),
-            kinds: Vec::new(),
+            kinds: SmallVec::new(),
             bytes: 0,
             added: 0,
             durability: None,

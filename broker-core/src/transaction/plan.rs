@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
 use tokio::sync::MutexGuard;
 
 use super::{
@@ -15,16 +16,19 @@ use crate::{
     topic::shell::{Plan, TopicCell, in_order, place_in},
 };
 
+/// Mostly there are no more of them.
+type Queues = SmallVec<[Arc<QueueCell>; 4]>;
+
 /// Everything that takes part in a transaction, as things are now.
 pub(super) struct Parts {
     /// What is published to whom, by the topics' ids.
-    pub(super) plans: ById<Plan>,
+    pub(super) plans: ById<Plan, 0>,
     /// In the order of their ids.
     topics: Vec<Arc<TopicCell>>,
     /// The queues that dead letters go to, by the ids of the queues that they come from.
     pub(super) dead: ById<Arc<QueueCell>>,
     /// All queues, in the order of their ids.
-    pub(super) cells: Vec<Arc<QueueCell>>,
+    pub(super) cells: Queues,
     /// About how much the store will grow.
     pub(super) bytes: usize,
 }
@@ -42,10 +46,10 @@ impl Transaction {
         }
         let dead = self.dead_letter_queues()?;
         let named = self.queues.values();
-        let cells = if plans.is_empty() && dead.is_empty() {
+        let cells: Queues = if plans.is_empty() && dead.is_empty() {
             named.cloned().collect()
         } else {
-            in_order(named.chain(dead.values()).chain(plans.values().flat_map(|plan: &Plan| &plan.cells)))
+            in_order(named.chain(dead.values()).chain(plans.values().flat_map(|plan: &Plan| &plan.cells))).into()
         };
         for (_, plan) in plans.iter_mut() {
             plan.widen(&cells);

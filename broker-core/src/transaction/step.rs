@@ -5,6 +5,8 @@ use std::{
     sync::Arc,
 };
 
+use smallvec::SmallVec;
+
 use super::{
     OperationKind, Outcome, Reason,
     by_id::ById,
@@ -84,7 +86,7 @@ impl Missing {
 /// What is left to be done when all is on its way.
 pub(super) struct Submitted {
     /// The streams that records were put into, and whether somebody must begin to look for what expires.
-    pub(super) trims: Vec<(u64, bool)>,
+    pub(super) trims: SmallVec<[(u64, bool); 2]>,
     /// Groups of which a shard may have ended.
     pub(super) ended: BTreeSet<usize>,
     pub(super) forgotten_ids: Vec<(u64, u64)>,
@@ -93,7 +95,7 @@ pub(super) struct Submitted {
 /// The queues, topics and streams that a transaction names, by their ids.
 pub(super) struct Named<'a> {
     pub(super) queues: &'a ById<Arc<QueueCell>>,
-    pub(super) topics: &'a ById<TopicPart>,
+    pub(super) topics: &'a ById<TopicPart, 0>,
     pub(super) streams: &'a ById<Arc<StreamCell>>,
 }
 
@@ -105,7 +107,7 @@ pub(super) struct Step<'a> {
     pub(super) parts: &'a Parts,
     pub(super) known: &'a mut Known,
     pub(super) owners: Owners<'a>,
-    pub(super) publishing: ById<Publishing<'a>>,
+    pub(super) publishing: ById<Publishing<'a>, 0>,
     pub(super) nothing: LookedUp,
     pub(super) now: u64,
     submitted: Submitted,
@@ -119,7 +121,7 @@ impl<'a> Step<'a> {
         known: &'a mut Known,
         owners: Owners<'a>,
     ) -> Self {
-        let submitted = Submitted { trims: Vec::new(), ended: BTreeSet::new(), forgotten_ids: Vec::new() };
+        let submitted = Submitted { trims: SmallVec::new(), ended: BTreeSet::new(), forgotten_ids: Vec::new() };
         let (publishing, nothing) = (ById::default(), LookedUp::default());
         Self { kinds, staged, named, parts, known, owners, publishing, nothing, now: 0, submitted }
     }
@@ -151,8 +153,10 @@ impl<'a> Step<'a> {
             }
             return Err(rejected(self.kinds, number, reason));
         }
+        let outcomes = self.apply(ops, batch)?;
+        // Behind what streams have written, whose whole batch this one may have become.
         writes.put_into(batch);
-        self.apply(ops, batch).map(Ok)
+        Ok(Ok(outcomes))
     }
 
     /// Whether all can be done; if not, which operation cannot, and why. Of throttled shards it notes what it takes.
