@@ -217,12 +217,10 @@
 //! - a cluster: nothing is replicated, so a lost disk is a loss;
 //! - exactly-once delivery: what a consumer does outside of a transaction must bear being done twice.
 //!
-//! # Features
+//! # Features, both off by default
 //!
 //! - `conformance`: the module `storage::conformance`, a named test for each law of the storage trait, for whoever writes a backend.
 //! - `faults`: the module `storage::faults`, decorators that make any backend crash, fail or be slow on purpose.
-//!
-//! Both are off by default, and neither changes what the rest does.
 
 mod broker;
 mod catalog;
@@ -297,4 +295,6 @@ pub use topic::{
         SubscriptionSettings,
     },
 };
-pub use transaction::{Committed, OperationKind, Outcome, Reason, Rejection, Transaction, TransactionLimits};
+pub use transaction::{
+    Committed, OperationKind, Outcome, Reason, Rejection, Transaction, TransactionLimits, TransactionalQueue,
+};

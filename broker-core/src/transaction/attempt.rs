@@ -1,7 +1,7 @@
 //! An attempt to commit: takes the locks in their order, lets the step decide, and tells everybody.
 
 use super::{
-    Committed, Transaction,
+    Committed, Outcome, Transaction,
     commit::Tried,
     owners::{Groups, Owners, Refused, group_of},
     plan::{Parts, first},
@@ -11,11 +11,23 @@ use super::{
 use crate::{
     error::{Error, Result},
     pipeline::Admission,
-    queue::shell::{Operation, QueueCell},
+    queue::{
+        message::Sent,
+        shell::{Operation, QueueCell},
+    },
     reclaim,
     storage::{Batch, Durability},
     stream::LocalStream,
 };
+
+fn is_duplicate(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Sent(Sent { duplicate: true, .. }))
+}
+
+/// Whether this may have written nothing.
+fn is_idle(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Done) || is_duplicate(outcome)
+}
 
 impl Transaction {
     /// Commits, unless something must be read first or has changed: then nothing has happened.
@@ -35,7 +47,9 @@ impl Transaction {
             Err(Refused::Gone(id, error)) => return Err(rejected(kinds, first(staged, id), error)),
         };
         let keys = if writes.is_empty() { Durability::Memory } else { Durability::Synced };
-        let others = owners.durability().max(keys);
+        // A move is never less durable than a receive.
+        let moves = if parts.dead.is_empty() { Durability::Memory } else { Durability::Buffered };
+        let others = owners.durability().max(keys).max(moves);
         let durability = |queues: Durability| durability.unwrap_or(queues.max(others));
         let mut history = engine.user_keys.lock();
         let named = Named { queues, topics, streams };
@@ -63,7 +77,18 @@ impl Transaction {
         drop(history);
         let submitted = step.submitted(&ticket);
         self.tell(submitted, &groups);
+        if outcomes.iter().any(is_duplicate) && outcomes.iter().all(is_idle) {
+            // Nothing was written. The originals may have been sent with less durability than this is to have.
+            let ticket = self.broker.engine().pipeline.submit(&mut Batch::new(), self.durability_of(parts), None)?;
+            return Ok(Tried::Done(Committed { outcomes }, ticket));
+        }
         Ok(Tried::Done(Committed { outcomes }, ticket))
+    }
+
+    /// What the answer survives if nothing was written. The queues are those that messages are sent to.
+    fn durability_of(&self, parts: &Parts) -> Durability {
+        let asked_for = parts.cells.iter().map(|cell| cell.durability()).max();
+        self.durability.or(asked_for).unwrap_or(Durability::Memory)
     }
 
     /// The consumer groups whose checkpoints are moved.

@@ -8,6 +8,7 @@
 //! | `messages`, `streams`, `user_keys` | staging: what a transaction can do |
 //! | `limits`, `rejection`, `outcome` | how large it may be; why it is rejected; what became of it |
 //! | `retry` | doing it again after a conflict |
+//! | `participant` | queues that take part, for code that takes any of them |
 //! | `plan` | which queues it has to do with, and how durable it is |
 //! | `commit` | reading what the decision needs, trying again until it is made |
 //! | `attempt`, `owners` | the locks |
@@ -26,6 +27,7 @@ mod messages;
 mod needs;
 mod outcome;
 mod owners;
+mod participant;
 mod plan;
 mod rejection;
 mod retry;
@@ -39,9 +41,11 @@ use std::sync::{
 };
 
 use by_id::ById;
+use smallvec::SmallVec;
 
 pub use limits::TransactionLimits;
 pub use outcome::{Committed, Outcome};
+pub use participant::TransactionalQueue;
 pub use rejection::{OperationKind, Reason, Rejection};
 use step::Staged;
 
@@ -90,7 +94,7 @@ use crate::{
 pub struct Transaction {
     broker: Broker,
     /// By their numbers.
-    kinds: Vec<OperationKind>,
+    kinds: SmallVec<[OperationKind; 16]>,
     bytes: usize,
     /// How many of those make the store larger.
     added: usize,
@@ -99,7 +103,7 @@ pub struct Transaction {
     staged: Vec<Staged>,
     /// By their ids, and so in the order of their locks.
     queues: ById<Arc<QueueCell>>,
-    topics: ById<TopicPart>,
+    topics: ById<TopicPart, 0>,
     streams: ById<Arc<StreamCell>>,
     reads: ReadSet,
     writes: KeyWrites,
@@ -120,7 +124,7 @@ impl Broker {
     pub fn transaction(&self) -> Transaction {
         Transaction {
             broker: self.clone(),
-            kinds: Vec::new(),
+            kinds: SmallVec::new(),
             bytes: 0,
             added: 0,
             durability: None,

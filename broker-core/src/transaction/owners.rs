@@ -41,7 +41,7 @@ pub(super) enum Refused {
 impl<'a> Owners<'a> {
     /// Locks topics and streams in the order of their ids, then the groups, and takes note of what is committed.
     pub(super) fn lock(
-        topics: &'a ById<TopicPart>,
+        topics: &'a ById<TopicPart, 0>,
         streams: &'a ById<Arc<StreamCell>>,
         groups: &'a Groups,
         parts: &Parts,

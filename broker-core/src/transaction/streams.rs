@@ -23,7 +23,8 @@ impl Transaction {
 
     /// Says that a record and all before it in its shard are consumed, as [`Consumed::checkpoint`](crate::Consumed::checkpoint) does: give
     /// it the record that [`Consumer::next`](crate::Consumer::next) returned, or what [`Checkpointer::at`](crate::Checkpointer::at) makes of one.
-    /// Returns the operation's number. If the lease is lost by then, the transaction is rejected.
+    /// Returns the operation's number. If the lease is lost by then, or the record is checkpointed already, the transaction is rejected: so
+    /// the work of a record is done once.
     pub fn checkpoint(&mut self, at: impl Into<Checkpoint>) -> Result<usize> {
         let at = at.into();
         self.room(0)?;

@@ -67,9 +67,10 @@ async fn work(world: &World, receipts: &[ReceiptHandle]) -> Result<(), Error> {
     let World { orders, ordered, news, clicks, totals, broker, .. } = world;
     broker
         .transact(async |mut tx| {
-            for receipt in receipts {
+            for receipt in &receipts[1..] {
                 tx.ack(orders, *receipt)?;
             }
+            tx.dead_letter(orders, receipts[0], "a bad message")?;
             tx.send(ordered, SendMessage::new("again").group_id("g").deduplication_id("a"))?;
             tx.send(ordered, SendMessage::new("b").group_id("g").deduplication_id("b"))?;
             tx.publish(news, PublishMessage::new("told"))?;
@@ -88,6 +89,7 @@ fn contents(happened: bool) -> Contents {
     let mut contents = Contents::default();
     if happened {
         contents.ordered = strings(&["a", "b"]);
+        contents.dead = strings(&["m0"]).into_iter().collect();
         contents.audit = strings(&["told"]).into_iter().collect();
         contents.records = strings(&["put"]);
     } else {

@@ -5,6 +5,7 @@
 mod cancel;
 mod conflicts;
 mod contents;
+mod dead_letters;
 #[path = "../rules/disk.rs"]
 mod disk;
 mod failure;
@@ -17,6 +18,7 @@ mod out_of_memory;
 mod rejections;
 mod script;
 mod staging;
+mod stream_queues;
 mod support;
 mod sweep;
 mod transfers;

@@ -11,7 +11,8 @@ use crate::handler::{BoxError, Context, Event, Failure, Outcome, Payload};
 /// A batch of messages of one queue. On a FIFO queue it may mix groups, and those of a group are in order.
 ///
 /// Handlers decide on single messages with [`Received::decide`], or answer for all: what was not decided follows the
-/// answer. A decision holds whatever happens to the rest of the batch.
+/// answer. A decision holds whatever happens to the rest of the batch. A clone is the same batch.
+#[derive(Clone)]
 pub struct Batch {
     pub(crate) messages: Vec<Received>,
     pub(crate) queue: Arc<dyn Queue>,

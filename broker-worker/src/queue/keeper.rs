@@ -161,7 +161,7 @@ impl Keeper {
     async fn extend(&self, set: &LeaseSet, lease: Duration, now: u64) {
         // What the handler has extended further by itself is not made shorter.
         let soon = now.saturating_add(millis(lease / BEAT_PART));
-        let ends_soon = |entry: &&Entry| !entry.is_lost() && entry.until() <= soon;
+        let ends_soon = |entry: &&Entry| !entry.is_over() && entry.until() <= soon;
         let entries: Vec<&Entry> = set.entries.iter().filter(ends_soon).collect();
         for part in entries.chunks(CALL_MAX) {
             if let Err(error) = set.extend(part, lease).await {

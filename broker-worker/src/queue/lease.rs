@@ -16,7 +16,10 @@ use broker_core::{
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::{handler::Outcome, telemetry::Telemetry};
+use crate::{
+    handler::{Failure, Outcome},
+    telemetry::Telemetry,
+};
 
 /// The leases of one batch.
 pub(crate) struct LeaseSet {
@@ -39,16 +42,19 @@ pub(crate) struct Entry {
     pub(crate) receipt: ReceiptHandle,
     /// When the message becomes visible again, in milliseconds of the worker's clock.
     until: AtomicU64,
-    lost: AtomicBool,
+    /// It is not ours any more: lost, or settled.
+    over: AtomicBool,
     /// Made when somebody asks for it.
     token: OnceLock<CancellationToken>,
     pub(crate) decided: OnceLock<Outcome>,
+    /// What a transaction has made of it.
+    pub(crate) settled: OnceLock<Outcome>,
 }
 
 impl Entry {
     pub(crate) fn new(id: MessageId, receipt: ReceiptHandle, until: u64) -> Self {
-        let (until, lost) = (AtomicU64::new(until), AtomicBool::new(false));
-        Self { id, receipt, until, lost, token: OnceLock::new(), decided: OnceLock::new() }
+        let (until, over, token) = (AtomicU64::new(until), AtomicBool::new(false), OnceLock::new());
+        Self { id, receipt, until, over, token, decided: OnceLock::new(), settled: OnceLock::new() }
     }
 
     pub(crate) fn until(&self) -> u64 {
@@ -59,8 +65,12 @@ impl Entry {
         self.until.store(until, Ordering::Release);
     }
 
-    pub(crate) fn is_lost(&self) -> bool {
-        self.lost.load(Ordering::SeqCst)
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(Ordering::SeqCst)
+    }
+
+    fn is_lost(&self) -> bool {
+        self.is_over() && self.settled.get().is_none()
     }
 }
 
@@ -86,7 +96,7 @@ impl LeaseSet {
     /// Ends a lease. Returns whether that is news.
     fn end(&self, entry: &Entry) -> bool {
         // Before the look at the token: whoever makes one looks at this after it.
-        if entry.lost.swap(true, Ordering::SeqCst) {
+        if entry.over.swap(true, Ordering::SeqCst) {
             return false;
         }
         if let Some(token) = entry.token.get() {
@@ -98,9 +108,14 @@ impl LeaseSet {
         true
     }
 
-    /// When the next lease that is not lost ends.
+    /// A transaction that settles so many messages was rejected.
+    pub(crate) fn transaction_rejected(&self, messages: usize, why: &Failure) {
+        self.telemetry.rejected(messages, why);
+    }
+
+    /// When the next lease that is not over ends.
     pub(crate) fn first_end(&self) -> Option<u64> {
-        self.entries.iter().filter(|entry| !entry.is_lost()).map(Entry::until).min()
+        self.entries.iter().filter(|entry| !entry.is_over()).map(Entry::until).min()
     }
 
     /// From now on nothing of it is settled.
@@ -172,7 +187,8 @@ impl Lease {
     /// Whether somebody else may have the message: what is done for it now is done twice.
     pub fn is_lost(&self) -> bool {
         let entry = self.entry();
-        entry.is_lost() || entry.until() <= self.set.clock.now().as_millis()
+        let ended = || entry.settled.get().is_none() && entry.until() <= self.set.clock.now().as_millis();
+        entry.is_lost() || ended()
     }
 
     /// Fires when the lease is lost: it ended, the message was received by somebody else, or it is gone.
@@ -197,6 +213,16 @@ impl Lease {
     pub(crate) fn decided(&self) -> (MessageId, Option<&Outcome>) {
         let entry = self.entry();
         (entry.id, entry.decided.get())
+    }
+
+    /// A transaction has made this of the message: nothing is left to be done for it.
+    pub(crate) fn settled(&self, outcome: Outcome) {
+        let entry = self.entry();
+        let _ = entry.decided.set(outcome.clone());
+        let _ = entry.settled.set(outcome);
+        if !entry.over.swap(true, Ordering::SeqCst) {
+            self.set.held.fetch_sub(1, Ordering::AcqRel);
+        }
     }
 
     pub(crate) fn decide(&self, outcome: Outcome) -> bool {

@@ -1,10 +1,14 @@
 //! What a handler of records gets, and what it answers.
 
-use std::{ops::Range, sync::Arc};
+use std::{
+    ops::Range,
+    sync::{Arc, Weak},
+};
 
 use broker_core::{Record, RecordNumber, ShardId, Timestamp};
 use serde_json::Value;
 
+use super::lease::ShardWork;
 use crate::handler::Event;
 
 /// Records of a shard, in order. Cheap to clone.
@@ -15,6 +19,8 @@ pub struct RecordBatch {
     records: Arc<[Record]>,
     range: Range<usize>,
     window: Option<Window>,
+    /// Not kept alive: a batch that somebody keeps must not hold the lease.
+    work: Weak<ShardWork>,
 }
 
 impl Event for RecordBatch {
@@ -38,13 +44,18 @@ pub struct Window {
 
 impl RecordBatch {
     pub(super) fn new(
-        stream: Arc<str>,
-        shard: ShardId,
+        work: &Arc<ShardWork>,
         records: Arc<[Record]>,
         range: Range<usize>,
         window: Option<Window>,
     ) -> Self {
-        Self { stream, shard, records, range, window }
+        let (stream, shard) = (work.mapping.stream_name.clone(), work.lease.shard());
+        Self { stream, shard, records, range, window, work: Arc::downgrade(work) }
+    }
+
+    /// What the batches of the shard share, unless its lease is gone.
+    pub(super) fn shard_work(&self) -> Option<Arc<ShardWork>> {
+        self.work.upgrade()
     }
 
     /// The stream's name.

@@ -170,8 +170,7 @@ impl Running {
     fn batch(&self, range: Range<usize>) -> RecordBatch {
         let is_final = self.window.as_ref().is_some_and(|window| window.is_final);
         let range = if is_final { 0..0 } else { range };
-        let (stream, shard) = (self.shard.mapping.stream_name.clone(), self.shard.lease.shard());
-        RecordBatch::new(stream, shard, self.job.records.clone(), range, self.window.clone())
+        RecordBatch::new(&self.shard, self.job.records.clone(), range, self.window.clone())
     }
 
     /// What follows from an invocation of a part.

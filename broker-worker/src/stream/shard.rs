@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use broker_core::{Error, Result, ShardLease, Timestamp};
-use tokio::{sync::Mutex, task::JoinSet};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -12,7 +12,6 @@ use super::{
     lanes::{Lanes, Sizes},
     lease::{ShardWork, after, millis},
     mapping::Shared,
-    progress::Progress,
     reader::{Found, Reader},
     tumbling::Tumbling,
     wire,
@@ -86,8 +85,7 @@ impl Shard {
             (!settings.tumbling_window.is_zero()).then(|| Tumbling::new(millis(settings.tumbling_window)));
         let lanes = Lanes::new(sizes, mapping.clock.now().as_millis());
         let reader = Reader::new(mapping.stream.clone(), mapping.clock.clone(), lease.shard(), lease.next());
-        let progress = Mutex::new(Progress::default());
-        let work = Arc::new(ShardWork { mapping, lease, progress, stop, lost });
+        let work = Arc::new(ShardWork::new(mapping, lease, stop, lost));
         Self { work, reader, lanes, tumbling, jobs: JoinSet::new(), closing: false }
     }
 

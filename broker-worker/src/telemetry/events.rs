@@ -58,6 +58,13 @@ pub enum WorkerEvent {
         /// Why.
         failure: Failure,
     },
+    /// A transaction that a handler filled was rejected: nothing of it has happened.
+    Rejected {
+        /// The messages that it was to settle.
+        messages: usize,
+        /// Which operation could not be done, and why.
+        reason: String,
+    },
     /// The messages of a batch were settled.
     Settled {
         /// What became of them.

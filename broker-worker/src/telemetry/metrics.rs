@@ -31,8 +31,13 @@ pub(super) struct Instruments {
     workers: Gauge,
 }
 
-const KINDS: [FailureKind; 4] =
-    [FailureKind::Error, FailureKind::Panic, FailureKind::Timeout, FailureKind::Payload];
+const KINDS: [FailureKind; 5] = [
+    FailureKind::Error,
+    FailureKind::Panic,
+    FailureKind::Timeout,
+    FailureKind::Payload,
+    FailureKind::Rejected,
+];
 
 pub(super) fn labels(queue: &str, operation: &'static str, more: Option<Label>) -> Vec<Label> {
     let destination = Cow::<'static, str>::Owned(queue.to_owned());

@@ -94,6 +94,12 @@ impl Telemetry {
         }
     }
 
+    pub(crate) fn rejected(&self, messages: usize, why: &Failure) {
+        self.counters.add(Counter::Rejected, 1);
+        tracing::warn!(messages, reason = why.message, "a transaction was rejected");
+        self.tell(|| WorkerEvent::Rejected { messages, reason: why.message.clone() });
+    }
+
     pub(crate) fn settled(&self, settled: Counts, took: Duration) {
         self.counters.add_all(&settled);
         self.instruments.settled(took);

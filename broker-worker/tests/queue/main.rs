@@ -18,4 +18,5 @@ mod settings;
 mod stopping;
 mod telemetry;
 mod throttling;
+mod transactions;
 mod windows;

@@ -18,4 +18,5 @@ mod states;
 mod storm;
 mod support;
 mod throttling;
+mod transactions;
 mod tumbling;
