@@ -1,21 +1,26 @@
 //! A function whose events wait in a queue: as it is built, and as it runs.
 
-use std::{ops::Deref, sync::Arc, time::Duration};
+use std::{
+    ops::Deref,
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
 
-use broker_core::{Clock, Queue, TokioClock};
+use broker_core::{Clock, Queue};
 use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    caller::Caller, config::InvokeConfig, counts::Counters, dead_letter::DeadLetterTarget,
-    error::InvokeError, event::Invocation, stored::OVERHEAD_BYTES, worker,
+    caller::Caller, config::InvokeConfig, dead_letter::DeadLetterTarget, error::InvokeError,
+    event::Invocation, stored::OVERHEAD_BYTES, worker,
 };
 use crate::{
     concurrency::{Gate, Open},
     error::{Error, Result},
     event::Source,
     handler::{Handler, SharedHandler},
+    telemetry::{Events, Link, Telemetry, TraceContext},
 };
 
 /// The largest event, in bytes (rule L1).
@@ -42,6 +47,7 @@ pub struct AsyncFunction {
     config: Option<InvokeConfig>,
     dead_letter: Option<DeadLetterTarget>,
     source: Source,
+    link: Option<Arc<Link>>,
 }
 
 /// What the handles and the worker of a function share.
@@ -59,10 +65,19 @@ pub(super) struct Shared {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) config: Mutex<Option<InvokeConfig>>,
     pub(super) dead_letter: Option<DeadLetterTarget>,
-    pub(super) counters: Counters,
+    pub(super) telemetry: Arc<Telemetry>,
+    /// Events accepted by callers.
+    pub(super) accepted: AtomicU64,
     pub(super) stop: CancellationToken,
     pub(super) abort: CancellationToken,
     pub(super) broken: Mutex<Option<broker_core::Error>>,
+}
+
+impl Shared {
+    /// The function's name.
+    pub(super) fn name(&self) -> &str {
+        self.unqualified.rsplit(':').next().unwrap_or_default()
+    }
 }
 
 impl AsyncFunction {
@@ -87,6 +102,7 @@ impl AsyncFunction {
             config: None,
             dead_letter: None,
             source: Source::default(),
+            link: None,
         }
     }
 
@@ -110,7 +126,7 @@ impl AsyncFunction {
         Self { gate: Arc::new(gate), ..self }
     }
 
-    /// Takes time from here. It must be the clock of the queue's broker, or go as fast. By default a [`TokioClock`].
+    /// Takes time from here. By default it comes from the queue, by whose time leases end: another clock must go as fast.
     pub fn clock(self, clock: Arc<dyn Clock>) -> Self {
         Self { clock: Some(clock), ..self }
     }
@@ -128,6 +144,12 @@ impl AsyncFunction {
     /// The account and region that ARNs name.
     pub fn source(self, source: Source) -> Self {
         Self { source, ..self }
+    }
+
+    /// Links the span of each attempt to the span that called the function: see [`Link`]. The context of that is in the event if
+    /// the queue is [`Traced`](crate::telemetry::Traced), and stays in it from attempt to attempt.
+    pub fn link(self, link: impl Fn(&tracing::Span, &TraceContext) + Send + Sync + 'static) -> Self {
+        Self { link: Some(Arc::new(link)), ..self }
     }
 
     fn check(&self, unqualified: &str) -> Result<(), InvokeError> {
@@ -179,6 +201,8 @@ impl AsyncFunction {
         let unqualified = format!("arn:aws:lambda:{region}:{account}:function:{}", self.name);
         self.check(&unqualified)?;
         let payload_bytes_max = self.check_queue().await?;
+        let clock = self.clock.unwrap_or_else(|| self.queue.clock());
+        let telemetry = Telemetry::new(self.queue.name(), None, self.link);
         let shared = Arc::new(Shared {
             arn: format!("{unqualified}:{}", self.qualifier),
             unqualified,
@@ -189,10 +213,11 @@ impl AsyncFunction {
             parallel: self.parallel,
             payload_bytes_max,
             gate: self.gate,
-            clock: self.clock.unwrap_or_else(|| Arc::new(TokioClock::new())),
+            clock,
             config: Mutex::new(self.config),
             dead_letter: self.dead_letter,
-            counters: Counters::default(),
+            telemetry,
+            accepted: AtomicU64::new(0),
             stop: CancellationToken::new(),
             abort: CancellationToken::new(),
             broken: Mutex::new(None),
@@ -225,6 +250,11 @@ impl Drop for RunningFunction {
 }
 
 impl RunningFunction {
+    /// What it does from now on. Ends when nobody can call the function any more.
+    pub fn events(&self) -> Events {
+        self.caller.0.telemetry.events()
+    }
+
     /// Waits until the function cannot go on, because its queue cannot. For ever if all is well. Cancel safe.
     pub async fn broken(&self) -> broker_core::Error {
         self.caller.0.stop.cancelled().await;

@@ -4,9 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use broker_core::{ChangeVisibility, Entries, Error, Message, ReceiptHandle, ReceiveOptions, Timestamp};
 use tokio::task::{Id, JoinSet};
+use tracing::Instrument as _;
 
 use super::{attempt, function::Shared};
-use crate::queue::is_the_end;
+use crate::{queue::is_the_end, telemetry::WorkerEvent};
 
 /// How long a receive waits, at most: as long as SQS allows.
 const POLL: Duration = Duration::from_secs(20);
@@ -29,11 +30,13 @@ pub(super) async fn run(shared: Arc<Shared>) {
             }
             Some(Err(error)) if is_the_end(&error) => {
                 tracing::error!(function = shared.arn, %error, "the queue of events cannot be used any more");
+                shared.telemetry.tell(|| WorkerEvent::Broken { error: error.to_string() });
                 shared.broken.lock().get_or_insert(error);
                 shared.stop.cancel();
             }
             Some(Err(error)) => {
                 tracing::warn!(function = shared.arn, %error, "events could not be received");
+                shared.telemetry.tell(|| WorkerEvent::ReceiveFailed { error: error.to_string() });
                 let until = later(shared.clock.now(), wait);
                 wait = (wait * 2).min(RETRY.1);
                 tokio::select! {
@@ -59,10 +62,12 @@ impl Working {
         let receipt = message.receipt;
         let task = self.tasks.spawn(attempt::run(self.shared.clone(), message));
         self.receipts.push((task.id(), receipt));
+        self.shared.telemetry.workers(self.tasks.len());
     }
 
     fn ended(&mut self, id: Id) {
         self.receipts.retain(|(other, _)| *other != id);
+        self.shared.telemetry.workers(self.tasks.len());
     }
 
     /// Waits until there is room for another event. Returns for how many, `None` if the function is stopped.
@@ -95,11 +100,19 @@ impl Working {
         let options = ReceiveOptions::up_to(free.min(largest.max_messages))
             .wait_time(largest.wait_time.unwrap_or(POLL).min(POLL))
             .visibility_timeout(shared.timeout.saturating_add(MARGIN));
-        tokio::select! {
+        let (began, span) = (shared.clock.now(), shared.telemetry.receive_span());
+        let received = tokio::select! {
             biased;
-            () = shared.stop.cancelled() => None,
-            received = shared.queue.receive(options) => Some(received),
+            () = shared.stop.cancelled() => return None,
+            received = shared.queue.receive(options).instrument(span.clone()) => received,
+        };
+        if let Ok(messages) = &received
+            && !messages.is_empty()
+        {
+            span.record("messaging.batch.message_count", messages.len());
+            shared.telemetry.received(messages.len(), shared.clock.now().since(began));
         }
+        Some(received)
     }
 
     /// Waits for what is worked on; if that is to end at once, gives it back to the queue.

@@ -16,6 +16,8 @@ pub struct Batch {
     pub(crate) messages: Vec<Received>,
     pub(crate) queue: Arc<dyn Queue>,
     pub(crate) fifo: bool,
+    /// JSON answers are read as partial failures.
+    pub(crate) partial: bool,
 }
 
 impl Batch {
