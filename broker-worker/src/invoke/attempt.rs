@@ -36,6 +36,10 @@ pub(super) async fn run(shared: Arc<Shared>, message: Message) {
     let config = shared.config.lock().clone().unwrap_or_default();
     let attempt = Attempt { shared: shared.clone(), config, event, message };
     let fate = attempt.decide().await;
+    if shared.abort.is_cancelled() {
+        // It was given back, or comes again by itself: what a blocked handler has answered is too late.
+        return;
+    }
     if let Fate::NoRoom { wait } = fate {
         shared.telemetry.throttled(1);
         if let Err(error) = attempt.wait_for_room(wait).await {

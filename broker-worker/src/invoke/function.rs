@@ -6,14 +6,19 @@ use std::{
     time::Duration,
 };
 
-use broker_core::{Clock, Queue};
+use broker_core::{Clock, Queue, ReceiptHandle};
 use parking_lot::Mutex;
-use tokio::task::JoinHandle;
+use tokio::task::{Id, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    caller::Caller, config::InvokeConfig, dead_letter::DeadLetterTarget, error::InvokeError,
-    event::Invocation, stored::OVERHEAD_BYTES, worker,
+    caller::Caller,
+    config::InvokeConfig,
+    dead_letter::DeadLetterTarget,
+    error::InvokeError,
+    event::Invocation,
+    stored::OVERHEAD_BYTES,
+    worker::{self, later},
 };
 use crate::{
     concurrency::{Gate, Open},
@@ -27,6 +32,9 @@ use crate::{
 const PAYLOAD_BYTES_MAX: usize = 1024 * 1024;
 /// How long a function may take on one event, at most and by default (rule L3).
 const TIMEOUT_MAX: Duration = Duration::from_secs(900);
+/// After the deadline of a stop, handlers that were dropped get so long to notice. One that blocks its thread does not; it is left
+/// behind, and its event is given back all the same.
+const AFTERMATH: Duration = Duration::from_secs(1);
 /// How many events are worked on at once by default. A gate may allow fewer.
 const PARALLEL: usize = 100;
 /// The longest name of a function, in characters.
@@ -71,6 +79,8 @@ pub(super) struct Shared {
     pub(super) stop: CancellationToken,
     pub(super) abort: CancellationToken,
     pub(super) broken: Mutex<Option<broker_core::Error>>,
+    /// The events that are worked on, and by which tasks.
+    pub(super) working: Mutex<Vec<(Id, ReceiptHandle)>>,
 }
 
 impl Shared {
@@ -221,6 +231,7 @@ impl AsyncFunction {
             stop: CancellationToken::new(),
             abort: CancellationToken::new(),
             broken: Mutex::new(None),
+            working: Mutex::default(),
         });
         let working = tokio::spawn(worker::run(shared.clone()));
         Ok(RunningFunction { caller: Caller(shared), working })
@@ -266,17 +277,22 @@ impl RunningFunction {
     pub async fn stop(mut self, drain: Duration) -> bool {
         let shared = self.caller.0.clone();
         shared.stop.cancel();
-        let millis = u64::try_from(drain.as_millis()).unwrap_or(u64::MAX);
-        let deadline = shared.clock.now().as_millis().saturating_add(millis);
-        let drained = tokio::select! {
-            biased;
-            _ = &mut self.working => true,
-            () = shared.clock.sleep_until(broker_core::Timestamp::from_millis(deadline)) => false,
-        };
+        let drained = self.ends_within(drain).await;
         if !drained {
             shared.abort.cancel();
-            let _ = (&mut self.working).await;
+            self.ends_within(AFTERMATH).await;
+            shared.give_back().await;
         }
         drained
+    }
+
+    /// Whether nothing is worked on any more after so long at most.
+    async fn ends_within(&mut self, wait: Duration) -> bool {
+        let clock = self.caller.0.clock.clone();
+        tokio::select! {
+            biased;
+            _ = &mut self.working => true,
+            () = clock.sleep_until(later(clock.now(), wait)) => false,
+        }
     }
 }

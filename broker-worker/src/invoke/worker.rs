@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use broker_core::{ChangeVisibility, Entries, Error, Message, ReceiptHandle, ReceiveOptions, Timestamp};
+use broker_core::{ChangeVisibility, Entries, Error, Message, ReceiveOptions, Timestamp};
 use tokio::task::{Id, JoinSet};
 use tracing::Instrument as _;
 
@@ -18,7 +18,7 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_
 
 /// Runs until the function is stopped, or its queue is gone.
 pub(super) async fn run(shared: Arc<Shared>) {
-    let mut working = Working { shared: shared.clone(), tasks: JoinSet::new(), receipts: Vec::new() };
+    let mut working = Working { shared: shared.clone(), tasks: JoinSet::new() };
     let mut wait = RETRY.0;
     while let Some(free) = working.free().await {
         match working.receive(free).await {
@@ -53,20 +53,18 @@ pub(super) async fn run(shared: Arc<Shared>) {
 struct Working {
     shared: Arc<Shared>,
     tasks: JoinSet<()>,
-    /// What is worked on.
-    receipts: Vec<(Id, ReceiptHandle)>,
 }
 
 impl Working {
     fn start(&mut self, message: Message) {
         let receipt = message.receipt;
         let task = self.tasks.spawn(attempt::run(self.shared.clone(), message));
-        self.receipts.push((task.id(), receipt));
+        self.shared.working.lock().push((task.id(), receipt));
         self.shared.telemetry.workers(self.tasks.len());
     }
 
     fn ended(&mut self, id: Id) {
-        self.receipts.retain(|(other, _)| *other != id);
+        self.shared.working.lock().retain(|(other, _)| *other != id);
         self.shared.telemetry.workers(self.tasks.len());
     }
 
@@ -115,7 +113,7 @@ impl Working {
         Some(received)
     }
 
-    /// Waits for what is worked on; if that is to end at once, gives it back to the queue.
+    /// Waits for what is worked on, and drops it if that is to end at once.
     async fn drain(&mut self) {
         let abort = self.shared.abort.clone();
         loop {
@@ -129,10 +127,17 @@ impl Working {
             }
         }
         self.tasks.shutdown().await;
-        for (_, receipt) in self.receipts.drain(..) {
+    }
+}
+
+impl Shared {
+    /// Gives what is worked on back to the queue.
+    pub(super) async fn give_back(&self) {
+        let working = std::mem::take(&mut *self.working.lock());
+        for (_, receipt) in working {
             let now = Entries::one(ChangeVisibility { receipt, timeout: Duration::ZERO });
             // What cannot be given back becomes visible when its time is over.
-            let _ = self.shared.queue.change_visibility_batch(now).await;
+            let _ = self.queue.change_visibility_batch(now).await;
         }
     }
 }

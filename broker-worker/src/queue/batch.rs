@@ -74,7 +74,6 @@ impl IntoIterator for Batch {
 pub struct Received {
     pub(crate) message: Message,
     pub(crate) lease: Lease,
-    pub(crate) context: Context,
 }
 
 impl Deref for Received {
@@ -93,7 +92,7 @@ impl Received {
 
     /// The context of the invocation that the message belongs to.
     pub fn context(&self) -> &Context {
-        &self.context
+        &self.lease.set.context
     }
 
     /// The body as a typed value. A failure names the place.

@@ -8,7 +8,7 @@ use tracing::Instrument as _;
 use super::{
     keeper::millis,
     lease::after,
-    pollers::Next,
+    pollers::{Next, Pollers},
     wire::WireBytes,
     worker::{Halt, Worker},
 };
@@ -178,7 +178,15 @@ impl Worker {
         self.shared.telemetry.counters.add(Counter::Released, given);
     }
 
+    /// Only provisioned pollers have a pace.
+    fn has_pace(&self) -> bool {
+        matches!(self.shared.settings.pollers, Pollers::Provisioned { .. })
+    }
+
     fn took(&self, messages: &[Message]) {
+        if !self.has_pace() {
+            return;
+        }
         let mut state = self.shared.state.lock();
         if let Some(pollers) = state.pollers.provisioned() {
             let bytes = messages.iter().map(|message| message.body.len()).sum();
@@ -188,6 +196,9 @@ impl Worker {
 
     /// Waits for the next call that provisioned pollers may make.
     async fn pace(&self, may_leave: bool) -> Result<(), Halt> {
+        if !self.has_pace() {
+            return Ok(());
+        }
         loop {
             let at = {
                 let mut state = self.shared.state.lock();

@@ -1,6 +1,11 @@
 //! What one worker does: gather a batch, get a permit, have it handled, settle it, and again.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::{Future, poll_fn},
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
 use broker_core::{Clock, Error, Queue, ReceiveOptions, Timestamp};
 use parking_lot::Mutex;
@@ -116,6 +121,13 @@ impl Worker {
     ) -> Result<T, Halt> {
         let shared = &*self.shared;
         let mut call = std::pin::pin!(call);
+        if may_leave && shared.state.lock().pollers.leave_if_too_many() == Next::Leave {
+            return Err(Halt::Left);
+        }
+        // Mostly there is something at once, and nothing to wait for.
+        if let Poll::Ready(done) = poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx))).await {
+            return Ok(done);
+        }
         loop {
             let mut resized = std::pin::pin!(shared.resized.notified());
             resized.as_mut().enable();
@@ -153,9 +165,8 @@ impl Worker {
         }
         let kept = shared.keeper.keep(set.clone());
         let began = self.now();
-        let context =
-            batch.messages.first().map_or_else(|| Context::new(set.cancelled.clone()), |m| m.context.clone());
-        let invocation = call(&*shared.handler, batch, context, shared.terms.timeout, &*shared.clock);
+        let (context, timeout) = (set.context.clone(), shared.terms.timeout);
+        let invocation = call(&*shared.handler, batch, context, timeout, &*shared.clock);
         let answer = tokio::select! {
             biased;
             answer = invocation.instrument(span.clone()) => answer,
@@ -236,20 +247,14 @@ impl Worker {
         let entry = |held: &Held| Entry::new(held.message.id, held.message.receipt, held.until);
         let entries = held.iter().map(entry).collect();
         let (queue, clock) = (shared.queue.clone(), shared.clock.clone());
-        let set = Arc::new(LeaseSet::new(
-            queue,
-            clock,
-            entries,
-            shared.keeper.moved.clone(),
-            shared.telemetry.clone(),
-        ));
         let deadline = shared.terms.timeout.map(|timeout| after(shared.clock.now(), timeout));
-        let deadline = deadline.map(Timestamp::from_millis);
-        let context = Context::new(set.cancelled.clone()).with_deadline(deadline);
+        let context = Context::new(CancellationToken::new());
+        let context = context.with_deadline(deadline.map(Timestamp::from_millis));
+        let (moved, telemetry) = (shared.keeper.moved.clone(), shared.telemetry.clone());
+        let set = Arc::new(LeaseSet::new(queue, clock, entries, context, moved, telemetry));
         let received = |(at, held): (usize, Held)| Received {
             message: held.message,
             lease: Lease { set: set.clone(), at },
-            context: context.clone(),
         };
         let messages = held.into_iter().enumerate().map(received).collect();
         let (queue, partial) = (shared.queue.clone(), shared.settings.report_batch_item_failures);

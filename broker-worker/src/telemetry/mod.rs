@@ -7,12 +7,13 @@
 //! | `events` | what a mapping does, as it happens |
 //! | `metrics` | the same for the `metrics` facade |
 //! | `trace` | W3C trace context and `AWSTraceHeader`: read from messages, written to messages |
-//! | `sending` | a queue whose sends are told, and whose messages carry the trace context |
+//! | `sending`, `putting` | a queue whose sends are told, and whose messages carry the trace context; a stream likewise |
 //! | `spans` | the spans of receive, process and settle, and links to who sent |
 
 mod counts;
 mod events;
 mod metrics;
+mod putting;
 mod sending;
 mod spans;
 mod trace;
@@ -29,6 +30,7 @@ use broker_core::{MessageId, ShardId};
 pub use counts::Counts;
 pub(crate) use counts::{Counter, Counters};
 pub use events::{Events, WorkerEvent};
+pub use putting::TracedStream;
 pub use sending::Traced;
 pub use spans::{Link, send_span};
 pub(crate) use spans::{describe_failure, describe_only};

@@ -1,10 +1,11 @@
 //! The trace context of messages: W3C's `traceparent` and `tracestate` as message attributes, and AWS's trace header; and of records
 //! of a stream, which carry nothing beside their data: the same two as members of the JSON in it.
 
-use std::{fmt, str::FromStr};
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use broker_core::{AttributeValue, Message, SendMessage};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 /// The message attribute that holds the trace context, as W3C writes it.
 pub const TRACE_PARENT: &str = "traceparent";
@@ -69,6 +70,23 @@ impl TraceContext {
         }
         let members: Members = serde_json::from_slice(json).ok()?;
         Some(members.traceparent.parse::<Self>().ok()?.with_state(members.tracestate))
+    }
+
+    /// The same JSON object with this context, at its end. `None` if it is no object, or has a context.
+    pub(super) fn in_json(&self, json: &[u8]) -> Option<Vec<u8>> {
+        let members: BTreeMap<String, &RawValue> = serde_json::from_slice(json).ok()?;
+        if members.contains_key(TRACE_PARENT) {
+            return None;
+        }
+        let mut more = json.trim_ascii_end().strip_suffix(b"}")?.trim_ascii_end().to_vec();
+        let comma = if members.is_empty() { "" } else { "," };
+        more.extend_from_slice(format!(r#"{comma}"{TRACE_PARENT}":"{self}""#).as_bytes());
+        if let Some(state) = self.state.as_deref().filter(|_| !members.contains_key(TRACE_STATE)) {
+            let state = serde_json::Value::from(state);
+            more.extend_from_slice(format!(r#","{TRACE_STATE}":{state}"#).as_bytes());
+        }
+        more.push(b'}');
+        Some(more)
     }
 
     fn with_state(self, state: Option<String>) -> Self {

@@ -220,3 +220,22 @@ async fn messages_that_an_answer_names_are_failures() {
         assert_eq!(stage, if rolls_back { unwell } else { Stage::Done });
     }
 }
+
+// A deployment whose handler is gone ends where it was, at once, and holds nothing.
+#[tokio::test(start_paused = true)]
+async fn a_deployment_ends_with_its_handler() {
+    let held = Arc::new(());
+    let (in_two, log) = (held.clone(), Log::default());
+    let two = each(move |_: String, _: Received| {
+        let _ = &in_two;
+        async {}
+    });
+    let versions = Versions::new("one", handler("one", QUICK, false, &log));
+    let mut deployment = versions.deploy("two", two, Deploy::canary(10, secs(500_000))).unwrap();
+    sleep(secs(1)).await;
+    let began = Instant::now();
+    drop(versions);
+    assert_eq!(deployment.finished().await, Stage::Shifting);
+    assert_eq!(began.elapsed(), Duration::ZERO);
+    assert_eq!(Arc::strong_count(&held), 1);
+}

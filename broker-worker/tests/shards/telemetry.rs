@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use broker_core::{PutRecord, StartingPosition};
+use broker_core::{PutRecord, StartingPosition, Stream as _};
 use broker_worker::{
     Failure,
     invoke::DestinationKind,
     stream::{RecordBatch, StreamMapping, StreamResponse},
-    telemetry::{Counts, TraceContext, WorkerEvent},
+    telemetry::{Counts, TraceContext, TracedStream, WorkerEvent},
 };
 use futures_util::StreamExt;
 use metrics_util::debugging::DebuggingRecorder;
@@ -85,6 +85,44 @@ async fn spans_of_a_stream_have_the_names_of_opentelemetry_and_links() {
     let settle = &spans.named("settle")[..];
     assert_fields(&settle[0], [("otel.name", "settle clicks"), ("messaging.batch.message_count", "1")]);
     assert_eq!(settle.len(), 2);
+}
+
+// A put is told, and objects of JSON carry the context of whoever puts them; nothing else is changed.
+#[tokio::test(start_paused = true)]
+async fn puts_are_told_and_carry_the_context_where_a_record_can() {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let _guard = metrics::set_default_local_recorder(&recorder);
+    let spans = Spans::default();
+    let _spans = tracing::subscriber::set_default(spans.clone());
+    let world = World::new(1).await;
+    let context = TraceContext { state: Some("a=\"1\"".into()), ..PARENT.parse().unwrap() };
+    let current = context.clone();
+    let traced = TracedStream::new(world.stream.clone(), move || Some(current.clone()));
+    let marked = format!(r#""traceparent":"{PARENT}","tracestate":"a=\"1\""}}"#);
+    let own = r#"{"traceparent": "mine"}"#;
+    let cases = [
+        (r#"{"a": 1.50, "a": 2} "#, format!(r#"{{"a": 1.50, "a": 2,{marked}"#)),
+        ("{ }", format!("{{{marked}")),
+        (own, own.to_owned()),
+        ("[1]", "[1]".to_owned()),
+        ("text", "text".to_owned()),
+        (r#"{"a": 1"#, r#"{"a": 1"#.to_owned()),
+    ];
+    let records = cases.iter().map(|(data, _)| PutRecord::new("key", *data)).collect();
+    let put = traced.put_batch(records).await.unwrap();
+    let shard = put[0].as_ref().unwrap().shard;
+    let iterator = traced.iterator(shard, StartingPosition::TrimHorizon).await.unwrap();
+    let read = traced.read_within(&iterator, 10, ms(0)).await.unwrap().records;
+    for (record, (_, expected)) in read.iter().zip(&cases) {
+        assert_eq!(text(record), *expected);
+    }
+    let found: Vec<_> = read.iter().map(|record| TraceContext::of_json(&record.data)).collect();
+    assert_eq!(found, [Some(context.clone()), Some(context), None, None, None, None]);
+    assert_fields(&spans.named("send")[0], [("otel.name", "send clicks"), ("otel.kind", "producer")]);
+    let metrics = Metrics::of(&snapshotter, "clicks", None);
+    assert_eq!(metrics.counter("messaging.client.sent.messages", "send"), 6);
+    assert_eq!(metrics.samples("messaging.client.operation.duration", "send", None), [0.0]);
 }
 
 // Metrics with OpenTelemetry's names, units and attributes.
