@@ -198,6 +198,24 @@ impl Timeline {
         let (clock, deadline) = (self.clock.clone(), Timestamp(deadline.saturating_sub(self.ahead)));
         Box::pin(async move { clock.sleep_until(deadline).await })
     }
+
+    /// The broker's time as a clock for others, which does not hold the broker.
+    pub(crate) fn as_clock(self: &Arc<Self>) -> Arc<dyn Clock> {
+        Arc::new(BrokerClock(self.clone()))
+    }
+}
+
+/// The broker's own time, as a clock.
+struct BrokerClock(Arc<Timeline>);
+
+impl Clock for BrokerClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.now())
+    }
+
+    fn sleep_until(&self, deadline: Timestamp) -> Sleep<'_> {
+        self.0.sleep_until(deadline.0)
+    }
 }
 
 #[cfg(test)]

@@ -29,6 +29,8 @@ pub(crate) mod settings;
 pub(crate) mod shell;
 pub(crate) mod state;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 pub use ext::{Delivery, Messages, QueueExt};
 pub use shell::LocalQueue;
@@ -39,7 +41,7 @@ use self::{
     options::{ChangeVisibility, DeadLettered, Deleted, QueueAttributes, ReceiveOptions, VisibilityChanged},
     settings::QueueSettings,
 };
-use crate::{error::Result, ids::ReceiptHandle};
+use crate::{clock::Clock, error::Result, ids::ReceiptHandle};
 
 /// What a row can add to the size of its message: its head, and lengths around each attribute.
 pub(crate) const ROW_OVERHEAD_MAX: usize = 32 * 1024;
@@ -56,6 +58,9 @@ pub trait Queue: Send + Sync + 'static {
 
     /// The largest receive that this queue takes: the most messages, the longest wait.
     fn largest_receive(&self) -> ReceiveOptions;
+
+    /// The clock by which visibility timeouts end: whoever holds a lease counts its time by this one.
+    fn clock(&self) -> Arc<dyn Clock>;
 
     /// Sends messages in one commit: see [`LocalQueue::send_batch`].
     async fn send_batch(&self, entries: Entries<SendMessage>) -> Result<Outcomes<Sent>>;
@@ -94,6 +99,10 @@ impl Queue for LocalQueue {
     fn largest_receive(&self) -> ReceiveOptions {
         let limits = &self.cell.engine.limits;
         ReceiveOptions::up_to(limits.receive_max).wait_time(limits.wait_max)
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        self.cell.engine.timeline.as_clock()
     }
 
     async fn send_batch(&self, entries: Entries<SendMessage>) -> Result<Outcomes<Sent>> {

@@ -17,6 +17,8 @@ pub struct Batch {
     pub(crate) messages: Vec<Received>,
     pub(crate) queue: Arc<dyn Queue>,
     pub(crate) fifo: bool,
+    /// JSON answers are read as partial failures.
+    pub(crate) partial: bool,
 }
 
 impl Batch {
@@ -73,7 +75,6 @@ impl IntoIterator for Batch {
 pub struct Received {
     pub(crate) message: Message,
     pub(crate) lease: Lease,
-    pub(crate) context: Context,
 }
 
 impl Deref for Received {
@@ -92,7 +93,7 @@ impl Received {
 
     /// The context of the invocation that the message belongs to.
     pub fn context(&self) -> &Context {
-        &self.context
+        &self.lease.set.context
     }
 
     /// The body as a typed value. A failure names the place.

@@ -8,11 +8,11 @@ use tracing::Instrument as _;
 use super::{
     keeper::millis,
     lease::after,
-    pollers::Next,
+    pollers::{Next, Pollers},
     wire::WireBytes,
     worker::{Halt, Worker},
 };
-use crate::telemetry::{Counter, WorkerEvent, receive_span};
+use crate::telemetry::{Counter, WorkerEvent};
 
 /// How long a receive waits: as long as SQS allows.
 const POLL: Duration = Duration::from_secs(20);
@@ -105,8 +105,8 @@ impl Worker {
         let options = options.visibility_timeout(shared.terms.visibility);
         self.pace(batch.held.is_empty()).await?;
         let began = self.now();
-        let span = receive_span(shared.queue.name());
-        let call = shared.queue.receive(options).instrument(span);
+        let span = shared.telemetry.receive_span();
+        let call = shared.queue.receive(options).instrument(span.clone());
         let received = self.unless_stopped(call, batch.held.is_empty()).await?;
         let messages = match received {
             Ok(messages) => messages,
@@ -120,7 +120,8 @@ impl Worker {
                 _ => Ok(Ok(Vec::new())),
             };
         }
-        shared.telemetry.received(messages.len(), Duration::from_millis(now - began));
+        span.record("messaging.batch.message_count", messages.len());
+        shared.telemetry.received(messages.len(), Duration::from_millis(now.saturating_sub(began)));
         self.took(&messages);
         let until = after(Timestamp::from_millis(now), shared.terms.visibility);
         Ok(Ok(messages.into_iter().map(|message| Held { message, until }).collect()))
@@ -177,7 +178,15 @@ impl Worker {
         self.shared.telemetry.counters.add(Counter::Released, given);
     }
 
+    /// Only provisioned pollers have a pace.
+    fn has_pace(&self) -> bool {
+        matches!(self.shared.settings.pollers, Pollers::Provisioned { .. })
+    }
+
     fn took(&self, messages: &[Message]) {
+        if !self.has_pace() {
+            return;
+        }
         let mut state = self.shared.state.lock();
         if let Some(pollers) = state.pollers.provisioned() {
             let bytes = messages.iter().map(|message| message.body.len()).sum();
@@ -187,6 +196,9 @@ impl Worker {
 
     /// Waits for the next call that provisioned pollers may make.
     async fn pace(&self, may_leave: bool) -> Result<(), Halt> {
+        if !self.has_pace() {
+            return Ok(());
+        }
         loop {
             let at = {
                 let mut state = self.shared.state.lock();

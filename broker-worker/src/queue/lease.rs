@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    handler::{Failure, Outcome},
+    handler::{Context, Failure, Outcome},
     telemetry::Telemetry,
 };
 
@@ -28,7 +28,8 @@ pub(crate) struct LeaseSet {
     pub(crate) entries: Box<[Entry]>,
     /// How many are not lost. With the last one the invocation is cancelled.
     held: AtomicUsize,
-    pub(crate) cancelled: CancellationToken,
+    /// Of the invocation: its token is cancelled with the last lease.
+    pub(crate) context: Context,
     /// Nothing more is settled: shutdown has given the messages back.
     released: AtomicBool,
     /// Tells the keeper that an end has changed.
@@ -79,11 +80,12 @@ impl LeaseSet {
         queue: Arc<dyn Queue>,
         clock: Arc<dyn Clock>,
         entries: Box<[Entry]>,
+        context: Context,
         moved: Arc<Notify>,
         telemetry: Arc<Telemetry>,
     ) -> Self {
-        let (held, cancelled) = (AtomicUsize::new(entries.len()), CancellationToken::new());
-        Self { queue, clock, entries, held, cancelled, released: AtomicBool::new(false), moved, telemetry }
+        let held = AtomicUsize::new(entries.len());
+        Self { queue, clock, entries, held, context, released: AtomicBool::new(false), moved, telemetry }
     }
 
     /// Notes that a lease is lost, and tells it.
@@ -103,7 +105,7 @@ impl LeaseSet {
             token.cancel();
         }
         if self.held.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.cancelled.cancel();
+            self.context.cancelled().cancel();
         }
         true
     }
@@ -124,7 +126,7 @@ impl LeaseSet {
         self.entries.iter().for_each(|entry| {
             self.end(entry);
         });
-        self.cancelled.cancel();
+        self.context.cancelled().cancel();
     }
 
     pub(crate) fn is_released(&self) -> bool {

@@ -1,6 +1,11 @@
 //! What one worker does: gather a batch, get a permit, have it handled, settle it, and again.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::{Future, poll_fn},
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
 use broker_core::{Clock, Error, Queue, ReceiveOptions, Timestamp};
 use parking_lot::Mutex;
@@ -21,7 +26,7 @@ use super::{
 use crate::{
     concurrency::{Gate, Permit},
     handler::{Context, Outcome, SharedHandler, call},
-    telemetry::{Counter, Telemetry, WorkerEvent, process_span, settle_span},
+    telemetry::{Counter, Telemetry, TraceContext, WorkerEvent, describe_failure, describe_only},
 };
 
 /// While an invocation is throttled it is tried again after so long, then twice as long, up to the second (rule L41).
@@ -116,6 +121,13 @@ impl Worker {
     ) -> Result<T, Halt> {
         let shared = &*self.shared;
         let mut call = std::pin::pin!(call);
+        if may_leave && shared.state.lock().pollers.leave_if_too_many() == Next::Leave {
+            return Err(Halt::Left);
+        }
+        // Mostly there is something at once, and nothing to wait for.
+        if let Poll::Ready(done) = poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx))).await {
+            return Ok(done);
+        }
         loop {
             let mut resized = std::pin::pin!(shared.resized.notified());
             resized.as_mut().enable();
@@ -146,13 +158,15 @@ impl Worker {
         let Some(permit) = self.permit(&held).await else { return Next::Stay };
         let (batch, set) = self.batch(held);
         let count = batch.len();
-        let messages = batch.messages.iter().map(|received| &received.message);
-        let span = process_span(batch.queue(), messages, shared.telemetry.link.as_deref());
+        let senders = batch.messages.iter().filter_map(|received| TraceContext::extract(received));
+        let span = shared.telemetry.process_span(count, senders);
+        if let [only] = batch.messages() {
+            describe_only(&span, only.id, only.body.len());
+        }
         let kept = shared.keeper.keep(set.clone());
         let began = self.now();
-        let context =
-            batch.messages.first().map_or_else(|| Context::new(set.cancelled.clone()), |m| m.context.clone());
-        let invocation = call(&*shared.handler, batch, context, shared.terms.timeout, &*shared.clock);
+        let (context, timeout) = (set.context.clone(), shared.terms.timeout);
+        let invocation = call(&*shared.handler, batch, context, timeout, &*shared.clock);
         let answer = tokio::select! {
             biased;
             answer = invocation.instrument(span.clone()) => answer,
@@ -168,18 +182,17 @@ impl Worker {
             .and_then(|response| settle::read(response, &set, shared.settings.report_batch_item_failures));
         let failure = answer.as_ref().err();
         if let Some(failure) = failure {
-            span.record("otel.status_code", "ERROR");
-            span.record("error.type", failure.kind.as_str());
+            describe_failure(&span, failure);
         }
         let handled = self.now();
-        shared.telemetry.processed(count, Duration::from_millis(handled - began), failure);
+        shared.telemetry.processed(count, Duration::from_millis(handled.saturating_sub(began)), failure);
         let failed = failure.is_some();
         let rest = answer.unwrap_or_else(Outcome::Failed);
         let settling = handled;
         let (counts, problem) =
-            settle::settle(&set, Some(&rest)).instrument(settle_span(shared.queue.name(), count)).await;
+            settle::settle(&set, Some(&rest)).instrument(shared.telemetry.settle_span(count)).await;
         drop(kept);
-        shared.telemetry.settled(counts, Duration::from_millis(self.now() - settling));
+        shared.telemetry.settled(counts, Duration::from_millis(self.now().saturating_sub(settling)));
         match problem {
             Some(error) if is_the_end(&error) => {
                 shared.telemetry.tell(|| WorkerEvent::Broken { error: error.to_string() });
@@ -202,8 +215,7 @@ impl Worker {
                 Ok(permit) => return Some(permit),
                 Err(throttled) => throttled,
             };
-            shared.telemetry.counters.add(Counter::Throttled, 1);
-            shared.telemetry.tell(|| WorkerEvent::Throttled { messages: held.len() });
+            shared.telemetry.throttled(held.len());
             let first_end = held.iter().map(|held| held.until).min().unwrap_or_default();
             let until = after(shared.clock.now(), throttled.retry_after.unwrap_or(wait));
             if until >= first_end {
@@ -235,22 +247,17 @@ impl Worker {
         let entry = |held: &Held| Entry::new(held.message.id, held.message.receipt, held.until);
         let entries = held.iter().map(entry).collect();
         let (queue, clock) = (shared.queue.clone(), shared.clock.clone());
-        let set = Arc::new(LeaseSet::new(
-            queue,
-            clock,
-            entries,
-            shared.keeper.moved.clone(),
-            shared.telemetry.clone(),
-        ));
         let deadline = shared.terms.timeout.map(|timeout| after(shared.clock.now(), timeout));
-        let deadline = deadline.map(Timestamp::from_millis);
-        let context = Context::new(set.cancelled.clone()).with_deadline(deadline);
+        let context = Context::new(CancellationToken::new());
+        let context = context.with_deadline(deadline.map(Timestamp::from_millis));
+        let (moved, telemetry) = (shared.keeper.moved.clone(), shared.telemetry.clone());
+        let set = Arc::new(LeaseSet::new(queue, clock, entries, context, moved, telemetry));
         let received = |(at, held): (usize, Held)| Received {
             message: held.message,
             lease: Lease { set: set.clone(), at },
-            context: context.clone(),
         };
         let messages = held.into_iter().enumerate().map(received).collect();
-        (Batch { messages, queue: shared.queue.clone(), fifo: shared.terms.fifo }, set)
+        let (queue, partial) = (shared.queue.clone(), shared.settings.report_batch_item_failures);
+        (Batch { messages, queue, fifo: shared.terms.fifo, partial }, set)
     }
 }

@@ -13,7 +13,9 @@ use std::{
 use broker_core::{Broker, Clock, ManualClock, ReceiveOptions};
 use broker_mem::MemStorage;
 use broker_worker::{
+    Failure,
     handler::each,
+    invoke::{AsyncFunction, function},
     queue::{Pollers, QueueMapping, Received},
 };
 
@@ -136,4 +138,40 @@ async fn a_shutdown_releases_the_messages_of_a_blocked_handler() {
     let again = queue.receive(ReceiveOptions::up_to(1)).await.unwrap();
     assert_eq!(again[0].receive_count, 2);
     assert_eq!(queue.delete(again[0].receipt).await.unwrap(), broker_core::Deleted::Gone);
+}
+
+// A function that is stopped does not wait for a thread that is blocked either: the event is given back, and comes again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_stop_gives_back_the_event_of_a_blocked_function() {
+    let clock = ManualClock::new(1_000_000);
+    let broker = Broker::builder(MemStorage::new()).clock(clock.clone()).open().await.unwrap();
+    let queue = broker.queue("events").await.unwrap();
+    let (blocking, free) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let (begun, go_on) = (blocking.clone(), free.clone());
+    let blocks = function(move |(): (), _| {
+        let (begun, go_on) = (begun.clone(), go_on.clone());
+        async move {
+            begun.store(true, Ordering::SeqCst);
+            block_until("the test goes on", || go_on.load(Ordering::SeqCst));
+            Ok::<_, Failure>(())
+        }
+    });
+    let running = AsyncFunction::new("orders", queue.clone(), blocks).start().await.unwrap();
+    running.invoke("null").await.unwrap();
+    block_until("the function begins", || blocking.load(Ordering::SeqCst));
+    let caller = (*running).clone();
+    let stopping = running.stop(Duration::from_secs(5));
+    let time = async {
+        for _ in 0..8 {
+            tokio::task::yield_now().await;
+            clock.advance(Duration::from_secs(1));
+        }
+    };
+    let (drained, ()) = tokio::join!(stopping, time);
+    assert!(!drained);
+    free.store(true, Ordering::SeqCst);
+    tokio::spawn(async {}).await.unwrap();
+    assert_eq!(caller.counts().succeeded, 0);
+    let again = queue.receive(ReceiveOptions::up_to(1)).await.unwrap();
+    assert_eq!(again[0].receive_count, 2);
 }

@@ -9,11 +9,14 @@ mod fifo;
 mod filters;
 mod ground;
 mod handlers;
+mod hostile;
 mod leases;
 mod outcomes;
 mod partial;
 mod pollers;
 mod provisioned;
+#[path = "../common/telemetry.rs"]
+mod seen;
 mod settings;
 mod stopping;
 mod telemetry;
