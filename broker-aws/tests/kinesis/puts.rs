@@ -39,7 +39,8 @@ async fn k22_an_explicit_hash_key_decides_on_the_shard() {
     for bad in ["340282366920938463463374607431768211456", "01", "-1", "x"] {
         let refused = put(bad).await;
         assert!(refused.as_ref().unwrap_err().as_service_error().unwrap().is_invalid_argument_exception());
-        refusal(refused).is(400,
+        refusal(refused).is(
+            400,
             INVALID,
             &format!("Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. Specified value was {bad}"),
         );
@@ -172,7 +173,8 @@ async fn k45_a_record_comes_after_the_one_that_it_names() {
     assert!(put(&first).await.unwrap().sequence_number > first);
     let future = format!("49{:054}", 9_999);
     for bad in [future.as_str(), "7", "x"] {
-        refusal(put(bad).await).is(400,
+        refusal(put(bad).await).is(
+            400,
             INVALID,
             &format!("ExclusiveMinimumSequenceNumber {bad} used in PutRecord on stream clicks under account {ACCOUNT} is invalid."),
         );

@@ -98,7 +98,8 @@ async fn k30_k33_a_shard_is_split() {
             .send()
     };
     for at in ["0", "1", &(HALF - 1).to_string(), &"9".repeat(39), "x"] {
-        refusal(split("shardId-000000000001", at).await).is(400,
+        refusal(split("shardId-000000000001", at).await).is(
+            400,
             INVALID,
             &format!(
                 "NewStartingHashKey {at} used in SplitShard() on shard shardId-000000000001 in stream clicks under account \
@@ -151,7 +152,8 @@ async fn k31_two_shards_are_merged() {
     for (first, second) in [("1", "0"), ("0", "2"), ("0", "0")] {
         let refused = merge(first, second).await;
         assert!(refused.as_ref().unwrap_err().as_service_error().unwrap().is_invalid_argument_exception());
-        refusal(refused).is(400,
+        refusal(refused).is(
+            400,
             INVALID,
             &format!(
                 "Shards shardId-00000000000{first} and shardId-00000000000{second} in stream clicks under account {ACCOUNT} are \

@@ -57,7 +57,8 @@ async fn k1_names_that_cannot_be_are_refused() {
     let aws = TestAws::start().await.unwrap();
     let kinesis = Client::new(&aws.config());
     let bad = kinesis.create_stream().stream_name("a b").shard_count(0).send().await;
-    refusal(bad).is(400,
+    refusal(bad).is(
+        400,
         NOT_VALID,
         "2 validation errors detected: Value 'a b' at 'streamName' failed to satisfy constraint: Member must satisfy regular \
          expression pattern: [a-zA-Z0-9_.-]+; Value '0' at 'shardCount' failed to satisfy constraint: Member must have value \

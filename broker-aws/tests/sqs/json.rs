@@ -94,7 +94,12 @@ async fn a_request_may_go_to_the_url_of_the_queue() {
     assert_eq!(ask(&service, post("/000000000000/orders", r#"{"MessageBody": "a"}"#)).await.status, 200);
     let elsewhere = ask(&service, post("/111111111111/orders", r#"{"MessageBody": "a"}"#)).await;
     assert_eq!(elsewhere.json()["__type"], "com.amazonaws.sqs#QueueDoesNotExist");
-    assert_eq!(ask(&service, post("/", r#"{"MessageBody": "a"}"#)).await.status, 400);
+    for nowhere in [r#"{"MessageBody": "a"}"#, r#"{"QueueUrl": "", "MessageBody": "a"}"#] {
+        let refused = ask(&service, post("/", nowhere)).await;
+        assert_eq!(refused.header("x-amzn-query-error"), "MissingParameter;Sender");
+    }
+    let here = post("/000000000000/orders", r#"{"QueueUrl": "", "MessageBody": "a"}"#);
+    assert_eq!(ask(&service, here).await.status, 200);
 }
 
 #[tokio::test(start_paused = true)]
