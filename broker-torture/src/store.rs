@@ -20,6 +20,14 @@ pub(crate) enum Store {
 }
 
 impl Store {
+    /// The name of a suite on this store.
+    pub(crate) fn named(self, log: &'static str, sled: &'static str) -> &'static str {
+        match self {
+            Self::Log => log,
+            Self::Sled => sled,
+        }
+    }
+
     pub(crate) fn open(self, directory: &Path) -> Result<Arc<dyn Storage>, StorageError> {
         Ok(match self {
             Self::Log => {

@@ -44,28 +44,30 @@ impl Ground<'_> {
     }
 }
 
-/// Runs so many on each store.
-pub(crate) fn run(store: Store, runs: u64, seed: u64) -> anyhow::Result<Outcome> {
+/// Does the runs of these numbers.
+pub(crate) fn run(store: Store, runs: std::ops::Range<u64>, seed: u64) -> anyhow::Result<Outcome> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    let (mut number, mut results, mut bad) = (0, 0, Vec::new());
-    while number < runs && bad.len() < TOLD_MAX {
+    let (begin, mut number, mut results, mut bad) = (runs.start, runs.start, 0, Vec::new());
+    while number < runs.end && bad.len() < TOLD_MAX {
         let home = tempfile::tempdir()?;
         let directory = home.path().join("store");
         let (memory, disk) = (Ground::Memory(MemStorage::new()), Ground::Disk(store, &directory));
-        for _ in 0..RUNS_OF_A_STORE.min(runs - number) {
+        for _ in 0..RUNS_OF_A_STORE.min(runs.end - number) {
             let dice = Dice::new(seed << 40 ^ number);
             let expected = runtime.block_on(one(&memory, number, dice.clone()))?;
             let found = runtime.block_on(one(&disk, number, dice)).context("on the durable store")?;
             results += found.len() as u64;
-            number += 1;
             if let Some(difference) = difference(&expected, &found) {
                 bad.push(format!("run {number}, seed {seed}: {difference}"));
+                number += 1;
                 break;
             }
+            number += 1;
         }
     }
-    let figures = vec![("runs", number), ("operations", OPERATIONS), ("results", results), ("seed", seed)];
-    Ok(Outcome::new(if store == Store::Log { "models_log" } else { "models_sled" }, figures, bad))
+    let runs = ("runs", number - begin);
+    let figures = vec![runs, ("operations", OPERATIONS), ("results", results), ("seed", seed)];
+    Ok(Outcome::new(store.named("models_log", "models_sled"), figures, bad))
 }
 
 /// What the operations of a run have answered.

@@ -31,7 +31,7 @@ type Sample = [u64; FIGURES.len()];
 
 /// Runs on one store, and leaves a plot in `plots`.
 pub(crate) fn run(store: Store, seed: u64, plots: &Path) -> anyhow::Result<Outcome> {
-    let suite = if store == Store::Log { "soak_log" } else { "soak_sled" };
+    let suite = store.named("soak_log", "soak_sled");
     if !Path::new("/proc/self/status").exists() {
         return Ok(Outcome::skipped(suite, "there is no /proc to look at".into()));
     }
