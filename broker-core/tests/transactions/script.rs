@@ -151,7 +151,8 @@ impl Script {
             Err(Error::TransactionRejected(why)) => {
                 let settled_twice = matches!(&why.reason, Reason::Failed(Error::InvalidParameter { .. }));
                 assert!(why.operation == at || settled_twice, "{why}");
-                let settles = [OperationKind::Ack, OperationKind::ChangeVisibility, OperationKind::DeadLetter];
+                let settles =
+                    [OperationKind::Ack, OperationKind::ChangeVisibility, OperationKind::DeadLetter];
                 assert!(settles.contains(&why.kind), "{why}");
             }
             Err(error) => return Err(error),
