@@ -52,11 +52,13 @@ impl Transaction {
         let moves = if parts.dead.is_empty() { Durability::Memory } else { Durability::Buffered };
         let others = owners.durability().max(keys).max(moves);
         let durability = |queues: Durability| durability.unwrap_or(queues.max(others));
-        let mut history = engine.user_keys.lock();
+        // Those that have to do with no key do not wait for those that have.
+        let keys_matter = !(reads.is_empty() && writes.is_empty());
+        let mut history = keys_matter.then(|| engine.user_keys.lock());
         let named = Named { queues, topics, streams };
         let mut step = Step::new((kinds, staged), named, parts, known, owners);
         let decide = |ops: &mut [Operation<'_>], (now, batch): (u64, &mut Batch)| {
-            step.run(ops, (reads, writes, &history), now, batch)
+            step.run(ops, (reads, writes, history.as_deref()), now, batch)
         };
         let done = QueueCell::operate_all(engine, &parts.cells, durability, admission, decide);
         let (decided, ticket) = match done {
@@ -74,7 +76,9 @@ impl Transaction {
             Ok(outcomes) => outcomes,
             Err(missing) => return Ok(Tried::Missing(missing)),
         };
-        writes.note(&mut history, &ticket, pipeline.completed());
+        if let Some(history) = &mut history {
+            writes.note(history, &ticket, pipeline.completed());
+        }
         drop(history);
         let submitted = step.submitted(&ticket);
         self.tell(submitted, &groups);

@@ -130,7 +130,7 @@ impl<'a> Step<'a> {
     pub(super) fn run(
         &mut self,
         ops: &mut [Operation<'_>],
-        (reads, writes, history): (&ReadSet, &KeyWrites, &History),
+        (reads, writes, history): (&ReadSet, &KeyWrites, Option<&History>),
         now: u64,
         batch: &mut Batch,
     ) -> Result<Result<Vec<Outcome>, Missing>> {
@@ -139,7 +139,7 @@ impl<'a> Step<'a> {
         if !missing.is_empty() {
             return Ok(Err(missing));
         }
-        let overtaken = reads.gone().or_else(|| reads.overtaken(history));
+        let overtaken = reads.gone().or_else(|| reads.overtaken(history?));
         if let Some(overtaken) = overtaken {
             return Err(rejected(self.kinds, overtaken.operation, overtaken.reason));
         }

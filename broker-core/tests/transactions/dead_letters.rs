@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use broker_core::{
-    Broker, Error, LocalQueue, OperationKind, QueueSettings, Reason, RedrivePolicy, Rejection, SendMessage,
+    Broker, Error, Explanation, LocalQueue, OperationKind, QueueSettings, Reason, RedrivePolicy, Rejection,
+    SendMessage,
 };
 
 use crate::support::{Ground, KINDS, TINY, block_on, count, everywhere, failed, rejection, take, take_one};
@@ -35,6 +36,8 @@ fn a_dead_letter_moves_together_with_the_rest() {
             "nothing before the commit"
         );
         tx.commit().await.unwrap();
+        let became = queue.explain(got.id).await.unwrap();
+        assert!(matches!(&became, Explanation::Moved { queue, .. } if queue == "dead"), "{became:?}");
         broker.close().await.unwrap();
 
         let broker = ground.open().await;

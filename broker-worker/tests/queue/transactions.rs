@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use broker_core::{
-    Broker, Error, ReceiveOptions, Transaction,
+    Broker, Error, ReceiveOptions,
     storage::faults::{CrashPoint, CrashStorage, Survive},
 };
 use broker_mem::MemStorage;
