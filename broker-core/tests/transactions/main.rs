@@ -12,6 +12,7 @@ mod dice;
 mod disk;
 #[path = "../rules/drop_after.rs"]
 mod drop_after;
+mod durability;
 mod failure;
 mod fifo;
 mod histories;
