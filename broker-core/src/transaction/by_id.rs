@@ -39,8 +39,8 @@ impl<T, const IN_PLACE: usize> ById<T, IN_PLACE> {
         self.0.push((id, thing));
     }
 
-    pub(super) fn remove(&mut self, id: u64) {
-        self.0.retain(|(other, _)| *other != id);
+    pub(super) fn remove(&mut self, id: u64) -> Option<T> {
+        self.place(id).ok().map(|at| self.0.remove(at).1)
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -1,12 +1,10 @@
 //! The commit of a transaction: reads what the decision needs, and tries again until it is made.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, atomic::Ordering},
-};
+use std::sync::{Arc, atomic::Ordering};
 
 use super::{
     Committed, Reason, Transaction,
+    by_id::ById,
     plan::Parts,
     step::{Known, Missing},
 };
@@ -44,7 +42,7 @@ impl Transaction {
         };
         if let Err(Error::TransactionRejected(why)) = &committed
             && matches!(why.reason, Reason::KeyChanged { .. })
-            && let Some(conflict) = &self.conflict
+            && let Some(conflict) = &self.0.conflict
         {
             conflict.store(true, Ordering::Relaxed);
         }
@@ -53,11 +51,11 @@ impl Transaction {
 
     /// An attempt that waits for nothing. None was made if there is no room now.
     fn attempt_at_once(&mut self) -> Result<(Parts, Option<Tried>)> {
-        if let Some(overtaken) = &self.overtaken {
+        if let Some(overtaken) = &self.0.overtaken {
             return Err(overtaken.clone());
         }
         let parts = self.parts()?;
-        let pipeline = self.broker.engine().pipeline.clone();
+        let pipeline = self.0.broker.engine().pipeline.clone();
         let admission = match parts.bytes {
             // What makes room is not asked whether there is room for it.
             0 => None,
@@ -86,7 +84,7 @@ impl Transaction {
                 } else {
                     for (owner, missing) in ids {
                         let found =
-                            self.broker.engine().pipeline.read(move |store| missing.find(store)).await?;
+                            self.0.broker.engine().pipeline.read(move |store| missing.find(store)).await?;
                         known.looked_up.entry(owner).or_default().add(found);
                     }
                 }
@@ -105,7 +103,7 @@ impl Transaction {
     }
 
     async fn admit_and_attempt(&mut self, parts: &Parts, known: &mut Known) -> Result<Tried> {
-        let pipeline = self.broker.engine().pipeline.clone();
+        let pipeline = self.0.broker.engine().pipeline.clone();
         let admission = match parts.bytes {
             // What makes room is not asked whether there is room for it.
             0 => None,
@@ -115,11 +113,11 @@ impl Transaction {
     }
 }
 
-async fn read(missing: Vec<MissingLeases>) -> Result<HashMap<u64, shell::ColdLeases>> {
-    let mut leases = HashMap::new();
+async fn read(missing: Vec<MissingLeases>) -> Result<ById<shell::ColdLeases, 0>> {
+    let mut leases = ById::default();
     for (cell, missing, seqs) in missing {
         if let Some(found) = cell.read_leases(missing, seqs).await? {
-            leases.insert(cell.id, found);
+            leases.push(cell.id, found);
         }
     }
     Ok(leases)

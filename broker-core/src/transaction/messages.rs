@@ -79,7 +79,7 @@ impl Transaction {
         self.room(bytes)?;
         self.join_queue(queue)?;
         let number = self.count(kind, bytes);
-        self.staged.push(Staged { number, what: What::Settle(queue.cell.id, settlement) });
+        self.0.staged.push(Staged { number, what: What::Settle(queue.cell.id, settlement) });
         Ok(number)
     }
 
@@ -90,7 +90,7 @@ impl Transaction {
         self.room(bytes)?;
         self.join_queue(queue)?;
         let number = self.count(OperationKind::Send, bytes);
-        self.staged.push(Staged { number, what: What::Send(queue.cell.id, send) });
+        self.0.staged.push(Staged { number, what: What::Send(queue.cell.id, send) });
         Ok(number)
     }
 
@@ -101,20 +101,20 @@ impl Transaction {
         let bytes = message.size_bytes();
         self.check_own(&topic.cell.engine, "topic", &topic.cell.name)?;
         self.room(bytes)?;
-        let part = self.topics.or_insert_with(topic.cell.id, || TopicPart::new(topic.clone()));
+        let part = self.0.topics.or_insert_with(topic.cell.id, || TopicPart::new(topic.clone()));
         let draft = part.stage(message);
         if part.drafts.is_empty() {
-            self.topics.remove(topic.cell.id);
+            self.0.topics.remove(topic.cell.id);
         }
         let draft = draft?;
         let number = self.count(OperationKind::Publish, bytes);
-        self.staged.push(Staged { number, what: What::Publish(topic.cell.id, draft) });
+        self.0.staged.push(Staged { number, what: What::Publish(topic.cell.id, draft) });
         Ok(number)
     }
 
     fn join_queue(&mut self, queue: &LocalQueue) -> Result<()> {
         self.check_own(&queue.cell.engine, "queue", &queue.cell.name)?;
-        self.queues.or_insert_with(queue.cell.id, || queue.cell.clone());
+        self.0.queues.or_insert_with(queue.cell.id, || queue.cell.clone());
         Ok(())
     }
 }

@@ -45,7 +45,7 @@ impl Step<'_> {
             let seqs: Vec<u64> = settled.iter().map(|(_, seq)| *seq).collect();
             let cell = &self.named.queues[id];
             let at = self.parts.place(cell);
-            if let Some(leases) = cell.recall(&mut ops[at], &seqs, self.known.leases.remove(&id))? {
+            if let Some(leases) = cell.recall(&mut ops[at], &seqs, self.known.leases.remove(id))? {
                 missing.leases.push((cell.clone(), leases, seqs));
             }
         }

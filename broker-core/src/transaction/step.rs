@@ -63,7 +63,7 @@ impl What {
 #[derive(Default)]
 pub(super) struct Known {
     pub(super) looked_up: LookedUpAll,
-    pub(super) leases: HashMap<u64, ColdLeases>,
+    pub(super) leases: ById<ColdLeases, 0>,
     pub(super) rows: HashMap<(u64, u64), DeadRow>,
 }
 
@@ -88,7 +88,7 @@ pub(super) struct Submitted {
     /// The streams that records were put into, and whether somebody must begin to look for what expires.
     pub(super) trims: SmallVec<[(u64, bool); 2]>,
     /// Groups of which a shard may have ended.
-    pub(super) ended: BTreeSet<usize>,
+    pub(super) ended: Vec<u64>,
     pub(super) forgotten_ids: Vec<(u64, u64)>,
 }
 
@@ -121,7 +121,7 @@ impl<'a> Step<'a> {
         known: &'a mut Known,
         owners: Owners<'a>,
     ) -> Self {
-        let submitted = Submitted { trims: SmallVec::new(), ended: BTreeSet::new(), forgotten_ids: Vec::new() };
+        let submitted = Submitted { trims: SmallVec::new(), ended: Vec::new(), forgotten_ids: Vec::new() };
         let (publishing, nothing) = (ById::default(), LookedUp::default());
         Self { kinds, staged, named, parts, known, owners, publishing, nothing, now: 0, submitted }
     }
@@ -130,7 +130,7 @@ impl<'a> Step<'a> {
     pub(super) fn run(
         &mut self,
         ops: &mut [Operation<'_>],
-        (reads, writes, history): (&ReadSet, &KeyWrites, &History),
+        (reads, writes, history): (&ReadSet, &KeyWrites, Option<&History>),
         now: u64,
         batch: &mut Batch,
     ) -> Result<Result<Vec<Outcome>, Missing>> {
@@ -139,7 +139,7 @@ impl<'a> Step<'a> {
         if !missing.is_empty() {
             return Ok(Err(missing));
         }
-        let overtaken = reads.gone().or_else(|| reads.overtaken(history));
+        let overtaken = reads.gone().or_else(|| reads.overtaken(history?));
         if let Some(overtaken) = overtaken {
             return Err(rejected(self.kinds, overtaken.operation, overtaken.reason));
         }
@@ -185,7 +185,7 @@ impl<'a> Step<'a> {
                 What::Checkpoint(id, at) => {
                     let (stream, group) = (&self.owners.streams[*id].state, group_of(at));
                     let before = moved.get(&(group, at.shard())).copied();
-                    let next = at.check_once(stream, &self.owners.groups[&group], before);
+                    let next = at.check_once(stream, &self.owners.groups[group], before);
                     next.map(|next| _ = moved.insert((group, at.shard()), next)).map_err(Reason::from)
                 }
             };
@@ -202,7 +202,8 @@ impl<'a> Step<'a> {
                 What::Settle(id, settlement) if settlement.is_move() => {
                     let (cell, target) = (&self.named.queues[*id], &self.parts.dead[*id]);
                     let both = [self.parts.place(cell), self.parts.place(target)];
-                    let [op, other] = ops.get_disjoint_mut(both).expect("a queue is not its own dead-letter queue");
+                    let [op, other] =
+                        ops.get_disjoint_mut(both).expect("a queue is not its own dead-letter queue");
                     let row = self.known.rows.get(&(*id, settlement.seq()));
                     settlement.apply_move((cell, op), (target, other), row)?;
                     Outcome::Done
@@ -231,10 +232,10 @@ impl<'a> Step<'a> {
                 }
                 What::Checkpoint(id, at) => {
                     let key = group_of(at);
-                    let group = self.owners.groups.get_mut(&key).expect("every group is locked");
+                    let group = self.owners.groups.get_mut(key).expect("every group is locked");
                     at.apply(group, self.now, batch)?;
                     if at.may_end(&self.owners.streams[*id].state) {
-                        self.submitted.ended.insert(key);
+                        self.submitted.ended.push(key);
                     }
                     Outcome::Done
                 }

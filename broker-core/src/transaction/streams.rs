@@ -17,7 +17,7 @@ impl Transaction {
         self.room(bytes)?;
         self.join_stream(stream)?;
         let number = self.count(OperationKind::PutRecord, bytes);
-        self.staged.push(Staged { number, what: What::Put(stream.cell.id, put) });
+        self.0.staged.push(Staged { number, what: What::Put(stream.cell.id, put) });
         Ok(number)
     }
 
@@ -31,13 +31,13 @@ impl Transaction {
         let stream = at.stream().clone();
         self.join_stream(&stream)?;
         let number = self.count(OperationKind::Checkpoint, 0);
-        self.staged.push(Staged { number, what: What::Checkpoint(stream.cell.id, at) });
+        self.0.staged.push(Staged { number, what: What::Checkpoint(stream.cell.id, at) });
         Ok(number)
     }
 
     fn join_stream(&mut self, stream: &LocalStream) -> Result<()> {
         self.check_own(&stream.cell.engine, "stream", &stream.cell.name)?;
-        self.streams.or_insert_with(stream.cell.id, || stream.cell.clone());
+        self.0.streams.or_insert_with(stream.cell.id, || stream.cell.clone());
         Ok(())
     }
 }

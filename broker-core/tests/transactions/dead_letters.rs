@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use broker_core::{
-    Broker, Error, LocalQueue, OperationKind, QueueSettings, Reason, RedrivePolicy, Rejection, SendMessage,
+    Broker, Error, Explanation, LocalQueue, OperationKind, QueueSettings, Reason, RedrivePolicy, Rejection,
+    SendMessage,
 };
 
 use crate::support::{Ground, KINDS, TINY, block_on, count, everywhere, failed, rejection, take, take_one};
@@ -29,8 +30,14 @@ fn a_dead_letter_moves_together_with_the_rest() {
         tx.put(&space, "m", "1").unwrap();
         // What is sent to the dead-letter queue itself is no obstacle.
         tx.send(&dead, "by hand").unwrap();
-        assert_eq!((count(&queue).await, count(&dead).await), ((0, 1, 0), (0, 0, 0)), "nothing before the commit");
+        assert_eq!(
+            (count(&queue).await, count(&dead).await),
+            ((0, 1, 0), (0, 0, 0)),
+            "nothing before the commit"
+        );
         tx.commit().await.unwrap();
+        let became = queue.explain(got.id).await.unwrap();
+        assert!(matches!(&became, Explanation::Moved { queue, .. } if queue == "dead"), "{became:?}");
         broker.close().await.unwrap();
 
         let broker = ground.open().await;
@@ -109,7 +116,8 @@ fn the_dead_letter_queue_is_the_one_at_the_commit() {
         let why = rejection(early.commit().await);
         assert!(matches!(failed(&why), Error::NoDeadLetterQueue { .. }), "{why}");
         let other = broker.queue("other").await.unwrap();
-        let policy = QueueSettings { redrive_policy: Some(RedrivePolicy::to("other", 5)), ..QueueSettings::new() };
+        let policy =
+            QueueSettings { redrive_policy: Some(RedrivePolicy::to("other", 5)), ..QueueSettings::new() };
         queue.set_attributes(policy).await.unwrap();
         late.commit().await.unwrap();
         assert_eq!((count(&queue).await, count(&other).await), ((0, 0, 0), (1, 0, 0)));

@@ -9,8 +9,8 @@ use broker_core::{
 };
 
 use crate::{
+    dice::Dice,
     disk::Disk,
-    script::Dice,
     support::{Ground, Kind},
 };
 

@@ -6,8 +6,13 @@ mod cancel;
 mod conflicts;
 mod contents;
 mod dead_letters;
+#[path = "../rules/dice.rs"]
+mod dice;
 #[path = "../rules/disk.rs"]
 mod disk;
+#[path = "../rules/drop_after.rs"]
+mod drop_after;
+mod durability;
 mod failure;
 mod fifo;
 mod histories;

@@ -7,25 +7,10 @@ use broker_core::{
     SendMessage, Transaction,
 };
 
-use crate::contents::{Contents, World};
-
-/// A small generator of numbers, seeded, so that a script can be run again.
-#[derive(Debug, Clone)]
-pub(crate) struct Dice(u64);
-
-impl Dice {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    /// A number below `limit`.
-    pub(crate) fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 >> 11).unwrap() % limit
-    }
-}
+use crate::{
+    contents::{Contents, World},
+    dice::Dice,
+};
 
 /// A history, and what is promised by it so far.
 pub(crate) struct Script {
@@ -151,7 +136,8 @@ impl Script {
             Err(Error::TransactionRejected(why)) => {
                 let settled_twice = matches!(&why.reason, Reason::Failed(Error::InvalidParameter { .. }));
                 assert!(why.operation == at || settled_twice, "{why}");
-                let settles = [OperationKind::Ack, OperationKind::ChangeVisibility, OperationKind::DeadLetter];
+                let settles =
+                    [OperationKind::Ack, OperationKind::ChangeVisibility, OperationKind::DeadLetter];
                 assert!(settles.contains(&why.kind), "{why}");
             }
             Err(error) => return Err(error),

@@ -36,7 +36,8 @@ fn records_of_a_queue_on_a_stream_are_settled_together_with_the_rest() {
         assert_eq!((&again.data[..], again.receive_count), (&b"b"[..], 2));
 
         // Somebody else has it since: nothing of the other things happens either.
-        for (receipt, kind) in [(b.receipt, OperationKind::Ack), (b.receipt, OperationKind::ChangeVisibility)] {
+        for (receipt, kind) in [(b.receipt, OperationKind::Ack), (b.receipt, OperationKind::ChangeVisibility)]
+        {
             let mut tx = broker.transaction();
             tx.send(&parcels, "of b").unwrap();
             match kind {

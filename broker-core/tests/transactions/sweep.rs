@@ -71,7 +71,8 @@ fn never_a_part_of_a_transaction_on_disk_whatever_the_crash() {
         let seed = 21;
         let directory = tempfile::tempdir().unwrap();
         let open = |name: String| disk.open(&directory.path().join(name));
-        let machine = |name: String, point| Arc::new(CrashStorage::new(open(name)).can_block(true).crash_at(point));
+        let machine =
+            |name: String, point| Arc::new(CrashStorage::new(open(name)).can_block(true).crash_at(point));
         let whole = machine("whole".into(), CrashPoint::Never);
         let (script, _) = run_until(&whole, seed);
         assert!(script.committed > 5, "there are transactions to be cut: {}", script.committed);

@@ -21,7 +21,7 @@ use broker_mem::MemStorage;
 use bytes::Bytes;
 
 use crate::{
-    script::Dice,
+    dice::Dice,
     support::{Ground, KINDS, Kind, block_on},
 };
 

@@ -59,10 +59,8 @@ impl Failure {
             Ok(failure) => *failure,
             Err(error) => {
                 let error_type = std::any::type_name::<E>().to_owned();
-                let rejected = matches!(
-                    error.downcast_ref(),
-                    Some(broker_core::Error::TransactionRejected(_))
-                );
+                let rejected =
+                    matches!(error.downcast_ref(), Some(broker_core::Error::TransactionRejected(_)));
                 let kind = if rejected { FailureKind::Rejected } else { FailureKind::Error };
                 Self { kind, error_type, message: chain(&*error) }
             }

@@ -11,15 +11,18 @@ mod ground;
 mod handlers;
 mod hostile;
 mod leases;
+mod orders;
 mod outcomes;
 mod partial;
 mod pollers;
 mod provisioned;
+mod rejected;
 #[path = "../common/telemetry.rs"]
 mod seen;
 mod settings;
 mod stopping;
 mod telemetry;
 mod throttling;
+mod transacted_batches;
 mod transactions;
 mod windows;

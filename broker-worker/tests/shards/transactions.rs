@@ -83,9 +83,8 @@ impl World {
     /// What was counted, and how many records are not consumed.
     async fn state(&self) -> (String, u64) {
         let page = self.counts.scan("", None, 100).await.unwrap();
-        let counted = page.entries.iter().map(|(key, value)| {
-            format!("{}{}", String::from_utf8_lossy(key), value[0])
-        });
+        let counted =
+            page.entries.iter().map(|(key, value)| format!("{}{}", String::from_utf8_lossy(key), value[0]));
         let groups = self.clicks.consumer_groups().await.unwrap();
         let behind = groups.first().map_or(0, |group| group.leases[0].behind);
         (counted.collect::<Vec<_>>().join(" "), behind)
@@ -207,16 +206,17 @@ async fn after_a_conflict_the_function_runs_again() {
     let world = World::new().await;
     world.put("a").await.unwrap();
     let ours = world.clone();
-    let disturbed = transact_batch(&world.broker, move |batch: RecordBatch, _: Context, mut tx: Transaction| {
-        let world = ours.clone();
-        async move {
-            world.count(&mut tx, &batch.records()[0]).await?;
-            if world.tried() < 3 {
-                world.counts.put("a", vec![7]).await?;
+    let disturbed =
+        transact_batch(&world.broker, move |batch: RecordBatch, _: Context, mut tx: Transaction| {
+            let world = ours.clone();
+            async move {
+                world.count(&mut tx, &batch.records()[0]).await?;
+                if world.tried() < 3 {
+                    world.counts.put("a", vec![7]).await?;
+                }
+                Ok::<_, Error>(tx)
             }
-            Ok::<_, Error>(tx)
-        }
-    });
+        });
     let counts = world.run(world.mapping(disturbed), ms(1)).await;
     assert_eq!((world.state().await, world.tried()), (("a8".to_owned(), 0), 3));
     assert_eq!((counts.invocations, counts.failed_invocations), (1, 0));
@@ -256,7 +256,8 @@ async fn it_is_refused_where_the_checkpoint_does_not_move_with_each_batch() {
         let world = World::new().await;
         world.put("a").await.unwrap();
         let mapping = world.mapping(world.batches());
-        let mapping = if several { mapping.parallelization_factor(2) } else { mapping.tumbling_window(secs(10)) };
+        let mapping =
+            if several { mapping.parallelization_factor(2) } else { mapping.tumbling_window(secs(10)) };
         let counts = world.run(mapping, secs(1)).await;
         assert_eq!((world.state().await, world.tried()), ((String::new(), 1), 0));
         assert!(counts.failed_invocations > 0 && counts.done == 0);

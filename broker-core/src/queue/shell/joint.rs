@@ -187,7 +187,8 @@ impl Settlement {
     ) -> Result<()> {
         let Self::DeadLetter(place, reason) = self else { unreachable!("only dead letters are moved") };
         let content = content_of(row, place.seq)?;
-        let lease = op.state.give_up(*place, op.now, op.batch).expect("it was looked whether it can be given up");
+        let lease =
+            op.state.give_up(*place, op.now, op.batch).expect("it was looked whether it can be given up");
         let receives = cell.put_dead(place.seq, &lease, content, Some(reason.clone()), other);
         op.state.note_moved(place.seq, &target.name, receives, op.now);
         Ok(())
