@@ -46,13 +46,31 @@ pub(crate) struct Entry {
     lost: AtomicBool,
     /// Made when somebody asks for it.
     token: OnceLock<CancellationToken>,
-    pub(crate) decided: OnceLock<Outcome>,
+    pub(crate) decided: Decided,
+}
+
+/// What was decided of a message. Mostly that is to acknowledge it, which takes no memory.
+#[derive(Default)]
+pub(crate) struct Decided(OnceLock<Option<Box<Outcome>>>);
+
+static ACK: Outcome = Outcome::Ack;
+
+impl Decided {
+    /// Decides, if nothing was decided before. Returns whether that is so.
+    pub(crate) fn set(&self, outcome: Outcome) -> bool {
+        let outcome = (outcome != Outcome::Ack).then(|| Box::new(outcome));
+        self.0.set(outcome).is_ok()
+    }
+
+    pub(crate) fn get(&self) -> Option<&Outcome> {
+        self.0.get().map(|outcome| outcome.as_deref().unwrap_or(&ACK))
+    }
 }
 
 impl Entry {
     pub(crate) fn new(id: MessageId, receipt: ReceiptHandle, until: u64) -> Self {
         let (until, lost) = (AtomicU64::new(until), AtomicBool::new(false));
-        Self { id, receipt, until, lost, token: OnceLock::new(), decided: OnceLock::new() }
+        Self { id, receipt, until, lost, token: OnceLock::new(), decided: Decided::default() }
     }
 
     pub(crate) fn until(&self) -> u64 {
@@ -205,6 +223,6 @@ impl Lease {
     }
 
     pub(crate) fn decide(&self, outcome: Outcome) -> bool {
-        self.entry().decided.set(outcome).is_ok()
+        self.entry().decided.set(outcome)
     }
 }

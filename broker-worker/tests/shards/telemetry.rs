@@ -20,7 +20,7 @@ use crate::{
     support::{World, ms, secs, text},
 };
 
-/// A record that says who has put it, as CloudEvents do.
+/// A record that says who has put it, as `CloudEvents` do.
 fn marked(text: &str) -> PutRecord {
     PutRecord::new("key", format!(r#"{{"text":"{text}","traceparent":"{PARENT}","tracestate":"vendor=1"}}"#))
 }
