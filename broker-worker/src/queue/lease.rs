@@ -10,7 +10,7 @@ use std::{
 };
 
 use broker_core::{
-    ChangeVisibility, Clock, Entries, Error, MessageId, Queue, ReceiptHandle, Result, Timestamp,
+    ChangeVisibility, Clock, Entries, Error, Message, MessageId, Queue, ReceiptHandle, Result, Timestamp,
     VisibilityChanged,
 };
 use tokio::sync::Notify;
@@ -37,8 +37,9 @@ pub(crate) struct LeaseSet {
     telemetry: Arc<Telemetry>,
 }
 
-/// The lease of one message.
+/// A message and its lease.
 pub(crate) struct Entry {
+    message: Message,
     pub(crate) id: MessageId,
     pub(crate) receipt: ReceiptHandle,
     /// When the message becomes visible again, in milliseconds of the worker's clock.
@@ -68,9 +69,10 @@ impl Decided {
 }
 
 impl Entry {
-    pub(crate) fn new(id: MessageId, receipt: ReceiptHandle, until: u64) -> Self {
+    pub(crate) fn new(message: Message, until: u64) -> Self {
+        let (id, receipt) = (message.id, message.receipt);
         let (until, lost) = (AtomicU64::new(until), AtomicBool::new(false));
-        Self { id, receipt, until, lost, token: OnceLock::new(), decided: Decided::default() }
+        Self { message, id, receipt, until, lost, token: OnceLock::new(), decided: Decided::default() }
     }
 
     pub(crate) fn until(&self) -> u64 {
@@ -185,6 +187,10 @@ impl fmt::Debug for Lease {
 impl Lease {
     fn entry(&self) -> &Entry {
         &self.set.entries[self.at]
+    }
+
+    pub(crate) fn message(&self) -> &Message {
+        &self.entry().message
     }
 
     /// When the message becomes visible to others unless the lease is extended, on the worker's clock.

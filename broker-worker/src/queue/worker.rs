@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use broker_core::{Clock, Error, Message, Queue, ReceiveOptions, Timestamp};
+use broker_core::{Clock, Error, Queue, ReceiveOptions, Timestamp};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -248,16 +248,15 @@ impl Worker {
     /// The batch as the handler gets it, and its leases.
     fn batch(&self, held: Held, now: Timestamp) -> (Batch, Arc<LeaseSet>) {
         let shared = &*self.shared;
-        let entry = |(message, until): (&Message, &u64)| Entry::new(message.id, message.receipt, *until);
-        let entries = held.messages.iter().zip(&held.until).map(entry).collect();
+        let messages = held.messages.into_iter().zip(held.until);
+        let entries = messages.map(|(message, until)| Entry::new(message, until)).collect();
         let (queue, clock) = (shared.queue.clone(), shared.clock.clone());
         let deadline = shared.terms.timeout.map(|timeout| Timestamp::from_millis(after(now, timeout)));
         let context = Context::new(CancellationToken::new()).with_deadline(deadline);
         let (moved, telemetry) = (shared.keeper.moved.clone(), shared.telemetry.clone());
         let set = Arc::new(LeaseSet::new(queue, clock, entries, context, moved, telemetry));
-        let received =
-            |(at, message): (usize, Message)| Received { message, lease: Lease { set: set.clone(), at } };
-        let messages = held.messages.into_iter().enumerate().map(received).collect();
+        let received = |at| Received { lease: Lease { set: set.clone(), at } };
+        let messages = (0..set.entries.len()).map(received).collect();
         let (queue, partial) = (shared.queue.clone(), shared.settings.report_batch_item_failures);
         (Batch { messages, queue, fifo: shared.terms.fifo, partial }, set)
     }

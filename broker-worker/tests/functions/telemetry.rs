@@ -44,8 +44,7 @@ async fn function(world: &World) -> AsyncFunction {
 // Spans of all attempts, linked to who has called: the context is in the stored event, also in the second one.
 #[tokio::test(start_paused = true)]
 async fn spans_of_a_function_have_the_names_of_opentelemetry_and_the_callers_link() {
-    let spans = Spans::default();
-    let _guard = tracing::subscriber::set_default(spans.clone());
+    let spans = Spans::collect();
     let world = World::new().await;
     let linked = Arc::new(Mutex::new(Vec::new()));
     let links = linked.clone();
@@ -85,8 +84,7 @@ async fn spans_of_a_function_have_the_names_of_opentelemetry_and_the_callers_lin
 // The largest event leaves no room for W3C's attributes: it has AWS's header.
 #[tokio::test(start_paused = true)]
 async fn the_largest_event_carries_its_context_too() {
-    let spans = Spans::default();
-    let _guard = tracing::subscriber::set_default(spans.clone());
+    let spans = Spans::collect();
     let world = World::new().await;
     let function = function(&world).await.start().await.unwrap();
     function.invoke(format!("\"{}\"", "x".repeat(1024 * 1024 - 256 - 2))).await.unwrap();
