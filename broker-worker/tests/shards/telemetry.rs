@@ -206,7 +206,7 @@ async fn a_partial_failure_is_told_with_what_is_done_and_what_comes_again() {
 // Who finds out trace contexts, and who links them, may panic: that fails nothing.
 #[tokio::test(start_paused = true)]
 async fn a_panic_in_the_search_for_a_context_fails_no_record() {
-    let spans = Spans::collect();
+    let _spans = Spans::collect();
     let world = World::new(1).await;
     world.put("key", "ab").await;
     let mapping = mapping(&world).trace_context(|_| panic!("no trace for you"));
