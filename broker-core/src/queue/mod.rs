@@ -29,7 +29,7 @@ pub(crate) mod settings;
 pub(crate) mod shell;
 pub(crate) mod state;
 
-use std::sync::Arc;
+use std::{future::Future, pin::Pin, sync::Arc};
 
 use async_trait::async_trait;
 pub use ext::{Delivery, Messages, QueueExt};
@@ -90,6 +90,9 @@ pub trait Queue: Send + Sync + 'static {
     async fn set_attributes(&self, change: QueueSettings) -> Result<()>;
 }
 
+/// A receive that goes on, as [`Queue`] has it.
+type Receiving<'a> = Pin<Box<dyn Future<Output = Result<Vec<Message>>> + Send + 'a>>;
+
 #[async_trait]
 impl Queue for LocalQueue {
     fn name(&self) -> &str {
@@ -109,8 +112,13 @@ impl Queue for LocalQueue {
         LocalQueue::send_batch(self, entries).await
     }
 
-    async fn receive(&self, options: ReceiveOptions) -> Result<Vec<Message>> {
-        LocalQueue::receive(self, options).await
+    // Without a future around the future: as it is, it fits where allocators are quick.
+    fn receive<'life0, 'async_trait>(&'life0 self, options: ReceiveOptions) -> Receiving<'async_trait>
+    where
+        'life0: 'async_trait,
+        Self: 'async_trait,
+    {
+        Box::pin(LocalQueue::receive(self, options))
     }
 
     async fn delete_batch(&self, entries: Entries<ReceiptHandle>) -> Result<Outcomes<Deleted>> {

@@ -70,18 +70,23 @@ impl IntoIterator for Batch {
     }
 }
 
-/// One message of a batch, with its lease. Cheap to clone.
-#[derive(Debug, Clone)]
+/// One message of a batch, with its lease. Cheap to clone: all of a batch are kept together, as long as one of them is.
+#[derive(Clone)]
 pub struct Received {
-    pub(crate) message: Message,
     pub(crate) lease: Lease,
+}
+
+impl fmt::Debug for Received {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Received").field("message", &**self).field("lease", &self.lease).finish()
+    }
 }
 
 impl Deref for Received {
     type Target = Message;
 
     fn deref(&self) -> &Message {
-        &self.message
+        self.lease.message()
     }
 }
 
@@ -98,7 +103,7 @@ impl Received {
 
     /// The body as a typed value. A failure names the place.
     pub fn payload<P: Payload>(&self) -> Result<P, Failure> {
-        P::read(&self.message)
+        P::read(self)
     }
 
     /// Decides on this message, whatever the answer for the batch. The first decision holds; returns whether this is it.

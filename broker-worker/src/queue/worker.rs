@@ -24,8 +24,8 @@ use super::{
     settle,
 };
 use crate::{
-    concurrency::{Gate, Permit},
-    handler::{Context, Outcome, SharedHandler, call},
+    concurrency::{Gate, Permit, Throttled},
+    handler::{Context, Outcome, SharedHandler, call_until_deadline},
     telemetry::{Counter, Telemetry, TraceContext, WorkerEvent, describe_failure, describe_only},
 };
 
@@ -85,14 +85,15 @@ impl Worker {
     /// The worker, from its first receive to its last. It counts as waiting when it begins.
     pub(super) async fn run(self) {
         let shared = &*self.shared;
-        let mut over = Vec::new();
+        let mut over = Held::default();
         loop {
             match self.gather(&mut over).await {
                 Ok(batch) => {
-                    if shared.state.lock().pollers.found(self.now()) {
+                    let now = shared.clock.now();
+                    if shared.state.lock().pollers.found(now.as_millis()) {
                         shared.wanted.notify_one();
                     }
-                    if self.process(batch).await == Next::Leave {
+                    if self.process(batch, now).await == Next::Leave {
                         break;
                     }
                     if shared.stop.is_cancelled() || shared.state.lock().pollers.wait() == Next::Leave {
@@ -153,10 +154,16 @@ impl Worker {
     }
 
     /// Has a batch handled, and settles it.
-    async fn process(&self, held: Vec<Held>) -> Next {
+    async fn process(&self, held: Held, now: Timestamp) -> Next {
         let shared = &*self.shared;
-        let Some(permit) = self.permit(&held).await else { return Next::Stay };
-        let (batch, set) = self.batch(held);
+        let (permit, began) = match shared.gate.try_enter() {
+            Ok(permit) => (permit, now),
+            Err(throttled) => match self.permit(&held, throttled).await {
+                Some(permit) => (permit, shared.clock.now()),
+                None => return Next::Stay,
+            },
+        };
+        let (batch, set) = self.batch(held, began);
         let count = batch.len();
         let senders = batch.messages.iter().filter_map(|received| TraceContext::extract(received));
         let span = shared.telemetry.process_span(count, senders);
@@ -164,10 +171,9 @@ impl Worker {
             describe_only(&span, only.id, only.body.len());
         }
         let kept = shared.keeper.keep(set.clone());
-        let began = self.now();
         let (context, timeout) = (set.context.clone(), shared.terms.timeout);
-        let invocation = call(&*shared.handler, batch, context, timeout, &*shared.clock);
-        let answer = tokio::select! {
+        let invocation = call_until_deadline(&*shared.handler, batch, context, timeout, &*shared.clock);
+        let (answer, handled) = tokio::select! {
             biased;
             answer = invocation.instrument(span.clone()) => answer,
             // Shutdown has given the messages back.
@@ -184,15 +190,13 @@ impl Worker {
         if let Some(failure) = failure {
             describe_failure(&span, failure);
         }
-        let handled = self.now();
-        shared.telemetry.processed(count, Duration::from_millis(handled.saturating_sub(began)), failure);
+        shared.telemetry.processed(count, handled.since(began), failure);
         let failed = failure.is_some();
         let rest = answer.unwrap_or_else(Outcome::Failed);
-        let settling = handled;
         let (counts, problem) =
             settle::settle(&set, Some(&rest)).instrument(shared.telemetry.settle_span(count)).await;
         drop(kept);
-        shared.telemetry.settled(counts, Duration::from_millis(self.now().saturating_sub(settling)));
+        shared.telemetry.settled(counts, shared.clock.now().since(handled));
         match problem {
             Some(error) if is_the_end(&error) => {
                 shared.telemetry.tell(|| WorkerEvent::Broken { error: error.to_string() });
@@ -205,18 +209,14 @@ impl Worker {
         }
     }
 
-    /// The right to invoke. `None` if there was none until the messages became visible again: they are left alone, and
-    /// have used up a receive (rule L41).
-    async fn permit(&self, held: &[Held]) -> Option<Permit> {
+    /// Waits for the right to invoke, of which there was none at first. `None` if there was none until the messages became visible
+    /// again: they are left alone, and have used up a receive (rule L41).
+    async fn permit(&self, held: &Held, mut throttled: Throttled) -> Option<Permit> {
         let shared = &*self.shared;
         let mut wait = THROTTLED.0;
         loop {
-            let throttled = match shared.gate.try_enter() {
-                Ok(permit) => return Some(permit),
-                Err(throttled) => throttled,
-            };
             shared.telemetry.throttled(held.len());
-            let first_end = held.iter().map(|held| held.until).min().unwrap_or_default();
+            let first_end = held.first_end();
             let until = after(shared.clock.now(), throttled.retry_after.unwrap_or(wait));
             if until >= first_end {
                 tokio::select! {
@@ -238,25 +238,25 @@ impl Worker {
                     return None;
                 }
             }
+            match shared.gate.try_enter() {
+                Ok(permit) => return Some(permit),
+                Err(again) => throttled = again,
+            }
         }
     }
 
     /// The batch as the handler gets it, and its leases.
-    fn batch(&self, held: Vec<Held>) -> (Batch, Arc<LeaseSet>) {
+    fn batch(&self, held: Held, now: Timestamp) -> (Batch, Arc<LeaseSet>) {
         let shared = &*self.shared;
-        let entry = |held: &Held| Entry::new(held.message.id, held.message.receipt, held.until);
-        let entries = held.iter().map(entry).collect();
+        let messages = held.messages.into_iter().zip(held.until);
+        let entries = messages.map(|(message, until)| Entry::new(message, until)).collect();
         let (queue, clock) = (shared.queue.clone(), shared.clock.clone());
-        let deadline = shared.terms.timeout.map(|timeout| after(shared.clock.now(), timeout));
-        let context = Context::new(CancellationToken::new());
-        let context = context.with_deadline(deadline.map(Timestamp::from_millis));
+        let deadline = shared.terms.timeout.map(|timeout| Timestamp::from_millis(after(now, timeout)));
+        let context = Context::new(CancellationToken::new()).with_deadline(deadline);
         let (moved, telemetry) = (shared.keeper.moved.clone(), shared.telemetry.clone());
         let set = Arc::new(LeaseSet::new(queue, clock, entries, context, moved, telemetry));
-        let received = |(at, held): (usize, Held)| Received {
-            message: held.message,
-            lease: Lease { set: set.clone(), at },
-        };
-        let messages = held.into_iter().enumerate().map(received).collect();
+        let received = |at| Received { lease: Lease { set: set.clone(), at } };
+        let messages = (0..set.entries.len()).map(received).collect();
         let (queue, partial) = (shared.queue.clone(), shared.settings.report_batch_item_failures);
         (Batch { messages, queue, fifo: shared.terms.fifo, partial }, set)
     }

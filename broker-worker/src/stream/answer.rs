@@ -53,9 +53,8 @@ impl Reading {
     ) -> Result<Option<usize>, Failure> {
         let no_state = || Failure::new("the answer has no state, which a tumbling window needs");
         match answer {
-            StreamResponse::State(_) => Ok(None),
             StreamResponse::Done | StreamResponse::Failed(_) if self.tumbling => Err(no_state()),
-            StreamResponse::Done => Ok(None),
+            StreamResponse::Done | StreamResponse::State(_) => Ok(None),
             StreamResponse::Failed(numbers) => lowest(
                 numbers.iter().map(|number| records.iter().position(|record| record.number == *number)),
             ),

@@ -72,14 +72,14 @@ async fn follow(shared: &Arc<Shared>, mut member: Box<dyn GroupMember>) -> Resul
             biased;
             () = shared.stop.cancelled() => break Ok(()),
             _ = enabled.wait_for(|enabled| !*enabled) => break Ok(()),
-            Some(ended) = shards.tasks.join_next() => match ended {
-                Ok(End::Broken(error)) => break Err(error),
-                // Its lease was given back, and comes again if there is more to do.
-                _ => {
-                    shared.telemetry.workers(shards.tasks.len());
-                    continue;
+            Some(ended) = shards.tasks.join_next() => {
+                shared.telemetry.workers(shards.tasks.len());
+                match ended {
+                    Ok(End::Broken(error)) => break Err(error),
+                    // Its lease was given back, and comes again if there is more to do.
+                    _ => continue,
                 }
-            },
+            }
             change = member.next() => change,
         };
         match change {

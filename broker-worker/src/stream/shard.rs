@@ -40,7 +40,8 @@ pub(super) async fn run(
     lost: CancellationToken,
 ) -> End {
     let clock = mapping.clock.clone();
-    let mut shard = Shard::new(mapping, lease, stop.clone(), lost.clone());
+    // Of its own, so that what ends the work of this shard does not end the wait after an error.
+    let mut shard = Shard::new(mapping, lease, stop.child_token(), lost.clone());
     match shard.run().await {
         Ok(()) | Err(Error::LeaseLost { .. }) => End::Left,
         Err(error) if is_the_end(&error) => End::Broken(error),

@@ -9,6 +9,16 @@
 //! | `trace` | W3C trace context and `AWSTraceHeader`: read from messages, written to messages |
 //! | `sending`, `putting` | a queue whose sends are told, and whose messages carry the trace context; a stream likewise |
 //! | `spans` | the spans of receive, process and settle, and links to who sent |
+//!
+//! # Trace context
+//!
+//! Who sends says in which trace he is, and the span of the invocation is linked to that.
+//!
+//! | from | how the context travels | who writes it |
+//! |---|---|---|
+//! | a queue | the attributes `traceparent` and `tracestate` of W3C; `AWSTraceHeader` where those do not fit | [`Traced`], or [`TraceContext::inject`] |
+//! | a function | the same, in the stored event, from attempt to attempt | a [`Traced`] queue of events |
+//! | a stream | a record carries nothing beside its data: members of a JSON object, for mappings that [look for them](crate::stream::StreamMapping::trace_context). Other data cannot carry it | [`TracedStream`], or whoever puts |
 
 mod counts;
 mod events;

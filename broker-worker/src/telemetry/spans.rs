@@ -114,6 +114,8 @@ fn link_each(span: &Span, senders: impl Iterator<Item = TraceContext>, link: Opt
     let text: Vec<String> = senders.iter().map(ToString::to_string).collect();
     span.record("messaging.links", text.join(","));
     if let Some(link) = link {
-        senders.iter().for_each(|sender| link(span, sender));
+        for sender in &senders {
+            link(span, sender);
+        }
     }
 }

@@ -53,7 +53,7 @@ impl TraceContext {
         message.trace_header.as_deref().and_then(|header| Self::from_aws(header).ok())
     }
 
-    /// The context in a JSON object: its members `traceparent` and `tracestate`, as events of CloudEvents have them. `None` if
+    /// The context in a JSON object: its members `traceparent` and `tracestate`, as the events of `CloudEvents` have them. `None` if
     /// there is none that makes sense. It reads all of the JSON.
     ///
     /// ```

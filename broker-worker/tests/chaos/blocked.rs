@@ -14,9 +14,9 @@ use broker_core::{Broker, Clock, ManualClock, ReceiveOptions};
 use broker_mem::MemStorage;
 use broker_worker::{
     Failure,
-    handler::each,
+    handler::{batch, each},
     invoke::{AsyncFunction, function},
-    queue::{Pollers, QueueMapping, Received},
+    queue::{Batch, Pollers, QueueMapping, Received},
 };
 
 const VISIBILITY: Duration = Duration::from_secs(1);
@@ -174,4 +174,26 @@ async fn a_stop_gives_back_the_event_of_a_blocked_function() {
     assert_eq!(caller.counts().succeeded, 0);
     let again = queue.receive(ReceiveOptions::up_to(1)).await.unwrap();
     assert_eq!(again[0].receive_count, 2);
+}
+
+// L2: an answer that comes after the timeout is none, also of a handler that could not be dropped because it blocked.
+#[tokio::test(flavor = "current_thread")]
+async fn the_answer_of_a_handler_that_blocks_past_its_timeout_does_not_count() {
+    let clock = ManualClock::new(1_000_000);
+    let broker = Broker::builder(MemStorage::new()).clock(clock.clone()).open().await.unwrap();
+    let queue = broker.queue("orders").await.unwrap();
+    queue.send("a").await.unwrap();
+    let moved = clock.clone();
+    let handler = batch(move |_: Batch, _| {
+        let moved = moved.clone();
+        async move { moved.advance(Duration::from_millis(1_001)) }
+    });
+    let mapping = QueueMapping::new(queue.clone(), handler).timeout(Duration::from_secs(1));
+    let running = mapping.pollers(Pollers::Fixed(1)).start().await.unwrap();
+    while running.counts().invocations == 0 {
+        tokio::task::yield_now().await;
+    }
+    let counts = running.counts();
+    assert_eq!((counts.failed_invocations, counts.acked), (1, 0));
+    assert_eq!(queue.counters().await.unwrap().in_flight, 1);
 }

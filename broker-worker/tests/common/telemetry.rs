@@ -1,6 +1,6 @@
 //! What the tests of telemetry see: spans with their fields, and metrics with their labels.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{cell::RefCell, collections::HashMap, sync::Arc};
 
 use metrics_util::debugging::{DebugValue, Snapshotter};
 use parking_lot::Mutex;
@@ -19,6 +19,18 @@ pub(crate) struct Spans(Arc<Mutex<Vec<Span>>>);
 
 type Span = (&'static str, HashMap<String, String>);
 
+thread_local! {
+    /// Who collects the spans of this thread, which is that of one test.
+    static COLLECTING: RefCell<Option<Spans>> = const { RefCell::new(None) };
+}
+
+/// One subscriber for the whole process: one for each test would be asked, or not, by how the tests happen to run beside each other.
+struct Collector;
+
+fn collecting<T: Default>(run: impl FnOnce(&mut Vec<Span>) -> T) -> T {
+    COLLECTING.with_borrow(|spans| spans.as_ref().map(|spans| run(&mut spans.0.lock())).unwrap_or_default())
+}
+
 struct Fields<'f>(&'f mut HashMap<String, String>);
 
 impl Visit for Fields<'_> {
@@ -27,22 +39,24 @@ impl Visit for Fields<'_> {
     }
 }
 
-impl Subscriber for Spans {
+impl Subscriber for Collector {
     fn enabled(&self, _: &Metadata<'_>) -> bool {
         true
     }
 
     fn new_span(&self, attributes: &span::Attributes<'_>) -> span::Id {
-        let mut spans = self.0.lock();
-        let mut fields = HashMap::new();
-        attributes.record(&mut Fields(&mut fields));
-        spans.push((attributes.metadata().name(), fields));
-        span::Id::from_u64(spans.len() as u64)
+        let count = collecting(|spans| {
+            let mut fields = HashMap::new();
+            attributes.record(&mut Fields(&mut fields));
+            spans.push((attributes.metadata().name(), fields));
+            spans.len() as u64
+        });
+        span::Id::from_u64(count.max(1))
     }
 
     fn record(&self, span: &span::Id, values: &span::Record<'_>) {
         let at = usize::try_from(span.into_u64()).unwrap() - 1;
-        values.record(&mut Fields(&mut self.0.lock()[at].1));
+        collecting(|spans| spans.get_mut(at).map(|(_, fields)| values.record(&mut Fields(fields))));
     }
 
     fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
@@ -52,6 +66,16 @@ impl Subscriber for Spans {
 }
 
 impl Spans {
+    /// Collects the spans of this thread from now on.
+    pub(crate) fn collect() -> Self {
+        // Only the first one succeeds.
+        let _ = tracing::subscriber::set_global_default(Collector);
+        tracing::callsite::rebuild_interest_cache();
+        let spans = Self::default();
+        COLLECTING.set(Some(spans.clone()));
+        spans
+    }
+
     pub(crate) fn named(&self, name: &str) -> Vec<HashMap<String, String>> {
         self.0.lock().iter().filter(|(of, _)| *of == name).map(|(_, fields)| fields.clone()).collect()
     }

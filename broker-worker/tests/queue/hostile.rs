@@ -82,6 +82,7 @@ async fn a_gate_that_panics_loses_no_message_and_no_worker() {
     let running = mapping.start().await.unwrap();
     sleep(secs(29)).await;
     assert_eq!((running.counts().acked, running.workers().running, running.workers().busy), (0, 2, 0));
-    let report = run_for(running, secs(2)).await;
+    sleep(secs(2)).await;
+    let report = running.stop(secs(1)).await;
     assert_eq!((report.counts.acked, report.drained), (3, true));
 }

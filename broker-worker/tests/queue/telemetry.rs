@@ -24,8 +24,7 @@ const FROM_AWS: &str = "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01"
 // Spans for receive, process and settle, with OpenTelemetry's names; process is linked to who sent.
 #[tokio::test(start_paused = true)]
 async fn there_are_spans_with_the_names_of_opentelemetry() {
-    let spans = Spans::default();
-    let _guard = tracing::subscriber::set_default(spans.clone());
+    let spans = Spans::collect();
     let queue = queue().await;
     let traced = Traced::new(queue.clone(), || PARENT.parse().ok());
     let sent = traced.send_one(SendMessage::from("hello")).await.unwrap();

@@ -20,7 +20,7 @@ use crate::{
     support::{World, ms, secs, text},
 };
 
-/// A record that says who has put it, as CloudEvents do.
+/// A record that says who has put it, as `CloudEvents` do.
 fn marked(text: &str) -> PutRecord {
     PutRecord::new("key", format!(r#"{{"text":"{text}","traceparent":"{PARENT}","tracestate":"vendor=1"}}"#))
 }
@@ -38,8 +38,7 @@ fn mapping(world: &World) -> StreamMapping {
 // Spans for receive, process and settle, with OpenTelemetry's names; process is linked to who put the records.
 #[tokio::test(start_paused = true)]
 async fn spans_of_a_stream_have_the_names_of_opentelemetry_and_links() {
-    let spans = Spans::default();
-    let _guard = tracing::subscriber::set_default(spans.clone());
+    let spans = Spans::collect();
     let world = World::new(1).await;
     let put = world.stream.put(marked("socks")).await.unwrap();
     world.stream.put(PutRecord::new("key", "poison")).await.unwrap();
@@ -93,8 +92,7 @@ async fn puts_are_told_and_carry_the_context_where_a_record_can() {
     let recorder = DebuggingRecorder::new();
     let snapshotter = recorder.snapshotter();
     let _guard = metrics::set_default_local_recorder(&recorder);
-    let spans = Spans::default();
-    let _spans = tracing::subscriber::set_default(spans.clone());
+    let spans = Spans::collect();
     let world = World::new(1).await;
     let context = TraceContext { state: Some("a=\"1\"".into()), ..PARENT.parse().unwrap() };
     let current = context.clone();
@@ -208,8 +206,7 @@ async fn a_partial_failure_is_told_with_what_is_done_and_what_comes_again() {
 // Who finds out trace contexts, and who links them, may panic: that fails nothing.
 #[tokio::test(start_paused = true)]
 async fn a_panic_in_the_search_for_a_context_fails_no_record() {
-    let spans = Spans::default();
-    let _guard = tracing::subscriber::set_default(spans.clone());
+    let _spans = Spans::collect();
     let world = World::new(1).await;
     world.put("key", "ab").await;
     let mapping = mapping(&world).trace_context(|_| panic!("no trace for you"));
