@@ -60,6 +60,7 @@ boto3() {
     echo "=== boto3, signatures checked (at $SECONDS s)"
     serve --access-key "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY"
     "$work/boto3/bin/python" "$here/boto.py" "$endpoint"
+    serve --access-key "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" --refuse-replays
     "$work/boto3/bin/python" "$here/boto_signed.py" "$endpoint"
 }
 

@@ -117,6 +117,31 @@ async fn a_connection_that_says_nothing_is_closed() {
     }
 }
 
+/// A connection on which an answer is being sent is not idle, however long that takes.
+#[tokio::test(start_paused = true)]
+async fn a_subscription_has_its_connection_for_five_minutes() {
+    let (listener, broker) = listener().await;
+    broker.stream("clicks").shards(1).await.unwrap();
+    let kinesis =
+        |operation: &str, body: &str| post(&format!("X-Amz-Target: Kinesis_20131202.{operation}\r\n"), body);
+    let register =
+        r#"{"StreamARN": "arn:aws:kinesis:us-east-1:000000000000:stream/clicks", "ConsumerName": "c"}"#;
+    let registered = ask(listener.address(), kinesis("RegisterStreamConsumer", register)).await;
+    let arn = registered.split("\"ConsumerARN\":\"").nth(1).unwrap().split('"').next().unwrap();
+    let subscribe = format!(
+        r#"{{"ConsumerARN": "{arn}", "ShardId": "shardId-000000000000", "StartingPosition": {{"Type": "LATEST"}}}}"#
+    );
+    let began = tokio::time::Instant::now();
+    let mut connection = TcpStream::connect(listener.address()).await.unwrap();
+    connection.write_all(kinesis("SubscribeToShard", &subscribe).as_bytes()).await.unwrap();
+    let mut events = Vec::new();
+    connection.read_to_end(&mut events).await.unwrap();
+    let events = String::from_utf8_lossy(&events);
+    assert_status(&events, 200);
+    assert!(events.matches("MillisBehindLatest").count() > 50, "one in five seconds");
+    assert!(began.elapsed() >= Duration::from_secs(300), "{:?}", began.elapsed());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_body_that_does_not_come_is_refused() {
     let (listener, _) = listener().await;

@@ -47,9 +47,9 @@ pub(crate) struct Serve {
     /// How far the clocks of clients with a key may differ from the one here, in seconds
     #[arg(long, default_value_t = 300, value_name = "SECONDS", requires = "access_keys")]
     pub(crate) clock_skew: u64,
-    /// Takes a signed request more than once, as from clients that sign two of them alike
+    /// Takes each signature once; boto3 signs two equal calls within a second alike
     #[arg(long, requires = "access_keys")]
-    pub(crate) allow_replays: bool,
+    pub(crate) refuse_replays: bool,
     /// Gives provisioned streams that are created the limits of Kinesis for the traffic of a shard
     #[arg(long)]
     pub(crate) throttle_streams: bool,
@@ -81,8 +81,8 @@ impl Serve {
             return Ok(None);
         }
         let mut keys = AccessKeys::new().clock_skew(Duration::from_secs(self.clock_skew));
-        if self.allow_replays {
-            keys = keys.allow_replays();
+        if self.refuse_replays {
+            keys = keys.refuse_replays();
         }
         for given in &self.access_keys {
             let (id, secret) = given.split_once(':').ok_or("--access-key must be as ID:SECRET")?;

@@ -1,4 +1,4 @@
-//! The check of a listener with keys: each request is signed with one of them, now, and comes once.
+//! The check of a listener with keys: each request is signed with one of them, now, and comes once if replays are refused.
 
 use std::collections::BTreeSet;
 

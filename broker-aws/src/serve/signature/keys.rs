@@ -22,10 +22,8 @@ const SKEW: Duration = Duration::from_secs(300);
 
 /// Access keys with their secrets: a listener that has some takes only what is signed with one of them.
 ///
-/// A key of 12 digits is an account of its own, with queues of its own; all others share one. The signature covers the body, is
-/// good for five minutes, and is taken once: somebody who saw a request cannot send it again. (The SDKs sign an id with each
-/// attempt, so no two are equal.) Presigned URLs are made to be used again, and can be, as long as they say. What an earlier listener
-/// was sent is not known to the next one.
+/// A key of 12 digits is an account of its own, with queues of its own; all others share one. The signature covers the body, and
+/// is good for five minutes.
 ///
 /// ```
 /// use broker_aws::serve::AccessKeys;
@@ -37,7 +35,7 @@ const SKEW: Duration = Duration::from_secs(300);
 pub struct AccessKeys {
     secrets: BTreeMap<String, String>,
     skew: Option<Duration>,
-    replays: bool,
+    once: bool,
 }
 
 /// A good signature, until when. In the order of that time.
@@ -59,15 +57,19 @@ impl AccessKeys {
         self
     }
 
-    /// How far the clocks may differ, in whole seconds; by default five minutes.
+    /// How far the clocks may differ, in whole seconds; by default five minutes. As long can a request be sent again by somebody who saw
+    /// it, unless [replays are refused](Self::refuse_replays).
     pub fn clock_skew(self, skew: Duration) -> Self {
         Self { skew: Some(skew), ..self }
     }
 
-    /// Takes the same request again and again while its signature is good. For clients that sign two requests alike within a second, as
-    /// `curl --aws-sigv4` does; the SDKs do not.
-    pub fn allow_replays(self) -> Self {
-        Self { replays: true, ..self }
+    /// Takes each signature once, so that nobody can send what he saw again. Presigned URLs are made to be used again, and can be, as long
+    /// as they say. What an earlier listener was sent is not known to the next one.
+    ///
+    /// Not the default, because some clients, as boto3, sign two equal calls within a second alike, of which the second is refused then.
+    /// The SDKs for Rust, JavaScript, Java and Go sign an id with each attempt.
+    pub fn refuse_replays(self) -> Self {
+        Self { once: true, ..self }
     }
 
     /// Refuses a request that is not signed with one of the keys, now. Returns the signature if it is to be taken once.
@@ -91,7 +93,7 @@ impl AccessKeys {
         // Compares in a time that does not depend on where they differ.
         mac(&key, &to_sign).verify_slice(&signed.signature).map_err(|_| Refused::Mismatch)?;
         let signature = <[u8; 32]>::try_from(signed.signature).map_err(|_| Refused::Mismatch)?;
-        let once = !self.replays && signed.expires.is_none();
+        let once = self.once && signed.expires.is_none();
         Ok(once.then_some(Checked { good_until, signature }))
     }
 

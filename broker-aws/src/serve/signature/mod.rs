@@ -2,7 +2,7 @@
 //!
 //! | file | what it is for |
 //! |---|---|
-//! | `guard` | the check of a listener, which takes each request once |
+//! | `guard` | the check of a listener, which may take each request once |
 //! | `keys` | the keys, and the check of a signature |
 //! | `signed` | what a request says of its signature |
 //! | `canonical` | what is signed: the request in one spelling |
