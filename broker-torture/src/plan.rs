@@ -1,7 +1,7 @@
 //! What a run consists of: how much of each suite, and in which parts.
 
 use crate::{
-    Arguments, Suite, calls,
+    Arguments, Suite, calls, cancel,
     crash_sim::{self, Ground},
     kills, models, power,
     runner::Job,
@@ -34,6 +34,11 @@ pub(crate) fn of(arguments: &Arguments) -> (Vec<Job>, Vec<Job>) {
     let (mut jobs, mut alone) = (Vec::new(), Vec::new());
     if wanted(Suite::CrashSim) {
         crashes(&mut jobs, times, seed);
+    }
+    if wanted(Suite::Cancel) {
+        for part in 0..PARTS {
+            jobs.push(Job::new("cancel", move || cancel::run(part, PARTS)));
+        }
     }
     for store in [Store::Log, Store::Sled] {
         if wanted(Suite::Power) {
