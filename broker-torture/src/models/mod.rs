@@ -24,7 +24,7 @@ const BEGIN_MS: u64 = 1_700_000_000_000;
 /// What one run does.
 pub(crate) const OPERATIONS: u64 = 200;
 /// A store is used for so many runs, each on queues, topics and streams of its own.
-const RUNS_OF_A_STORE: u64 = 100;
+const RUNS_OF_A_STORE: u64 = 10;
 const TOLD_MAX: usize = 10;
 
 /// Where a run takes place.
