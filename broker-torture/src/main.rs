@@ -5,8 +5,10 @@
 //! compares. One suite is about order instead: tasks of one process, in whatever order they can run. Each suite ends with one line of figures; the process fails if any of them says `bad` above zero.
 
 mod calls;
+mod cancel;
 mod child;
 mod crash_sim;
+mod histories;
 mod kills;
 mod life;
 mod machine;
@@ -65,6 +67,8 @@ enum Suite {
     Kills,
     /// SIGKILL at each of the first calls that change files; needs strace.
     Calls,
+    /// Futures that are dropped, at every await of every operation.
+    Cancel,
     /// Orders in which the tasks of a queue can run, in memory.
     Schedules,
     /// Equal results of the same operations on memory and on a durable store.

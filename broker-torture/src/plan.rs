@@ -1,7 +1,7 @@
 //! What a run consists of: how much of each suite, and in which parts.
 
 use crate::{
-    Arguments, Suite, calls,
+    Arguments, Suite, calls, cancel,
     crash_sim::{self, Ground},
     kills, models, power,
     runner::Job,
@@ -13,8 +13,8 @@ use crate::{
 const LIVES: u64 = 50;
 /// How many schedules are tried.
 const SCHEDULES: u64 = 200_000;
-/// How many runs of operations there are on each store.
-const MODEL_RUNS: u64 = 10_000;
+/// How many runs of operations there are on each store for each time that it is killed.
+const MODEL_RUNS_PER_LIFE: u64 = 200;
 /// How many histories of calls to files there are.
 const FILE_HISTORIES: u64 = 120;
 /// One in so many short histories has its crashes on the simulated files of `broker-log`, and on sled.
@@ -35,6 +35,11 @@ pub(crate) fn of(arguments: &Arguments) -> (Vec<Job>, Vec<Job>) {
     if wanted(Suite::CrashSim) {
         crashes(&mut jobs, times, seed);
     }
+    if wanted(Suite::Cancel) {
+        for part in 0..PARTS {
+            jobs.push(Job::new("cancel", move || cancel::run(part, PARTS)));
+        }
+    }
     for store in [Store::Log, Store::Sled] {
         if wanted(Suite::Power) {
             jobs.push(Job::new(store.named("power_log", "power_sled"), move || {
@@ -52,7 +57,8 @@ pub(crate) fn of(arguments: &Arguments) -> (Vec<Job>, Vec<Job>) {
             }));
         }
         if wanted(Suite::Models) {
-            let (suite, runs) = (store.named("models_log", "models_sled"), MODEL_RUNS * times / PARTS as u64);
+            let (suite, runs) =
+                (store.named("models_log", "models_sled"), lives * MODEL_RUNS_PER_LIFE / PARTS as u64);
             for part in 0..PARTS as u64 {
                 jobs.push(Job::new(suite, move || models::run(store, part * runs..(part + 1) * runs, seed)));
             }

@@ -7,24 +7,24 @@
 //! right is for other suites.
 
 pub(crate) mod files;
-mod op;
 mod recording;
-mod seen;
-mod world;
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
-use broker_core::storage::{Batch, Durability, Storage, faults::CrashStorage};
+use anyhow::Context as _;
+use broker_core::storage::{Batch, Durability, Storage};
 use broker_log::{LogOptions, LogStorage};
 use broker_mem::MemStorage;
 use tempfile::TempDir;
 
-use crate::{report::Outcome, schedules::Dice, store::Store, work::mix};
-use op::Op;
+use crate::{
+    histories::{Begun, Known, Op, Seen, World, begin, same},
+    report::Outcome,
+    schedules::Dice,
+    store::{Store, in_memory},
+    work::mix,
+};
 use recording::Recording;
-use seen::Seen;
-use world::{Known, World};
 
 /// As its line begins.
 pub(crate) const SUITE: &str = "crash_sim";
@@ -79,9 +79,7 @@ impl Ground {
                 Ok(Disk { store: Arc::new(open()?), _home: None })
             }
             Self::Sled => {
-                // No power cut follows, so memory is durable enough.
-                let memory = Path::new("/dev/shm");
-                let home = if memory.is_dir() { tempfile::tempdir_in(memory)? } else { tempfile::tempdir()? };
+                let home = in_memory()?;
                 let directory = home.path().join("store");
                 fill(&*Store::Sled.open(&directory)?)?;
                 Ok(Disk { store: Store::Sled.open(&directory)?, _home: Some(home) })
@@ -89,9 +87,6 @@ impl Ground {
         }
     }
 }
-
-/// The commits that made a world, and what is known of it.
-type Begun = (Vec<(Batch, Durability)>, Known);
 
 /// What was tried.
 #[derive(Default)]
@@ -167,7 +162,7 @@ impl Part {
             let known = &first.after[last].known;
             let commits: Vec<_> = begun.iter().chain(&first.commits[..survivors]).collect();
             let opened = self.go_on(&commits, known, tried).await.with_context(what)?;
-            same(&opened, &first, moments, known.now_ms).with_context(what)?;
+            same(&opened, first.seen(moments), known.now_ms).with_context(what)?;
         }
         Ok(())
     }
@@ -181,7 +176,8 @@ impl Part {
         tried: &mut Tried,
     ) -> anyhow::Result<Seen> {
         let mut dice = Dice::new(self.seed << 40 ^ tried.points);
-        let more: Vec<_> = (0..MORE).map(|_| Op::ALL[dice.index(Op::ALL.len())]).collect();
+        let all: Vec<_> = Op::all().collect();
+        let more: Vec<_> = (0..MORE).map(|_| all[dice.index(all.len())]).collect();
         let disk = self.ground.disk(commits.iter().copied())?;
         let mut second = Recording::of(disk.store, known.clone(), &more).await?;
         tried.images += 1;
@@ -193,55 +189,18 @@ impl Part {
                 let world = World::open(disk.store, known.clone()).await.with_context(what)?;
                 let seen = Seen::of(&world.broker).await.with_context(what)?;
                 tried.images += 1;
-                same(&seen, &second, moments, known.now_ms).with_context(what)?;
+                same(&seen, second.seen(moments), known.now_ms).with_context(what)?;
             }
         }
         Ok(second.after.swap_remove(0).seen)
     }
 }
 
-/// A world with something in it, and what is known of it.
-fn begin() -> anyhow::Result<Begun> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    let store = Arc::new(CrashStorage::new(Arc::new(MemStorage::new())));
-    let world = runtime.block_on(async {
-        let world = World::open(store.clone(), Known::new()).await?;
-        world.furnish().await?;
-        Ok::<_, broker_core::Error>(world)
-    })?;
-    Ok((store.applied(), world.known))
-}
-
-/// What is seen at that time was seen at one of these moments.
-fn same(
-    seen: &Seen,
-    recording: &Recording,
-    moments: std::ops::RangeInclusive<usize>,
-    now_ms: u64,
-) -> anyhow::Result<()> {
-    let found = seen.at(now_ms);
-    let mut nearest = None;
-    for moment in &recording.after[moments.clone()] {
-        let expected = moment.seen.at(now_ms);
-        if expected == found {
-            return Ok(());
-        }
-        nearest = Some(expected);
-    }
-    let expected = nearest.unwrap_or_default();
-    let only = |these: &[String], those: &[String]| {
-        these.iter().filter(|line| !those.contains(line)).cloned().collect::<Vec<_>>().join("; ")
-    };
-    bail!(
-        "what is there was not there at any of the moments {moments:?}: {:?} instead of {:?}",
-        only(&found, &expected),
-        only(&expected, &found)
-    )
-}
-
-/// Every sequence of up to three operations.
+/// Every sequence of up to two operations, and of three of those that most happens with.
 fn all_histories() -> impl Iterator<Item = Vec<Op>> {
-    let two = || Op::ALL.into_iter().flat_map(|first| Op::ALL.map(|second| vec![first, second]));
-    let three = two().flat_map(|two| Op::ALL.map(|third| [&two[..], &[third]].concat()));
-    std::iter::once(Vec::new()).chain(Op::ALL.map(|op| vec![op])).chain(two()).chain(three)
+    let one = || Op::all().map(|op| vec![op]);
+    let two = one().flat_map(|first| Op::all().map(move |second| [&first[..], &[second]].concat()));
+    let most = || Op::MOST.into_iter().flat_map(|first| Op::MOST.map(|second| [first, second]));
+    let three = most().flat_map(|two| Op::MOST.map(|third| [&two[..], &[third]].concat()));
+    std::iter::once(Vec::new()).chain(one()).chain(two).chain(three)
 }

@@ -7,11 +7,7 @@ use broker_core::{
     storage::{Batch, Durability, Storage, faults::CrashStorage},
 };
 
-use super::{
-    op::Op,
-    seen::Seen,
-    world::{Known, World},
-};
+use crate::histories::{Known, Op, Seen, World};
 
 /// What there was after an operation.
 pub(super) struct Moment {
@@ -77,6 +73,11 @@ impl Recording {
             }
         }
         images
+    }
+
+    /// What was seen at these moments.
+    pub(super) fn seen(&self, moments: RangeInclusive<usize>) -> impl Iterator<Item = &Seen> {
+        self.after[moments].iter().map(|moment| &moment.seen)
     }
 
     /// The newest of the first moments that was promised to survive.

@@ -32,31 +32,39 @@ const DELIVERIES_MAX: u32 = 1;
 
 /// What the operations of a history know of each other; the program keeps it while the broker dies and comes back.
 #[derive(Debug, Clone)]
-pub(super) struct Known {
-    pub(super) now_ms: u64,
+pub(crate) struct Known {
+    pub(crate) now_ms: u64,
     /// The number of the next body.
     pub(super) next: u64,
     pub(super) orders: Vec<ReceiptHandle>,
     pub(super) line: Vec<ReceiptHandle>,
     pub(super) work: Vec<ReceiptHandle>,
+    pub(super) dead: Vec<ReceiptHandle>,
 }
 
 impl Known {
-    pub(super) fn new() -> Self {
-        Self { now_ms: BEGIN_MS, next: 0, orders: Vec::new(), line: Vec::new(), work: Vec::new() }
+    pub(crate) fn new() -> Self {
+        Self {
+            now_ms: BEGIN_MS,
+            next: 0,
+            orders: Vec::new(),
+            line: Vec::new(),
+            work: Vec::new(),
+            dead: Vec::new(),
+        }
     }
 }
 
 /// A broker and what is known of it.
-pub(super) struct World {
-    pub(super) broker: Broker,
-    pub(super) clock: ManualClock,
-    pub(super) known: Known,
+pub(crate) struct World {
+    pub(crate) broker: Broker,
+    pub(crate) clock: ManualClock,
+    pub(crate) known: Known,
 }
 
 impl World {
     /// Opens what is in the store, at the time that is known.
-    pub(super) async fn open(store: Arc<dyn Storage>, known: Known) -> Result<Self> {
+    pub(crate) async fn open(store: Arc<dyn Storage>, known: Known) -> Result<Self> {
         let clock = ManualClock::new(known.now_ms);
         let broker = Broker::builder_on(store).clock(clock.clone()).seed(3).memory(TINY).open().await?;
         let world = Self { broker, clock, known };
@@ -65,7 +73,7 @@ impl World {
     }
 
     /// Waits until no move task runs: one that was cut off goes on by itself.
-    pub(super) async fn moved(&self) -> Result<()> {
+    pub(crate) async fn moved(&self) -> Result<()> {
         let running = |task: &MoveTaskInfo| task.status == MoveTaskStatus::Running;
         while self.broker.list_queues(DEAD).iter().any(|name| name == DEAD)
             && self.broker.list_move_tasks(DEAD, 1).await?.iter().any(running)
@@ -76,7 +84,7 @@ impl World {
     }
 
     /// One of everything.
-    pub(super) async fn furnish(&self) -> Result<()> {
+    pub(crate) async fn furnish(&self) -> Result<()> {
         let broker = &self.broker;
         broker.queue(DEAD).await?;
         let orders = broker.queue(ORDERS).visibility_timeout(LEASE).retention(RETENTION);
@@ -107,7 +115,12 @@ impl World {
         broker.space(TOTALS).await.map(drop)
     }
 
-    pub(super) fn now_ms(&self) -> u64 {
+    /// What is known, at the time of the clock.
+    pub(crate) fn known_now(&self) -> Known {
+        Known { now_ms: self.now_ms(), ..self.known.clone() }
+    }
+
+    pub(crate) fn now_ms(&self) -> u64 {
         self.clock.now().as_millis()
     }
 
