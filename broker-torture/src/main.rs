@@ -4,6 +4,8 @@
 //! parent ends it in the middle, by SIGKILL or by taking the file system away under it, opens the store again, and
 //! compares. One suite is about order instead: tasks of one process, in whatever order they can run. Each suite ends with one line of figures; the process fails if any of them says `bad` above zero.
 
+#[cfg(feature = "seeded-bugs")]
+mod bugs;
 mod calls;
 mod child;
 mod kills;
@@ -39,6 +41,9 @@ struct Arguments {
     /// How often each store is killed, and how often its power is cut, instead of the usual number.
     #[arg(long)]
     lives: Option<u64>,
+    /// Only these seeded bugs, for the suite of that name.
+    #[arg(long)]
+    bug: Vec<String>,
     /// Where plots are written.
     #[arg(long, default_value = ".")]
     plots: PathBuf,
@@ -63,6 +68,9 @@ enum Suite {
     Models,
     /// Seven simulated days of churn; only when named, or in a full run.
     Soak,
+    /// The suites must see each of some fifty bugs that are put in; only when named, and only if built with the feature
+    /// `seeded-bugs`.
+    Bugs,
     /// Power cuts on a file system of its own; needs root, a loop device, ext4 and Python or `xfs_io`.
     Power,
 }
@@ -85,6 +93,9 @@ fn main() -> anyhow::Result<ExitCode> {
     let lives = arguments.lives.unwrap_or(if arguments.full { 10 * LIVES } else { LIVES });
     let wanted = |suite| arguments.suite.is_empty() || arguments.suite.contains(&suite);
     let mut outcomes = Vec::new();
+    if arguments.suite.contains(&Suite::Bugs) {
+        outcomes.push(bugs(&arguments.bug)?);
+    }
     if wanted(Suite::Schedules) {
         let schedules = if arguments.full { 10 * SCHEDULES } else { SCHEDULES };
         outcomes.push(schedules::run(schedules, arguments.seed)?);
@@ -112,4 +123,14 @@ fn main() -> anyhow::Result<ExitCode> {
     }
     let bad = outcomes.iter().any(Outcome::is_bad);
     Ok(if bad { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+#[cfg(feature = "seeded-bugs")]
+fn bugs(only: &[String]) -> anyhow::Result<Outcome> {
+    bugs::run(only)
+}
+
+#[cfg(not(feature = "seeded-bugs"))]
+fn bugs(_only: &[String]) -> anyhow::Result<Outcome> {
+    anyhow::bail!("this program was built without the feature `seeded-bugs`")
 }
