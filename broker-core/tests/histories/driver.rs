@@ -128,7 +128,7 @@ impl<G: Ground> Run<G> {
         Self { ground, bounds, clock, broker, queue, model, past, sent: 0 }
     }
 
-    pub(crate) async fn run(mut self, steps: &[Step]) {
+    pub(crate) async fn run(mut self, steps: &[Step]) -> G {
         for step in steps {
             self.step(step).await;
             let commits = self.ground.commits();
@@ -138,6 +138,7 @@ impl<G: Ground> Run<G> {
             self.past.push((commits, self.model.clone()));
         }
         self.drain().await;
+        self.ground
     }
 
     /// Everything that is left can be received, in order, and nothing else.

@@ -13,6 +13,7 @@ mod found;
 mod grounds;
 mod model;
 mod pairs;
+mod traces;
 
 use broker_core::MemoryBounds;
 use disk::Disk;
@@ -20,16 +21,16 @@ use driver::{Run, Step, TINY, step};
 use grounds::{Crashing, OnDisk};
 use proptest::{collection::vec, prelude::*};
 
-fn block_on(future: impl Future<Output = ()>) {
-    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future);
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
 }
 
 fn on_memory(steps: &[Step], can_block: bool, bounds: MemoryBounds) {
-    block_on(async { Run::new(Crashing::new(can_block), bounds).await.run(steps).await });
+    block_on(async { drop(Run::new(Crashing::new(can_block), bounds).await.run(steps).await) });
 }
 
 fn on_disk(disk: Disk, steps: &[Step], bounds: MemoryBounds) {
-    block_on(async { Run::new(OnDisk::new(disk), bounds).await.run(steps).await });
+    block_on(async { drop(Run::new(OnDisk::new(disk), bounds).await.run(steps).await) });
 }
 
 /// The same on each durable store.

@@ -1,6 +1,11 @@
 //! A machine that dies at a chosen commit, and what a new one finds on its disk.
 
-use std::{io, ops::Range, sync::Arc};
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    io,
+    ops::Range,
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -72,6 +77,17 @@ impl CrashStorage {
     pub fn commits(&self) -> usize {
         let log = self.log.lock();
         log.applied.len() - log.inherited
+    }
+
+    /// A number that stands for all commits that are on the disk, to the last byte and in their order: runs that did the same
+    /// have the same.
+    pub fn trace(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        for (batch, durability) in &self.log.lock().applied {
+            durability.hash(&mut hasher);
+            batch.ops().for_each(|op| op.hash(&mut hasher));
+        }
+        hasher.finish()
     }
 
     /// Whether the machine is off.
