@@ -52,7 +52,7 @@ mod chosen {
         ("delete-not-persisted", "a delete is known in memory alone"),
         ("delay-lost-at-restart", "a delayed message is visible after a restart"),
         ("counts-not-restored", "leases that were put out of memory are not looked for after a restart"),
-        ("sequence-used-again", "a queue that is empty begins its sequences anew when it is opened"),
+        ("sequence-used-again", "a queue that is opened when it is empty gives its last sequence out again"),
         ("retention-a-tick-early", "a message in memory expires one millisecond too early"),
         ("purge-takes-what-came-later", "the space that a purge gives back is that of new messages"),
         ("damaged-row-skipped", "a receive passes over a message that cannot be read"),
@@ -66,14 +66,15 @@ mod chosen {
         // Moves.
         ("move-copies", "a message that is moved from storage stays where it was"),
         // Topics.
-        ("filter-of-an-old-policy", "a publish goes by the subscriptions of before it had to wait"),
+        ("filter-of-an-old-policy", "a subscription that is changed stays as it was until the next opening"),
+        ("policy-not-stored", "a subscription that is changed is as before after the next opening"),
         ("last-subscriber-left-out", "a publish to several subscriptions leaves out the last"),
         // Streams.
         ("stream-tail-not-persisted", "records are put, and the end of their shard is not stored"),
         ("record-read-before-its-commit", "a reader sees what is not committed"),
         ("record-trimmed-too-early", "one record is trimmed that has not expired"),
         ("child-before-its-parent", "a shard is consumed before those that it came from"),
-        ("checkpoint-not-persisted", "a checkpoint is known in memory alone"),
+        ("checkpoint-not-persisted", "every second checkpoint is known in memory alone"),
         ("checkpoint-ahead", "a checkpoint passes over the record behind the consumed one"),
         ("checkpoint-of-an-old-lease", "a worker that has lost its lease moves the checkpoint"),
         // Transactions.

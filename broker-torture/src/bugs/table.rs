@@ -103,6 +103,7 @@ pub(super) const SEEN_BY: &[(&str, Check)] = &[
     ("deduplication-a-tick-long", PAIR_HISTORIES),
     ("move-copies", SWEEP),
     ("filter-of-an-old-policy", TOPIC_HISTORIES),
+    ("policy-not-stored", TOPIC_HISTORIES),
     ("last-subscriber-left-out", TOPIC_HISTORIES),
     ("stream-tail-not-persisted", SWEEP_OF_STREAMS),
     ("record-read-before-its-commit", SWEEP_OF_STREAMS),

@@ -179,11 +179,12 @@ impl QueueState {
 
     /// The record that describes this state.
     pub(crate) fn record(&self, now: u64) -> Record {
-        let emptied = self.stored == 0 && seeded("sequence-used-again");
+        let again = u64::from(self.stored == 0 && seeded("sequence-used-again"));
+        let tail = self.tail.saturating_sub(again);
         Record {
             partition: self.partition,
-            head: if emptied { 0 } else { self.first_staged().unwrap_or(self.cursor) },
-            tail: if emptied { 0 } else { self.tail },
+            head: self.first_staged().unwrap_or(self.cursor).min(tail),
+            tail,
             stored: self.stored,
             cold: self.cold,
             delayed: self.indexed,

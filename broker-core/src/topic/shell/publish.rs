@@ -8,7 +8,6 @@ use crate::{
         entries::{Entries, EntryId, Outcomes},
         shell::{Operation, QueueCell, ToLookUp},
     },
-    seeded::seeded,
     storage::{Batch, Durability},
     topic::{
         check,
@@ -140,8 +139,7 @@ impl TopicCell {
         if inner.state.deleted {
             return Err(self.missing());
         }
-        let changed = !std::sync::Arc::ptr_eq(&inner.state.subscriptions, &plan.subscriptions);
-        if changed && !seeded("filter-of-an-old-policy") {
+        if !std::sync::Arc::ptr_eq(&inner.state.subscriptions, &plan.subscriptions) {
             return Ok(Tried::Changed);
         }
         inner.state.committed(engine.pipeline.completed());
