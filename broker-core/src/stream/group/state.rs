@@ -139,8 +139,7 @@ impl GroupState {
             more = false;
             for shard in stream.shards() {
                 let number = shard.definition.number;
-                let due = self.parents_are_consumed(shard, stream) || seeded("child-before-its-parent");
-                if due && !self.leases.contains_key(&number) {
+                if !self.leases.contains_key(&number) && self.parents_are_consumed(shard, stream) {
                     let progress = Progress { next: 0, ended: false };
                     self.leases.insert(number, Lease { progress, holder: None });
                     self.save(number, batch);
@@ -174,7 +173,7 @@ impl GroupState {
             Some(lease) => lease.progress.ended,
             None => stream.shard(ShardId(parent)).is_none(),
         };
-        shard.definition.parents.into_iter().flatten().all(consumed)
+        seeded("child-before-its-parent") || shard.definition.parents.into_iter().flatten().all(consumed)
     }
 
     /// Whether a lease can be held now: there is something to consume, and what comes before it is consumed.
