@@ -44,6 +44,9 @@ struct Arguments {
     /// Only these seeded bugs, for the suite of that name.
     #[arg(long)]
     bug: Vec<String>,
+    /// For the use of the suite `bugs`: so many schedules, and nothing else.
+    #[arg(long, hide = true)]
+    schedules: Option<u64>,
     /// Where plots are written.
     #[arg(long, default_value = ".")]
     plots: PathBuf,
@@ -90,12 +93,13 @@ fn main() -> anyhow::Result<ExitCode> {
         child::work(store, directory, arguments.life, arguments.seed)?;
         return Ok(ExitCode::SUCCESS);
     }
+    if let Some(outcome) = alone(&arguments)? {
+        println!("\n{outcome}");
+        return Ok(if outcome.is_bad() { ExitCode::FAILURE } else { ExitCode::SUCCESS });
+    }
     let lives = arguments.lives.unwrap_or(if arguments.full { 10 * LIVES } else { LIVES });
     let wanted = |suite| arguments.suite.is_empty() || arguments.suite.contains(&suite);
     let mut outcomes = Vec::new();
-    if arguments.suite.contains(&Suite::Bugs) {
-        outcomes.push(bugs(&arguments.bug)?);
-    }
     if wanted(Suite::Schedules) {
         let schedules = if arguments.full { 10 * SCHEDULES } else { SCHEDULES };
         outcomes.push(schedules::run(schedules, arguments.seed)?);
@@ -123,6 +127,14 @@ fn main() -> anyhow::Result<ExitCode> {
     }
     let bad = outcomes.iter().any(Outcome::is_bad);
     Ok(if bad { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// What runs alone: the suite that runs the others, and what it runs.
+fn alone(arguments: &Arguments) -> anyhow::Result<Option<Outcome>> {
+    if arguments.suite.contains(&Suite::Bugs) {
+        return bugs(&arguments.bug).map(Some);
+    }
+    arguments.schedules.map(|schedules| schedules::run(schedules, arguments.seed)).transpose()
 }
 
 #[cfg(feature = "seeded-bugs")]

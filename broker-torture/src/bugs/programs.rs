@@ -89,7 +89,7 @@ impl Programs {
         let Check { suite, part } = check;
         if suite.package.is_empty() {
             let mut command = Command::new(std::env::current_exe()?);
-            command.args(["--suite", suite.program]).args(part.split_whitespace());
+            command.args(part.split_whitespace());
             return Ok(command);
         }
         let name = format!("{}/{}", suite.package, suite.program);
