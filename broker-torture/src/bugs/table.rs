@@ -55,6 +55,7 @@ const SWEEP: Check = Check { suite: CRASH, part: "sweep::" };
 const SWEEP_OF_GROUPS: Check = Check { suite: CRASH, part: "groups::" };
 const SWEEP_OF_STREAMS: Check = Check { suite: CRASH, part: "streams::" };
 const SWEEP_OF_TOPICS: Check = Check { suite: CRASH, part: "topics::" };
+const DROPPED_FUTURES: Check = Check { suite: CRASH, part: "cancel::" };
 const FAILURES: Check = Check { suite: CRASH, part: "failure::" };
 const QUEUE_HISTORIES: Check = Check { suite: HISTORIES, part: "histories_" };
 const PAIR_HISTORIES: Check = Check { suite: HISTORIES, part: "pairs::" };
@@ -83,9 +84,9 @@ pub(super) const SEEN_BY: &[(&str, Check)] = &[
     ("lease-not-stored", SWEEP),
     ("old-receipt-accepted", QUEUE_HISTORIES),
     ("lease-lost-at-open", QUEUE_HISTORIES),
-    ("cancelled-receive-keeps-its-lease", WAKING),
+    ("cancelled-receive-keeps-its-lease", DROPPED_FUTURES),
     ("dead-letter-a-receive-late", PAIR_HISTORIES),
-    ("wake-up-not-passed-on", WAKING),
+    ("wake-up-not-passed-on", DROPPED_FUTURES),
     ("returned-message-wakes-nobody", WAKING),
     ("nearer-deadline-not-noticed", WAKING),
     ("delete-not-persisted", QUEUE_HISTORIES),
@@ -104,7 +105,7 @@ pub(super) const SEEN_BY: &[(&str, Check)] = &[
     ("move-copies", SWEEP),
     ("filter-of-an-old-policy", TOPIC_HISTORIES),
     ("policy-not-stored", TOPIC_HISTORIES),
-    ("last-subscriber-left-out", TOPIC_HISTORIES),
+    ("last-subscriber-left-out", SWEEP_OF_TOPICS),
     ("stream-tail-not-persisted", SWEEP_OF_STREAMS),
     ("record-read-before-its-commit", SWEEP_OF_STREAMS),
     ("record-trimmed-too-early", STREAM_HISTORIES),
