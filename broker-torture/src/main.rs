@@ -4,6 +4,8 @@
 //! parent ends it in the middle, by SIGKILL or by taking the file system away under it, opens the store again, and
 //! compares. One suite is about order instead: tasks of one process, in whatever order they can run. Each suite ends with one line of figures; the process fails if any of them says `bad` above zero.
 
+#[cfg(feature = "seeded-bugs")]
+mod bugs;
 mod calls;
 mod cancel;
 mod child;
@@ -47,6 +49,12 @@ struct Arguments {
     /// How many suites run side by side, instead of one for each processor.
     #[arg(long)]
     jobs: Option<usize>,
+    /// Only these seeded bugs, for the suite of that name.
+    #[arg(long)]
+    bug: Vec<String>,
+    /// For the use of the suite `bugs`: so many schedules, and nothing else.
+    #[arg(long, hide = true)]
+    schedules: Option<u64>,
     /// Where plots are written.
     #[arg(long, default_value = ".")]
     plots: PathBuf,
@@ -75,6 +83,9 @@ enum Suite {
     Models,
     /// Seven simulated days of churn; only when named, or in a full run.
     Soak,
+    /// The suites must see each of some fifty bugs that are put in; only when named, and only if built with the feature
+    /// `seeded-bugs`.
+    Bugs,
     /// Power cuts on a file system of its own; needs root, a loop device, ext4 and Python or `xfs_io`.
     Power,
 }
@@ -84,6 +95,10 @@ fn main() -> anyhow::Result<ExitCode> {
     if let (Some(directory), Some(store)) = (&arguments.child, arguments.store) {
         child::work(store, directory, arguments.life, arguments.seed)?;
         return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(outcome) = alone(&arguments)? {
+        println!("\n{outcome}");
+        return Ok(if outcome.is_bad() { ExitCode::FAILURE } else { ExitCode::SUCCESS });
     }
     let (jobs, alone) = plan::of(&arguments);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -97,4 +112,22 @@ fn main() -> anyhow::Result<ExitCode> {
     }
     let bad = outcomes.iter().any(Outcome::is_bad);
     Ok(if bad { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// What runs alone: the suite that runs the others, and what it runs.
+fn alone(arguments: &Arguments) -> anyhow::Result<Option<Outcome>> {
+    if arguments.suite.contains(&Suite::Bugs) {
+        return bugs(&arguments.bug).map(Some);
+    }
+    arguments.schedules.map(|schedules| schedules::run(0..schedules, arguments.seed)).transpose()
+}
+
+#[cfg(feature = "seeded-bugs")]
+fn bugs(only: &[String]) -> anyhow::Result<Outcome> {
+    bugs::run(only)
+}
+
+#[cfg(not(feature = "seeded-bugs"))]
+fn bugs(_only: &[String]) -> anyhow::Result<Outcome> {
+    anyhow::bail!("this program was built without the feature `seeded-bugs`")
 }

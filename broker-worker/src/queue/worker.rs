@@ -26,6 +26,7 @@ use super::{
 use crate::{
     concurrency::{Gate, Permit, Throttled},
     handler::{Context, Outcome, SharedHandler, call_until_deadline},
+    seeded::seeded,
     telemetry::{Counter, Telemetry, TraceContext, WorkerEvent, describe_failure, describe_only},
 };
 
@@ -171,6 +172,9 @@ impl Worker {
             describe_only(&span, only.id, only.body.len());
         }
         let kept = shared.keeper.keep(set.clone());
+        if seeded("worker-acknowledges-before-the-handler") {
+            settle::settle(&set, Some(&Outcome::Ack)).await;
+        }
         let (context, timeout) = (set.context.clone(), shared.terms.timeout);
         let invocation = call_until_deadline(&*shared.handler, batch, context, timeout, &*shared.clock);
         let (answer, handled) = tokio::select! {
@@ -192,7 +196,9 @@ impl Worker {
         }
         shared.telemetry.processed(count, handled.since(began), failure);
         let failed = failure.is_some();
-        let rest = answer.unwrap_or_else(Outcome::Failed);
+        let failed_as =
+            if seeded("worker-acknowledges-failures") { |_| Outcome::Ack } else { Outcome::Failed };
+        let rest = answer.unwrap_or_else(failed_as);
         let (counts, problem) =
             settle::settle(&set, Some(&rest)).instrument(shared.telemetry.settle_span(count)).await;
         drop(kept);

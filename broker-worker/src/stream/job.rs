@@ -20,6 +20,7 @@ use super::{
 use crate::{
     handler::{Context, Failure, call},
     invoke::{Report, deliver},
+    seeded::seeded,
     telemetry::{Counts, describe_failure, describe_only},
 };
 
@@ -112,6 +113,9 @@ impl Running {
                     continue;
                 }
             };
+            if seeded("worker-checkpoint-ahead") {
+                shard.done(&self.job.records[part.range.clone()]).await?;
+            }
             let verdict = self.invoke(part.range.clone(), part.invocations).await;
             drop(permit);
             if shard.lost.is_cancelled() {
