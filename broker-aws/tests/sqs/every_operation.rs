@@ -68,7 +68,7 @@ async fn queues_succeed(sqs: &Client, called: &mut Called) {
     let got = sqs.get_queue_attributes().queue_url(&url).attribute_names(timeout.clone());
     assert_eq!(called.ok(got.send().await).attributes.unwrap()[&timeout], "7");
     let sources = called.ok(sqs.list_dead_letter_source_queues().queue_url(&dead).send().await);
-    assert_eq!(sources.queue_urls(), [url.clone()]);
+    assert_eq!(sources.queue_urls().first(), Some(&url));
 
     called.ok(sqs.tag_queue().queue_url(&url).tags("team", "web").tags("a", "b").send().await);
     called.ok(sqs.untag_queue().queue_url(&url).tag_keys("a").send().await);
