@@ -202,6 +202,12 @@ impl Lease {
         &self.set.entries[self.at]
     }
 
+    /// Becomes the lease of another message of the batch.
+    pub(crate) fn go_to(&mut self, other: &Self) {
+        debug_assert!(Arc::ptr_eq(&self.set, &other.set));
+        self.at = other.at;
+    }
+
     pub(crate) fn message(&self) -> &Message {
         &self.entry().message
     }

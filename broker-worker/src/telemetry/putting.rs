@@ -16,6 +16,11 @@ use super::{
     trace::TraceContext,
 };
 
+/// As large as a batch of Kinesis may be.
+const BATCH_BYTES_MAX: usize = 10 * 1024 * 1024;
+/// Every stream takes a record of this size, and much more.
+const SMALL_BYTES: usize = 64 * 1024;
+
 /// Says which trace the caller is in, if it is in one.
 type Current = dyn Fn() -> Option<TraceContext> + Send + Sync;
 
@@ -47,11 +52,31 @@ pub struct TracedStream<S> {
 
 impl<S: GroupStream> TracedStream<S> {
     /// Tells of the puts into a stream, by its clock. `current` is asked inside the span of each put. A record that carries a context
-    /// already keeps it. The context counts towards the size of the record.
+    /// already keeps it, and one that would be too large with it, by itself or in its batch, gets none.
     pub fn new(stream: S, current: impl Fn() -> Option<TraceContext> + Send + Sync + 'static) -> Self {
         let labels = labels(stream.name(), "send", None);
         let (sent, took) = (counter!(SENT, labels.clone()), histogram!(OPERATION, labels));
         Self { clock: stream.clock(), stream, current: Arc::new(current), sent, took }
+    }
+
+    /// Puts the context into records.
+    async fn mark(&self, records: &mut [PutRecord], context: &TraceContext) {
+        let mut total = records.iter().map(PutRecord::size_bytes).fold(0, usize::saturating_add);
+        let record_max = if total <= SMALL_BYTES {
+            usize::MAX
+        } else {
+            // A stream that does not answer takes nothing either.
+            self.stream.attributes().await.map_or(0, |attributes| attributes.max_record_size)
+        };
+        for record in records {
+            let Some(data) = context.in_json(&record.data) else { continue };
+            let more = data.len().saturating_sub(record.data.len());
+            let fits = record.size_bytes().saturating_add(more) <= record_max;
+            if fits && total.saturating_add(more) <= BATCH_BYTES_MAX {
+                total = total.saturating_add(more);
+                record.data = data.into();
+            }
+        }
     }
 }
 
@@ -65,11 +90,7 @@ impl<S: GroupStream> Stream for TracedStream<S> {
     async fn put_batch(&self, mut records: Vec<PutRecord>) -> Result<Vec<Result<PutOutcome>>> {
         let span = send_span(self.name());
         if let Some(context) = span.in_scope(|| (self.current)()) {
-            for record in &mut records {
-                if let Some(data) = context.in_json(&record.data) {
-                    record.data = data.into();
-                }
-            }
+            self.mark(&mut records, &context).await;
         }
         let began = self.clock.now();
         let put = self.stream.put_batch(records).instrument(span).await;

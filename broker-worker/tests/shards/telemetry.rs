@@ -123,6 +123,22 @@ async fn puts_are_told_and_carry_the_context_where_a_record_can() {
     assert_eq!(metrics.samples("messaging.client.operation.duration", "send", None), [0.0]);
 }
 
+// The context makes no record too large.
+#[tokio::test(start_paused = true)]
+async fn a_record_as_large_as_the_stream_takes_is_put_without_a_context() {
+    let world = World::new(1).await;
+    let max = world.stream.attributes().await.unwrap().max_record_size;
+    let traced = TracedStream::new(world.stream.clone(), || PARENT.parse().ok());
+    let around = r#"{"a":""}"#.len() + "key".len();
+    for (room, carries) in [(0, false), (71, false), (72, true)] {
+        let data = format!(r#"{{"a":"{}"}}"#, "x".repeat(max - around - room));
+        let put = traced.put_batch(vec![PutRecord::new("key", data)]).await.unwrap().remove(0).unwrap();
+        let iterator = traced.iterator(put.shard, StartingPosition::At(put.number)).await.unwrap();
+        let read = traced.read_within(&iterator, 1, ms(0)).await.unwrap().records.remove(0);
+        assert_eq!(TraceContext::of_json(&read.data).is_some(), carries, "{room}");
+    }
+}
+
 // Metrics with OpenTelemetry's names, units and attributes.
 #[tokio::test(start_paused = true)]
 async fn metrics_of_a_stream_have_the_names_of_opentelemetry() {
