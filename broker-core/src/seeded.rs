@@ -45,7 +45,7 @@ mod chosen {
         ("cancelled-receive-keeps-its-lease", "what a dropped receive has leased stays invisible"),
         ("dead-letter-a-receive-late", "a message is received once more than allowed"),
         // Waking.
-        ("wake-up-not-passed-on", "a receive that is dropped after its wake-up tells nobody"),
+        ("wake-up-not-passed-on", "who takes one of several messages wakes nobody for the others"),
         ("returned-message-wakes-nobody", "only what is new wakes a receive, not what comes back"),
         ("nearer-deadline-not-noticed", "who keeps the time does not hear that something is due earlier"),
         // Storage of a queue.
@@ -74,7 +74,7 @@ mod chosen {
         ("record-read-before-its-commit", "a reader sees what is not committed"),
         ("record-trimmed-too-early", "one record is trimmed that has not expired"),
         ("child-before-its-parent", "a shard is consumed before those that it came from"),
-        ("checkpoint-not-persisted", "every second checkpoint is known in memory alone"),
+        ("checkpoint-not-persisted", "of a checkpoint the last record is known in memory alone"),
         ("checkpoint-ahead", "a checkpoint passes over the record behind the consumed one"),
         ("checkpoint-of-an-old-lease", "a worker that has lost its lease moves the checkpoint"),
         // Transactions.

@@ -4,7 +4,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use broker_core::{
-    LocalStream, PutOutcome, PutRecord, Record, RecordNumber, Result, ShardFilter, ShardId, StartingPosition,
+    LocalStream, PutOutcome, PutRecord, Record, RecordNumber, Result, ShardFilter, ShardId, ShardIterator,
+    StartingPosition,
     storage::{
         Durability,
         faults::{CrashPoint, CrashStorage, Survive},
@@ -53,10 +54,11 @@ async fn puts(clicks: &LocalStream, promised: &mut Promised) -> Result<()> {
         promised.acked.push((clicks.put(record).await?, body));
     }
     let at_once: Vec<_> = (0..4).map(|_| promised.record()).collect();
-    // A reader looks while they are on their way.
+    let ends = ends(clicks).await?;
+    // Readers at the end look while they are on their way.
     let putting = join_all(at_once.iter().map(|(record, _)| clicks.put(record.clone())));
-    let (done, seen) = join(putting, see(clicks, &mut promised.seen, &mut promised.made)).await;
-    seen?;
+    let (done, looked) = join(putting, look(clicks, &ends, &mut promised.seen)).await;
+    looked?;
     for (done, (_, body)) in done.into_iter().zip(at_once) {
         promised.acked.push((done?, body));
     }
@@ -66,6 +68,24 @@ async fn puts(clicks: &LocalStream, promised: &mut Promised) -> Result<()> {
         promised.acked.push((done?, body));
     }
     see(clicks, &mut promised.seen, &mut promised.made).await
+}
+
+/// Behind the last record of each open shard.
+async fn ends(clicks: &LocalStream) -> Result<Vec<(ShardId, ShardIterator)>> {
+    let mut ends = Vec::new();
+    for shard in clicks.shards(ShardFilter::AtLatest).await? {
+        ends.push((shard.id, clicks.iterator(shard.id, StartingPosition::Latest).await?));
+    }
+    Ok(ends)
+}
+
+/// Reads what has come since.
+async fn look(clicks: &LocalStream, from: &[(ShardId, ShardIterator)], seen: &mut Vec<Seen>) -> Result<()> {
+    for (shard, iterator) in from {
+        let found = clicks.read(iterator, 10).await?;
+        seen.extend(found.records.iter().map(|record| (*shard, record.number, body(record))));
+    }
+    Ok(())
 }
 
 /// A reader that begins with the oldest shards and follows what it is told of.

@@ -29,7 +29,6 @@ const CRASH: Suite = Suite { package: "broker-core", program: "crash" };
 const HISTORIES: Suite = Suite { package: "broker-core", program: "histories" };
 const RULES: Suite = Suite { package: "broker-core", program: "rules" };
 const STREAMS: Suite = Suite { package: "broker-core", program: "streams" };
-const STRESS: Suite = Suite { package: "broker-core", program: "stress" };
 const TOPICS: Suite = Suite { package: "broker-core", program: "topics" };
 const TRANSACTIONS: Suite = Suite { package: "broker-core", program: "transactions" };
 const LOG_FAULTS: Suite = Suite { package: "broker-log", program: "faults" };
@@ -37,12 +36,11 @@ const WORKER_CHAOS: Suite = Suite { package: "broker-worker", program: "chaos" }
 const WORKER_SHARDS: Suite = Suite { package: "broker-worker", program: "shards" };
 const SCHEDULES: Suite = Suite { package: "", program: "schedules" };
 
-pub(super) const SUITES: [Suite; 11] = [
+pub(super) const SUITES: [Suite; 10] = [
     CRASH,
     HISTORIES,
     RULES,
     STREAMS,
-    STRESS,
     TOPICS,
     TRANSACTIONS,
     LOG_FAULTS,
@@ -52,6 +50,7 @@ pub(super) const SUITES: [Suite; 11] = [
 ];
 
 const SWEEP: Check = Check { suite: CRASH, part: "sweep::" };
+const SWEEP_OF_QUEUES: Check = Check { suite: CRASH, part: "sweep::no_promise" };
 const SWEEP_OF_GROUPS: Check = Check { suite: CRASH, part: "groups::" };
 const SWEEP_OF_STREAMS: Check = Check { suite: CRASH, part: "streams::" };
 const SWEEP_OF_TOPICS: Check = Check { suite: CRASH, part: "topics::" };
@@ -62,7 +61,6 @@ const PAIR_HISTORIES: Check = Check { suite: HISTORIES, part: "pairs::" };
 const DAMAGE: Check = Check { suite: RULES, part: "damage::" };
 const CHAOS: Check = Check { suite: STREAMS, part: "chaos::" };
 const STREAM_HISTORIES: Check = Check { suite: STREAMS, part: "histories::" };
-const PURGING: Check = Check { suite: STRESS, part: "purging::" };
 const TOPIC_HISTORIES: Check = Check { suite: TOPICS, part: "histories::" };
 const TRANSFERS: Check = Check { suite: TRANSACTIONS, part: "transfers::" };
 const TRANSACTION_SWEEP: Check = Check { suite: TRANSACTIONS, part: "sweep::" };
@@ -86,15 +84,15 @@ pub(super) const SEEN_BY: &[(&str, Check)] = &[
     ("lease-lost-at-open", QUEUE_HISTORIES),
     ("cancelled-receive-keeps-its-lease", DROPPED_FUTURES),
     ("dead-letter-a-receive-late", PAIR_HISTORIES),
-    ("wake-up-not-passed-on", DROPPED_FUTURES),
+    ("wake-up-not-passed-on", WAKING),
     ("returned-message-wakes-nobody", WAKING),
     ("nearer-deadline-not-noticed", WAKING),
     ("delete-not-persisted", QUEUE_HISTORIES),
     ("delay-lost-at-restart", QUEUE_HISTORIES),
     ("counts-not-restored", QUEUE_HISTORIES),
-    ("sequence-used-again", SWEEP),
+    ("sequence-used-again", SWEEP_OF_QUEUES),
     ("retention-a-tick-early", QUEUE_HISTORIES),
-    ("purge-takes-what-came-later", PURGING),
+    ("purge-takes-what-came-later", SWEEP),
     ("damaged-row-skipped", DAMAGE),
     ("group-not-locked", PAIR_HISTORIES),
     ("redelivery-overtakes", PAIR_HISTORIES),

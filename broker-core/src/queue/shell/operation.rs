@@ -75,7 +75,8 @@ impl<'a> Turn<'a> {
         }
         let waiters = &self.cell.waiters;
         // At the in-flight limit nobody can take it: a waiter would look, find nothing, wake itself and look again.
-        if state.has_more() && state.in_flight() < self.cell.engine.limits.in_flight_max {
+        let kept = state.in_flight() > 0 && seeded("wake-up-not-passed-on");
+        if state.has_more() && state.in_flight() < self.cell.engine.limits.in_flight_max && !kept {
             waiters.message_waits();
         }
         let next = state.next_event();
