@@ -159,7 +159,9 @@ fn dead_letters_that_only_the_store_knows() {
             tokio::time::advance(Duration::from_secs(11)).await;
             assert_eq!(count(&queue).await, (8, 0, 0));
             let mut tx = broker.transaction();
-            receipts.iter().for_each(|receipt| _ = tx.dead_letter(&queue, *receipt, "why").unwrap());
+            for receipt in receipts {
+                tx.dead_letter(&queue, receipt, "why").unwrap();
+            }
             tx.commit().await.unwrap();
             assert_eq!((count(&queue).await, count(&dead).await), ((0, 0, 0), (8, 0, 0)), "{kind:?}");
         });
