@@ -26,6 +26,7 @@ use async_trait::async_trait;
 
 pub use batch::{BatchFunction, batch};
 pub use call::call;
+pub(crate) use call::call_until_deadline;
 pub use context::Context;
 pub use each::{Each, each};
 pub use failure::{BoxError, Failure, FailureKind};

@@ -10,14 +10,14 @@ use std::{
 };
 
 use broker_core::{
-    ChangeVisibility, Clock, Entries, Error, MessageId, Queue, ReceiptHandle, Result, Timestamp,
+    ChangeVisibility, Clock, Entries, Error, Message, MessageId, Queue, ReceiptHandle, Result, Timestamp,
     VisibilityChanged,
 };
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    handler::{Failure, Outcome},
+    handler::{Context, Failure, Outcome},
     telemetry::Telemetry,
 };
 
@@ -28,7 +28,8 @@ pub(crate) struct LeaseSet {
     pub(crate) entries: Box<[Entry]>,
     /// How many are not lost. With the last one the invocation is cancelled.
     held: AtomicUsize,
-    pub(crate) cancelled: CancellationToken,
+    /// Of the invocation: its token is cancelled with the last lease.
+    pub(crate) context: Context,
     /// Nothing more is settled: shutdown has given the messages back.
     released: AtomicBool,
     /// Tells the keeper that an end has changed.
@@ -36,8 +37,9 @@ pub(crate) struct LeaseSet {
     telemetry: Arc<Telemetry>,
 }
 
-/// The lease of one message.
+/// A message and its lease.
 pub(crate) struct Entry {
+    message: Message,
     pub(crate) id: MessageId,
     pub(crate) receipt: ReceiptHandle,
     /// When the message becomes visible again, in milliseconds of the worker's clock.
@@ -46,15 +48,35 @@ pub(crate) struct Entry {
     over: AtomicBool,
     /// Made when somebody asks for it.
     token: OnceLock<CancellationToken>,
-    pub(crate) decided: OnceLock<Outcome>,
+    pub(crate) decided: Decided,
     /// What a transaction has made of it.
-    pub(crate) settled: OnceLock<Outcome>,
+    pub(crate) settled: Decided,
+}
+
+/// What was decided of a message. Mostly that is to acknowledge it, which takes no memory.
+#[derive(Default)]
+pub(crate) struct Decided(OnceLock<Option<Box<Outcome>>>);
+
+static ACK: Outcome = Outcome::Ack;
+
+impl Decided {
+    /// Decides, if nothing was decided before. Returns whether that is so.
+    pub(crate) fn set(&self, outcome: Outcome) -> bool {
+        let outcome = (outcome != Outcome::Ack).then(|| Box::new(outcome));
+        self.0.set(outcome).is_ok()
+    }
+
+    pub(crate) fn get(&self) -> Option<&Outcome> {
+        self.0.get().map(|outcome| outcome.as_deref().unwrap_or(&ACK))
+    }
 }
 
 impl Entry {
-    pub(crate) fn new(id: MessageId, receipt: ReceiptHandle, until: u64) -> Self {
+    pub(crate) fn new(message: Message, until: u64) -> Self {
+        let (id, receipt) = (message.id, message.receipt);
         let (until, over, token) = (AtomicU64::new(until), AtomicBool::new(false), OnceLock::new());
-        Self { id, receipt, until, over, token, decided: OnceLock::new(), settled: OnceLock::new() }
+        let (decided, settled) = (Decided::default(), Decided::default());
+        Self { message, id, receipt, until, over, token, decided, settled }
     }
 
     pub(crate) fn until(&self) -> u64 {
@@ -79,11 +101,12 @@ impl LeaseSet {
         queue: Arc<dyn Queue>,
         clock: Arc<dyn Clock>,
         entries: Box<[Entry]>,
+        context: Context,
         moved: Arc<Notify>,
         telemetry: Arc<Telemetry>,
     ) -> Self {
-        let (held, cancelled) = (AtomicUsize::new(entries.len()), CancellationToken::new());
-        Self { queue, clock, entries, held, cancelled, released: AtomicBool::new(false), moved, telemetry }
+        let held = AtomicUsize::new(entries.len());
+        Self { queue, clock, entries, held, context, released: AtomicBool::new(false), moved, telemetry }
     }
 
     /// Notes that a lease is lost, and tells it.
@@ -103,7 +126,7 @@ impl LeaseSet {
             token.cancel();
         }
         if self.held.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.cancelled.cancel();
+            self.context.cancelled().cancel();
         }
         true
     }
@@ -124,7 +147,7 @@ impl LeaseSet {
         self.entries.iter().for_each(|entry| {
             self.end(entry);
         });
-        self.cancelled.cancel();
+        self.context.cancelled().cancel();
     }
 
     pub(crate) fn is_released(&self) -> bool {
@@ -179,6 +202,10 @@ impl Lease {
         &self.set.entries[self.at]
     }
 
+    pub(crate) fn message(&self) -> &Message {
+        &self.entry().message
+    }
+
     /// When the message becomes visible to others unless the lease is extended, on the worker's clock.
     pub fn until(&self) -> Timestamp {
         Timestamp::from_millis(self.entry().until())
@@ -218,14 +245,14 @@ impl Lease {
     /// A transaction has made this of the message: nothing is left to be done for it.
     pub(crate) fn settled(&self, outcome: Outcome) {
         let entry = self.entry();
-        let _ = entry.decided.set(outcome.clone());
-        let _ = entry.settled.set(outcome);
+        entry.decided.set(outcome.clone());
+        entry.settled.set(outcome);
         if !entry.over.swap(true, Ordering::SeqCst) {
             self.set.held.fetch_sub(1, Ordering::AcqRel);
         }
     }
 
     pub(crate) fn decide(&self, outcome: Outcome) -> bool {
-        self.entry().decided.set(outcome).is_ok()
+        self.entry().decided.set(outcome)
     }
 }

@@ -40,7 +40,7 @@ pub(super) fn read(response: Response, set: &LeaseSet, partial: bool) -> Result<
     }
     for (_, entry) in entries.iter().filter(|(id, _)| named.contains(id.as_str())) {
         // A decision that was made before holds.
-        let _ = entry.decided.set(Outcome::Failed(Failure::new("the answer names it as failed")));
+        entry.decided.set(Outcome::Failed(Failure::new("the answer names it as failed")));
     }
     Ok(Outcome::Ack)
 }

@@ -8,8 +8,11 @@ use std::{
 use broker_core::{Record, RecordNumber, ShardId, Timestamp};
 use serde_json::Value;
 
-use super::lease::ShardWork;
-use crate::handler::Event;
+use super::{answer::Reading, lease::ShardWork};
+use crate::{
+    deploy::{Judge, Judgement},
+    handler::Event,
+};
 
 /// Records of a shard, in order. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -21,10 +24,32 @@ pub struct RecordBatch {
     window: Option<Window>,
     /// Not kept alive: a batch that somebody keeps must not hold the lease.
     work: Weak<ShardWork>,
+    reading: Reading,
 }
 
 impl Event for RecordBatch {
     type Response = StreamResponse;
+}
+
+/// Each record counts, and the last invocation of a window as one. What comes again has failed: all behind the first record that the
+/// answer names, and all if the answer is a failure or makes no sense.
+impl Judge for RecordBatch {
+    fn judge(&self) -> Judgement<StreamResponse> {
+        let batch = self.clone();
+        Box::new(move |answer| {
+            let records = batch.records();
+            let parts = records.len().max(1);
+            let failed = match answer
+                .map(|answer| answer.as_ref().map(|answer| batch.reading.first_failed(answer, records)))
+            {
+                Some(Ok(Ok(None))) => 0,
+                Some(Ok(Ok(Some(first)))) => parts - first,
+                None | Some(Err(_) | Ok(Err(_))) => parts,
+            };
+            let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+            (count(parts), count(failed))
+        })
+    }
 }
 
 /// The tumbling window that a batch belongs to (rule L90).
@@ -48,9 +73,10 @@ impl RecordBatch {
         records: Arc<[Record]>,
         range: Range<usize>,
         window: Option<Window>,
+        reading: Reading,
     ) -> Self {
         let (stream, shard) = (work.mapping.stream_name.clone(), work.lease.shard());
-        Self { stream, shard, records, range, window, work: Arc::downgrade(work) }
+        Self { stream, shard, records, range, window, reading, work: Arc::downgrade(work) }
     }
 
     /// What the batches of the shard share, unless its lease is gone.

@@ -1,4 +1,4 @@
-//! What a mapping has done so far, as numbers.
+//! What a mapping or a function has done so far, as numbers.
 
 use std::{
     fmt,
@@ -84,9 +84,12 @@ pub(crate) enum Counter {
     Rejected,
     Released,
     LeasesLost,
+    /// These are in the counts of streams and functions alone.
+    DestinationFailures,
+    DeadLetterErrors,
 }
 
-const COUNTERS: usize = Counter::LeasesLost as usize + 1;
+const COUNTERS: usize = Counter::DeadLetterErrors as usize + 1;
 
 /// The [`Counts`] of a mapping, while they grow.
 #[derive(Default)]
@@ -113,8 +116,12 @@ impl Counters {
         }
     }
 
+    pub(crate) fn of(&self, counter: Counter) -> u64 {
+        self.0[counter as usize].load(Ordering::Relaxed)
+    }
+
     pub(crate) fn counts(&self) -> Counts {
-        let of = |counter: Counter| self.0[counter as usize].load(Ordering::Relaxed);
+        let of = |counter: Counter| self.of(counter);
         Counts {
             received: of(Counter::Received),
             filtered: of(Counter::Filtered),

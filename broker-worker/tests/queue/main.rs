@@ -9,6 +9,7 @@ mod fifo;
 mod filters;
 mod ground;
 mod handlers;
+mod hostile;
 mod leases;
 mod orders;
 mod outcomes;
@@ -16,6 +17,8 @@ mod partial;
 mod pollers;
 mod provisioned;
 mod rejected;
+#[path = "../common/telemetry.rs"]
+mod seen;
 mod settings;
 mod stopping;
 mod telemetry;

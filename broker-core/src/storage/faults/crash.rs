@@ -74,6 +74,12 @@ impl CrashStorage {
         log.applied.len() - log.inherited
     }
 
+    /// The commits that were applied, oldest first, those of earlier lives included: the first of them, committed to an empty
+    /// store, are the disk of an earlier moment.
+    pub fn applied(&self) -> Vec<(Batch, Durability)> {
+        self.log.lock().applied.clone()
+    }
+
     /// Whether the machine is off.
     pub fn crashed(&self) -> bool {
         self.log.lock().off

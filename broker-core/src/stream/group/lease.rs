@@ -10,8 +10,7 @@ use async_trait::async_trait;
 
 use super::{cell::LeaseKey, joint::Checkpoint, member::Member, state::Held};
 use crate::{
-    clock::{Clock, Sleep, Timestamp, millis},
-    engine::Engine,
+    clock::{Clock, millis},
     error::{Error, Result},
     stream::{
         LocalStream, Stream, attributes::StreamAttributes, number::RecordNumber, record::StartingPosition,
@@ -105,20 +104,7 @@ impl GroupStream for LocalStream {
     }
 
     fn clock(&self) -> Arc<dyn Clock> {
-        Arc::new(BrokerClock(self.cell.engine.clone()))
-    }
-}
-
-/// The broker's own time, as a clock.
-struct BrokerClock(Arc<Engine>);
-
-impl Clock for BrokerClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_millis(self.0.timeline.now())
-    }
-
-    fn sleep_until(&self, deadline: Timestamp) -> Sleep<'_> {
-        self.0.timeline.sleep_until(deadline.as_millis())
+        self.cell.engine.timeline.as_clock()
     }
 }
 
