@@ -36,8 +36,7 @@ fn a_dead_letter_moves_together_with_the_rest() {
             "nothing before the commit"
         );
         tx.commit().await.unwrap();
-        let became = queue.explain(got.id).await.unwrap();
-        assert!(matches!(&became, Explanation::Moved { queue, .. } if queue == "dead"), "{became:?}");
+        assert!(matches!(queue.explain(got.id).await.unwrap(), Explanation::Moved { .. }));
         broker.close().await.unwrap();
 
         let broker = ground.open().await;
@@ -50,6 +49,22 @@ fn a_dead_letter_moves_together_with_the_rest() {
         assert_eq!((&*why.source, why.receive_count), ("q", 1));
         assert_eq!(why.reason.as_deref(), Some("no such customer"));
         assert_eq!(broker.space("failures").await.unwrap().stats().await.unwrap().keys, 1);
+    });
+}
+
+/// Where it went is known when it is gone there too.
+// T2
+#[test]
+fn what_became_of_a_dead_letter_is_remembered() {
+    everywhere(&async |_, broker| {
+        let [queue, dead] = queues(&broker).await;
+        let got = take_one(&queue).await;
+        let mut tx = broker.transaction();
+        tx.dead_letter(&queue, got.receipt, "why").unwrap();
+        tx.commit().await.unwrap();
+        dead.delete(take_one(&dead).await.receipt).await.unwrap();
+        let became = queue.explain(got.id).await.unwrap();
+        assert!(matches!(&became, Explanation::Moved { queue, .. } if queue == "dead"), "{became:?}");
     });
 }
 
@@ -144,7 +159,9 @@ fn dead_letters_that_only_the_store_knows() {
             tokio::time::advance(Duration::from_secs(11)).await;
             assert_eq!(count(&queue).await, (8, 0, 0));
             let mut tx = broker.transaction();
-            receipts.iter().for_each(|receipt| _ = tx.dead_letter(&queue, *receipt, "why").unwrap());
+            for receipt in receipts {
+                tx.dead_letter(&queue, receipt, "why").unwrap();
+            }
             tx.commit().await.unwrap();
             assert_eq!((count(&queue).await, count(&dead).await), ((0, 0, 0), (8, 0, 0)), "{kind:?}");
         });

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use broker_core::{
-    Broker, LocalQueue,
+    Broker, LocalQueue, Outcome, SendMessage, Sent,
     storage::{
         Durability,
         faults::{CrashStorage, Survive},
@@ -61,5 +61,29 @@ fn a_commit_survives_what_it_is_to_survive() {
         tx.durability(Durability::Synced);
         tx.commit().await.unwrap();
         assert_eq!(left(&store, CUT).await, (3, 1, 2), "it was told more");
+    });
+}
+
+/// An answer that says that a message is there already is as good as one that says that it was sent.
+// T9
+#[test]
+fn a_duplicate_is_as_durable_as_what_it_stands_for() {
+    block_on(async {
+        let store = Arc::new(CrashStorage::new(Arc::new(MemStorage::new())));
+        let broker = Broker::builder_on(store.clone()).seed(3).open().await.unwrap();
+        let queue = broker.queue("q.fifo").fifo().durability(Durability::Memory).await.unwrap();
+        let message = SendMessage::new("m").group_id("g").deduplication_id("1");
+        queue.send(message.clone()).await.unwrap();
+        let mut tx = broker.transaction();
+        tx.send(&queue, message).unwrap();
+        tx.durability(Durability::Synced);
+        assert!(matches!(
+            tx.commit().await.unwrap().outcomes[0],
+            Outcome::Sent(Sent { duplicate: true, .. })
+        ));
+        let left = store.restart(Survive::PowerCut { unsynced: 0 }, Arc::new(MemStorage::new())).unwrap();
+        let broker = Broker::builder_on(Arc::new(left)).seed(3).open().await.unwrap();
+        let left = broker.queue("q.fifo").fifo().await.unwrap().counters().await.unwrap();
+        assert_eq!(left.total(), 1);
     });
 }

@@ -20,6 +20,7 @@ mod keys;
 mod limits;
 mod locks;
 mod out_of_memory;
+mod pending;
 mod rejections;
 mod script;
 mod staging;

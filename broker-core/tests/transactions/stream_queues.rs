@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use broker_core::{
     Error, OperationKind, PutRecord, Reason, ReceiveOptions, StartingPosition, StreamMessage, StreamQueue,
+    StreamQueueSettings,
 };
 
 use crate::support::{count, everywhere, failed, rejection};
@@ -19,7 +20,7 @@ fn records_of_a_queue_on_a_stream_are_settled_together_with_the_rest() {
     everywhere(&async |ground, broker| {
         let clicks = broker.stream("clicks").shards(1).await.unwrap();
         let begin = StartingPosition::TrimHorizon;
-        let work = clicks.queue("work", begin, &Default::default()).await.unwrap();
+        let work = clicks.queue("work", begin, &StreamQueueSettings::default()).await.unwrap();
         let parcels = broker.queue("parcels").await.unwrap();
         for data in ["a", "b"] {
             clicks.put(PutRecord::new("k", data)).await.unwrap();
@@ -59,7 +60,7 @@ fn records_of_a_queue_on_a_stream_are_settled_together_with_the_rest() {
         drop(broker);
         let broker = ground.open().await;
         let clicks = broker.stream("clicks").await.unwrap();
-        let work = clicks.queue("work", begin, &Default::default()).await.unwrap();
+        let work = clicks.queue("work", begin, &StreamQueueSettings::default()).await.unwrap();
         let counters = work.counters().await.unwrap();
         assert_eq!((counters.visible + counters.in_flight, counters.behind, counters.dead), (1, 0, 0));
 

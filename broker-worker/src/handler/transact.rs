@@ -173,7 +173,7 @@ where
         let filling = fill(tx);
         async move {
             let Transacted { mut tx, outcome, failed } = filling.await?;
-            let outcomes = outcomes(messages, outcome, &failed)?;
+            let outcomes = outcomes(messages, &outcome, &failed)?;
             if stage(queue, &mut tx, messages, &outcomes).map_err(Failure::of::<Error>)? {
                 tx.commit().await.map_err(Failure::of::<Error>)?;
             }
@@ -199,7 +199,7 @@ where
 /// What is to become of each message, none if that was decided on already. Fails if an id is not one of them.
 fn outcomes(
     messages: &[Received],
-    outcome: Outcome,
+    outcome: &Outcome,
     failed: &[MessageId],
 ) -> Result<Vec<Option<Outcome>>, Failure> {
     let failed: HashSet<MessageId> = failed.iter().copied().collect();
@@ -209,9 +209,12 @@ fn outcomes(
     }
     let one = |message: &Received| {
         let undecided = message.lease().decided().1.is_none();
-        undecided.then(|| match failed.contains(&message.id) {
-            true => Outcome::Failed(Failure::new("the answer names it as failed")),
-            false => outcome.clone(),
+        undecided.then(|| {
+            if failed.contains(&message.id) {
+                Outcome::Failed(Failure::new("the answer names it as failed"))
+            } else {
+                outcome.clone()
+            }
         })
     };
     Ok(messages.iter().map(one).collect())

@@ -81,7 +81,7 @@ async fn one_message_that_cannot_be_settled_rejects_the_batch() {
             let first = &batch.messages()[0];
             match first.receive_count {
                 1 => _ = world.orders.delete(first.receipt).await?,
-                2 => return Ok((tx, vec![broker_core::MessageId::from(first.id)])),
+                2 => return Ok((tx, vec![first.id])),
                 _ => {}
             }
             Ok::<_, Error>((tx, Vec::new()))

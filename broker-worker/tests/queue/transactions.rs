@@ -7,10 +7,14 @@ use broker_core::{
     storage::faults::{CrashPoint, CrashStorage, Survive},
 };
 use broker_mem::MemStorage;
-use broker_worker::{Json, Outcome, handler::transact_each, queue::Received};
+use broker_worker::{
+    Json, Outcome,
+    handler::transact_each,
+    queue::{QueueMapping, Received},
+};
 
 use crate::{
-    ground::{ms, run_for, secs, send, sleep},
+    ground::{ms, run_for, secs, send, send_fifo, sleep},
     orders::World,
 };
 
@@ -230,4 +234,23 @@ async fn leases_are_kept_until_the_commit() {
     let report = run_for(running, secs(201)).await;
     assert_eq!(world.state().await, (0, 2, 2));
     assert_eq!((report.counts.acked, report.counts.leases_lost, report.counts.received), (2, 0, 2));
+}
+
+/// On a FIFO queue the messages of a group follow each other in one batch, each in its own commit.
+// T14
+#[tokio::test(start_paused = true)]
+async fn the_next_of_a_group_follows_in_the_same_batch() {
+    let world = World::new().await;
+    let fifo = world.broker.queue("orders.fifo").fifo().await.unwrap();
+    send_fifo(&fifo, &[("g", "a"), ("g", "b"), ("g", "c")]).await;
+    let ours = world.clone();
+    let handler = transact_each(fifo.clone(), move |order: String, _: Received, mut tx| {
+        let world = ours.clone();
+        async move {
+            world.ship(&mut tx, &order).await?;
+            Ok::<_, Error>(tx)
+        }
+    });
+    let report = run_for(QueueMapping::new(fifo, handler).start().await.unwrap(), ms(1)).await;
+    assert_eq!((world.state().await, report.counts.acked, report.counts.invocations), ((0, 3, 3), 3, 1));
 }
