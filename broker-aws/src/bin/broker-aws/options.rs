@@ -25,6 +25,7 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Clone, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(crate) struct Serve {
     /// Address to listen on; anything but loopback lets others in
     #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
