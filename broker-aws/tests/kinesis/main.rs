@@ -6,12 +6,12 @@ mod account;
 mod cbor;
 mod consumers;
 mod every_operation;
-#[path = "../shared/operations.rs"]
+#[path = "../common/operations.rs"]
 mod operations;
 mod puts;
 mod queues;
 mod reads;
-#[path = "../shared/refusal.rs"]
+#[path = "../common/refusal.rs"]
 mod refusal;
 mod settings;
 mod shards;

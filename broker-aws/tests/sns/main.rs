@@ -8,7 +8,7 @@ mod fan_out;
 mod fifo;
 mod http_endpoints;
 mod message_attributes;
-#[path = "../shared/operations.rs"]
+#[path = "../common/operations.rs"]
 mod operations;
 mod permissions;
 #[cfg(feature = "serve")]

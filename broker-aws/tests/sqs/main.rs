@@ -11,14 +11,14 @@ mod fifo;
 mod json;
 mod messages;
 mod moves;
-#[path = "../shared/operations.rs"]
+#[path = "../common/operations.rs"]
 mod operations;
 mod permissions;
 mod query;
 mod queues;
 mod realms;
 mod receive;
-#[path = "../shared/refusal.rs"]
+#[path = "../common/refusal.rs"]
 mod refusal;
 mod send;
 mod settle;
