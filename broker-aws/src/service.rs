@@ -17,7 +17,7 @@ use crate::{
     call::Call,
     kinesis,
     protocol::{
-        Fault,
+        Fault, Protocol,
         answer::{self, Answer},
     },
     realm::{Realm, Realms, SingleRealm},
@@ -118,8 +118,10 @@ impl Service {
         let asked = request::read(request, home, options.endpoint.as_deref())?;
         let Asked { api, protocol, .. } = asked;
         let fault = |error| Fault::new(api, protocol, error);
-        let broker =
-            realms.broker(&asked.origin.realm).await.map_err(|error| fault(refused_realm(&error)))?;
+        let broker = realms
+            .broker(&asked.origin.realm)
+            .await
+            .map_err(|error| fault(refused_realm(&error, protocol)))?;
         let call = Call::new(asked, broker, options.clone(), request_id.to_owned());
         let answer = match api {
             Api::Sqs => sqs::dispatch(&call).await,
@@ -131,11 +133,14 @@ impl Service {
 }
 
 /// There is no such realm, or its broker could not be opened.
-fn refused_realm(error: &Error) -> WireError {
-    if error.certainty() == Certainty::Rejected {
-        WireError::sender("InvalidClientTokenId", error.to_string()).with_status(403)
-    } else {
-        WireError::internal(error.to_string())
+fn refused_realm(error: &Error, protocol: Protocol) -> WireError {
+    match (error.certainty(), protocol) {
+        (Certainty::Rejected, Protocol::Query { .. }) => {
+            WireError::sender("InvalidClientTokenId", error.to_string()).with_status(403)
+        }
+        (Certainty::Rejected, _) => WireError::sender("UnrecognizedClientException", error.to_string())
+            .with_code("InvalidClientTokenId"),
+        _ => WireError::internal(error.to_string()),
     }
 }
 

@@ -178,7 +178,11 @@ impl Timeline {
     /// Milliseconds since 1970, never less than an earlier answer.
     pub(crate) fn now(&self) -> u64 {
         let now = self.clock.now().0.saturating_add(self.ahead);
-        now.max(self.newest.fetch_max(now, Ordering::Relaxed))
+        // Mostly somebody has asked in this millisecond, and a load is cheaper than a write that all threads share.
+        match self.newest.load(Ordering::Relaxed) {
+            newest if newest >= now => newest,
+            _ => now.max(self.newest.fetch_max(now, Ordering::Relaxed)),
+        }
     }
 
     pub(crate) fn sleep_until(&self, deadline: u64) -> Sleep<'_> {
@@ -197,6 +201,24 @@ impl Timeline {
     pub(crate) fn alarm(&self, deadline: u64) -> Sleep<'static> {
         let (clock, deadline) = (self.clock.clone(), Timestamp(deadline.saturating_sub(self.ahead)));
         Box::pin(async move { clock.sleep_until(deadline).await })
+    }
+
+    /// The broker's time as a clock for others, which does not hold the broker.
+    pub(crate) fn as_clock(self: &Arc<Self>) -> Arc<dyn Clock> {
+        Arc::new(BrokerClock(self.clone()))
+    }
+}
+
+/// The broker's own time, as a clock.
+struct BrokerClock(Arc<Timeline>);
+
+impl Clock for BrokerClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.now())
+    }
+
+    fn sleep_until(&self, deadline: Timestamp) -> Sleep<'_> {
+        self.0.sleep_until(deadline.0)
     }
 }
 

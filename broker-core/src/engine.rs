@@ -20,7 +20,7 @@ use crate::{
 /// The shared parts of one open broker.
 pub(crate) struct Engine {
     pub(crate) pipeline: Arc<Pipeline>,
-    pub(crate) timeline: Timeline,
+    pub(crate) timeline: Arc<Timeline>,
     pub(crate) limits: Limits,
     pub(crate) memory: MemoryBounds,
     pub(crate) envelope: CurrentEnvelope,

@@ -297,4 +297,6 @@ pub use topic::{
         SubscriptionSettings,
     },
 };
-pub use transaction::{Committed, OperationKind, Outcome, Reason, Rejection, Transaction, TransactionLimits};
+pub use transaction::{
+    Committed, OperationKind, Outcome, Reason, Rejection, Transaction, TransactionLimits, TransactionalQueue,
+};

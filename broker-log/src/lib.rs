@@ -46,6 +46,8 @@
 mod blocks;
 mod checkpoint;
 mod extents;
+#[cfg(feature = "faults")]
+pub mod faults;
 mod fields;
 pub mod files;
 mod format;

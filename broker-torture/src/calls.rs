@@ -17,7 +17,7 @@ const PLACES: u64 = 300;
 
 /// Kills the child at `places` of the first calls; at each of them if that is all.
 pub(crate) fn run(store: Store, places: u64, seed: u64) -> anyhow::Result<Outcome> {
-    let suite = if store == Store::Log { "calls_log" } else { "calls_sled" };
+    let suite = store.named("calls_log", "calls_sled");
     if let Err(why) = Command::new("strace").args(["-qq", "-o", "/dev/null", "true"]).output() {
         return Ok(Outcome::skipped(suite, format!("strace: {why}")));
     }

@@ -9,7 +9,7 @@ use crate::{
 /// Kills the child so often.
 pub(crate) fn run(store: Store, lives: u64, seed: u64) -> anyhow::Result<Outcome> {
     let home = tempfile::tempdir()?;
-    let mut tally = Tally::new(if store == Store::Log { "kills_log" } else { "kills_sled" }, lives, seed);
+    let mut tally = Tally::new(store.named("kills_log", "kills_sled"), lives, seed);
     for number in 0..lives {
         let directory = tally.directory(home.path(), number)?;
         let life = Life { store, directory: &directory, number, seed };

@@ -7,14 +7,19 @@
 #[cfg(feature = "seeded-bugs")]
 mod bugs;
 mod calls;
+mod cancel;
 mod child;
+mod crash_sim;
+mod histories;
 mod kills;
 mod life;
 mod machine;
 mod models;
+mod plan;
 mod power;
 mod promises;
 mod report;
+mod runner;
 mod schedules;
 mod soak;
 mod store;
@@ -41,6 +46,9 @@ struct Arguments {
     /// How often each store is killed, and how often its power is cut, instead of the usual number.
     #[arg(long)]
     lives: Option<u64>,
+    /// How many suites run side by side, instead of one for each processor.
+    #[arg(long)]
+    jobs: Option<usize>,
     /// Only these seeded bugs, for the suite of that name.
     #[arg(long)]
     bug: Vec<String>,
@@ -61,10 +69,14 @@ struct Arguments {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Suite {
+    /// Crashes between the batches of every short history.
+    CrashSim,
     /// SIGKILL under load.
     Kills,
     /// SIGKILL at each of the first calls that change files; needs strace.
     Calls,
+    /// Futures that are dropped, at every await of every operation.
+    Cancel,
     /// Orders in which the tasks of a queue can run, in memory.
     Schedules,
     /// Equal results of the same operations on memory and on a durable store.
@@ -78,15 +90,6 @@ enum Suite {
     Power,
 }
 
-/// How often a store is killed, and how often its power is cut, in a run that is not full.
-const LIVES: u64 = 100;
-
-/// How many schedules are tried in a run that is not full.
-const SCHEDULES: u64 = 200_000;
-
-/// How many runs of operations there are on each store for each time that it is killed.
-const RUNS_PER_LIFE: u64 = 20;
-
 fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
     if let (Some(directory), Some(store)) = (&arguments.child, arguments.store) {
@@ -97,30 +100,12 @@ fn main() -> anyhow::Result<ExitCode> {
         println!("\n{outcome}");
         return Ok(if outcome.is_bad() { ExitCode::FAILURE } else { ExitCode::SUCCESS });
     }
-    let lives = arguments.lives.unwrap_or(if arguments.full { 10 * LIVES } else { LIVES });
-    let wanted = |suite| arguments.suite.is_empty() || arguments.suite.contains(&suite);
-    let mut outcomes = Vec::new();
-    if wanted(Suite::Schedules) {
-        let schedules = if arguments.full { 10 * SCHEDULES } else { SCHEDULES };
-        outcomes.push(schedules::run(schedules, arguments.seed)?);
-    }
-    for store in [Store::Log, Store::Sled] {
-        if wanted(Suite::Models) {
-            outcomes.push(models::run(store, lives * RUNS_PER_LIFE, arguments.seed)?);
-        }
-        if wanted(Suite::Kills) {
-            outcomes.push(kills::run(store, lives, arguments.seed)?);
-        }
-        if wanted(Suite::Calls) {
-            outcomes.push(calls::run(store, lives, arguments.seed)?);
-        }
-        if arguments.suite.contains(&Suite::Soak) || arguments.full && wanted(Suite::Soak) {
-            outcomes.push(soak::run(store, arguments.seed, &arguments.plots)?);
-        }
-        if wanted(Suite::Power) {
-            outcomes.push(power::run(store, lives, arguments.seed)?);
-        }
-    }
+    let (jobs, alone) = plan::of(&arguments);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let at_a_time = arguments.jobs.unwrap_or(cores);
+    println!("torture: seed {}, {at_a_time} at a time: {}", arguments.seed, plan::told(&jobs, &alone));
+    let mut outcomes = runner::run(jobs, at_a_time);
+    outcomes.extend(runner::run(alone, 1));
     println!();
     for outcome in &outcomes {
         println!("{outcome}");
@@ -134,7 +119,7 @@ fn alone(arguments: &Arguments) -> anyhow::Result<Option<Outcome>> {
     if arguments.suite.contains(&Suite::Bugs) {
         return bugs(&arguments.bug).map(Some);
     }
-    arguments.schedules.map(|schedules| schedules::run(schedules, arguments.seed)).transpose()
+    arguments.schedules.map(|schedules| schedules::run(0..schedules, arguments.seed)).transpose()
 }
 
 #[cfg(feature = "seeded-bugs")]

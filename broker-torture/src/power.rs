@@ -9,7 +9,7 @@ use crate::{
 
 /// Cuts the power so often.
 pub(crate) fn run(store: Store, lives: u64, seed: u64) -> anyhow::Result<Outcome> {
-    let suite = if store == Store::Log { "power_log" } else { "power_sled" };
+    let suite = store.named("power_log", "power_sled");
     let mut machine = match Machine::new() {
         Ok(machine) => machine,
         Err(why) => return Ok(Outcome::skipped(suite, format!("{why:#}"))),

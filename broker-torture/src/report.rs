@@ -10,6 +10,9 @@ use crate::promises::Promises;
 /// A store is given up after so many lives, or whatever stays in it would fill the device.
 const LIVES_OF_A_STORE: u64 = 25;
 
+/// Figures that are the same for all parts of a suite.
+const PER_SUITE: [&str; 2] = ["seed", "operations"];
+
 /// What a suite has done and found.
 pub(crate) struct Outcome {
     suite: &'static str,
@@ -27,6 +30,23 @@ impl Outcome {
 
     pub(crate) fn skipped(suite: &'static str, why: String) -> Self {
         Self { suite, skipped: Some(why), figures: Vec::new(), bad: Vec::new() }
+    }
+
+    pub(crate) fn is_of(&self, other: &Self) -> bool {
+        self.suite == other.suite
+    }
+
+    /// Adds another part of the same suite.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.skipped = self.skipped.take().or(other.skipped);
+        for (name, figure) in other.figures {
+            match self.figures.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, sum)) if !PER_SUITE.contains(&name) => *sum += figure,
+                Some(_) => {}
+                None => self.figures.push((name, figure)),
+            }
+        }
+        self.bad.extend(other.bad);
     }
 
     pub(crate) fn is_bad(&self) -> bool {

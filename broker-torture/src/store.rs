@@ -6,6 +6,7 @@ use broker_core::storage::{Storage, StorageError};
 use broker_log::{LogOptions, LogStorage};
 use broker_sled::SledStorage;
 use clap::ValueEnum;
+use tempfile::TempDir;
 
 /// Segments so small that a short life fills, moves and drops some.
 const SEGMENT_BYTES: u64 = 1 << 20;
@@ -20,6 +21,14 @@ pub(crate) enum Store {
 }
 
 impl Store {
+    /// The name of a suite on this store.
+    pub(crate) fn named(self, log: &'static str, sled: &'static str) -> &'static str {
+        match self {
+            Self::Log => log,
+            Self::Sled => sled,
+        }
+    }
+
     pub(crate) fn open(self, directory: &Path) -> Result<Arc<dyn Storage>, StorageError> {
         Ok(match self {
             Self::Log => {
@@ -30,6 +39,12 @@ impl Store {
             Self::Sled => Arc::new(SledStorage::open(directory)?),
         })
     }
+}
+
+/// A directory for what no power cut follows: in memory, where the system has such a place, so that no sync is waited for.
+pub(crate) fn in_memory() -> std::io::Result<TempDir> {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }
 }
 
 impl fmt::Display for Store {

@@ -1,7 +1,7 @@
 //! The consumer runtime: handlers run on messages, records and events, with the retries, destinations, scaling and
 //! deployment of AWS Lambda's event sources.
 //!
-//! The crate knows the traits of `broker-core` and nothing of its engine: any [`Queue`](broker_core::Queue) or
+//! The crate knows the traits of `broker-core`, and of its engine only transactions: any [`Queue`](broker_core::Queue) or
 //! [`GroupStream`](broker_core::GroupStream) will do. Time comes from a [`Clock`](broker_core::Clock), so tests run on virtual time.
 //!
 //! # An example of most of it
@@ -43,7 +43,7 @@
 //! # The concepts
 //!
 //! - [`Handler`]: what runs when an [`Event`] arrives. Plain async functions, tower services and functions on the JSON
-//!   of Lambda's events become one; a panic, a timeout and a payload that does not parse are a [`Failure`].
+//!   of Lambda's events become one, and functions that fill a [transaction](handler::transact_each); a panic, a timeout and a payload that does not parse are a [`Failure`].
 //! - [`queue`]: batches of a queue's messages to a handler, and what becomes of each message.
 //! - [`stream`]: batches of a shard's records to a handler, in order.
 //! - [`invoke`]: events to a handler through a durable queue, with retries and destinations.
@@ -56,6 +56,7 @@
 //! | what | holds |
 //! |---|---|
 //! | a message is deleted only after its handler said that it is done | always |
+//! | what a handler has put into its [transaction](handler::transact_each) happens together with the acknowledgement, or neither | always |
 //! | a handler that fails, panics, hangs or is dropped loses nothing: its messages come again | always |
 //! | an acknowledge after the lease was lost deletes nothing that somebody else has | as far as the queue's receipts say so |
 //! | nothing is received that may not run at once | unless a [gate](concurrency::Gate) has no room |
@@ -67,7 +68,8 @@
 //! # It is not
 //!
 //! - isolation: handlers run in this process, and one that blocks its thread cannot be stopped;
-//! - exactly once: handlers must bear to be called again with the same message;
+//! - exactly once, but for what handlers put into [transactions](handler::transact_each): they must bear to be called again with the same
+//!   message;
 //! - the control plane of Lambda: functions have no names, policies or packages here.
 
 pub mod concurrency;

@@ -6,13 +6,11 @@
 //! Two targets decide: messages that wait for each worker, and how many workers are busy. The second keeps the workers that are
 //! just enough, which have no backlog.
 
-#[path = "orders_worker/plot.rs"]
-mod plot;
-
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
 use broker_core::{Broker, Entries, LocalQueue, SendMessage};
+use broker_examples::looks::{Look, draw};
 use broker_mem::MemStorage;
 use broker_worker::{
     handler::each,
@@ -20,7 +18,6 @@ use broker_worker::{
     queue::{QueueMapping, Received},
     scaling::{Bounds, Metric, Policy, Scaler, TargetTracking},
 };
-use plot::{Look, draw};
 use tokio::time::{Instant, sleep, sleep_until};
 
 /// The most workers.

@@ -3,6 +3,7 @@
 
 pub mod departures;
 pub mod flights;
+pub mod looks;
 
 /// The code in the README is compiled and run like any other example.
 #[cfg(doctest)]

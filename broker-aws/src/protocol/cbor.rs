@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 
+use super::strict::Objects;
 use crate::{
     request::Api,
     wire::error::{WireError, WireResult},
@@ -12,9 +13,11 @@ use crate::{
 pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> WireResult<T> {
     /// An empty map.
     const NOTHING: &[u8] = &[0xa0];
-    let body = if body.is_empty() { NOTHING } else { body };
-    ciborium::from_reader(body)
-        .map_err(|error| WireError::sender("SerializationException", error.to_string()))
+    let refused = |what: String| WireError::sender("SerializationException", what);
+    let mut rest = if body.is_empty() { NOTHING } else { body };
+    let read = ciborium::from_reader::<Objects<T>, _>(&mut rest);
+    let input = read.map_err(|error| refused(error.to_string()))?.0;
+    if rest.is_empty() { Ok(input) } else { Err(refused("there is more behind the input".into())) }
 }
 
 /// Writes an output; that of an operation without one is an empty body.

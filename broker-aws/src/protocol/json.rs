@@ -4,6 +4,7 @@ use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
 
+use super::strict::Objects;
 use crate::{
     request::Api,
     wire::error::{WireError, WireResult},
@@ -11,13 +12,9 @@ use crate::{
 
 /// Reads an input. No body at all is an input without members. The depth is bounded by the parser.
 pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> WireResult<T> {
-    let refused = |what: String| WireError::sender("SerializationException", what);
     let body: &[u8] = if body.is_empty() { b"{}" } else { body };
-    // A struct could be read from an array too.
-    if !body.trim_ascii_start().starts_with(b"{") {
-        return Err(refused("the input is not an object".into()));
-    }
-    serde_json::from_slice(body).map_err(|error| refused(error.to_string()))
+    let read = serde_json::from_slice::<Objects<T>>(body);
+    read.map(|input| input.0).map_err(|error| WireError::sender("SerializationException", error.to_string()))
 }
 
 /// Writes an output; that of an operation without one is an empty body.

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `json` | AWS JSON 1.0 and 1.1 |
 //! | `cbor` | the same in CBOR, for Kinesis |
+//! | `strict` | for both: structures are objects, and never arrays |
 //! | `query` | parameters of a form as a tree, and that tree for serde |
 //! | `xml` | answers to query requests |
 //! | `answer` | from an output or an error to an HTTP response |
@@ -14,6 +15,7 @@ pub(crate) mod answer;
 pub(crate) mod cbor;
 pub(crate) mod json;
 pub(crate) mod query;
+mod strict;
 mod xml;
 
 use bytes::Bytes;

@@ -5,7 +5,7 @@ use broker_core::{Broker, Limits, LocalQueue, LocalStream, LocalTopic, Result};
 
 use super::{InMemory, Probe, history::History, sdk_config};
 use crate::{
-    Realm, Realms as _, Service,
+    Realm, Realms as _, Service, ServiceBuilder,
     wire::{arn::arn, is_fifo, queue_url::queue_url},
 };
 
@@ -43,6 +43,41 @@ impl TestAws {
 
     /// The same with other limits.
     pub async fn with_limits(limits: Limits) -> Result<Self> {
+        Self::with(limits, |service| service).await
+    }
+
+    /// The same with other limits, and with the options of the service that `set` sets; its home stays what it is.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
+    /// use async_trait::async_trait;
+    /// use broker_aws::{AllowedHosts, Outgoing, TestAws, Unreachable};
+    /// use broker_core::Limits;
+    /// use bytes::Bytes;
+    /// use http::{Request, StatusCode};
+    ///
+    /// /// Takes what SNS delivers.
+    /// struct Hook(tokio::sync::mpsc::UnboundedSender<Request<Bytes>>);
+    ///
+    /// #[async_trait]
+    /// impl Outgoing for Hook {
+    ///     async fn send(&self, request: Request<Bytes>) -> Result<StatusCode, Unreachable> {
+    ///         self.0.send(request).map(|()| StatusCode::OK).map_err(|gone| Unreachable(gone.to_string()))
+    ///     }
+    /// }
+    ///
+    /// let (hook, mut delivered) = tokio::sync::mpsc::unbounded_channel();
+    /// let hosts = AllowedHosts::loopback().host("hooks.example.com");
+    /// let aws = TestAws::with(Limits::aws(), |service| service.http_endpoints(Hook(hook), hosts)).await?;
+    /// let topic = aws.topic("news").await?;
+    /// let sns = aws_sdk_sns::Client::new(&aws.config());
+    /// let subscribe = sns.subscribe().topic_arn(topic).protocol("http").endpoint("http://hooks.example.com/news");
+    /// subscribe.send().await.expect("subscribed");
+    /// let confirmation = delivered.recv().await.expect("a request");
+    /// assert_eq!(confirmation.headers()["x-amz-sns-message-type"], "SubscriptionConfirmation");
+    /// # Ok::<(), broker_core::Error>(()) }).unwrap();
+    /// ```
+    pub async fn with(limits: Limits, set: impl FnOnce(ServiceBuilder) -> ServiceBuilder) -> Result<Self> {
         let (home, history) = (Realm::default(), History::new());
         let (at_home, observer) = (home.clone(), history.clone());
         let realms = InMemory::new(move |realm, builder| {
@@ -50,7 +85,7 @@ impl TestAws {
             if *realm == at_home { builder.observer(observer.clone()) } else { builder }
         });
         let broker = realms.broker(&home).await?;
-        let service = Service::builder(realms).home(home.clone()).build();
+        let service = set(Service::builder(realms)).home(home.clone()).build();
         Ok(Self { service, broker, home, history })
     }
 

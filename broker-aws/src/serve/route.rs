@@ -11,7 +11,7 @@ use super::{
     health,
     metrics::{self, Requests},
     receive::{Received, Room, receive},
-    signature::AccessKeys,
+    signature::{AccessKeys, Guard},
 };
 use crate::{Body, Service, protocol::Fault, request, wire::error::WireError};
 
@@ -23,21 +23,23 @@ pub(super) struct Router {
 
 struct Shared {
     service: Service,
-    keys: Option<AccessKeys>,
+    guard: Option<Guard>,
     room: Room,
     requests: Requests,
 }
 
 impl Router {
     pub(super) fn new(service: Service, keys: Option<AccessKeys>) -> Self {
-        let shared = Shared { service, keys, room: Room::default(), requests: Requests::default() };
+        let guard = keys.map(Guard::new);
+        let shared = Shared { service, guard, room: Room::default(), requests: Requests::default() };
         Self { shared: Arc::new(shared) }
     }
 
     /// Answers a request; its connection is busy until the answer is sent.
     pub(super) async fn answer(&self, request: Request<Incoming>, busy: Busy) -> Response<BusyBody> {
         let (parts, body) = request.into_parts();
-        let response = match (&parts.method, parts.uri.path()) {
+        let chunked = parts.headers.contains_key(header::TRANSFER_ENCODING);
+        let mut response = match (&parts.method, parts.uri.path()) {
             (&Method::GET, "/health") => self.health().await,
             (&Method::GET, "/metrics") => self.metrics().await,
             _ if parts.headers.contains_key(header::ORIGIN) => refuse(
@@ -48,6 +50,11 @@ impl Router {
             ),
             _ => self.call(parts, body).await,
         };
+        // It may have had a length too, which is not seen here, and by which a proxy in front took other bytes for the body. So nothing
+        // behind it is read.
+        if chunked {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         response.map(|body| BusyBody::new(body, busy))
     }
 
@@ -71,10 +78,10 @@ impl Router {
 
     /// A call that is received, if its signature is good.
     async fn checked(&self, parts: Parts, body: Bytes) -> Response<Body> {
-        let Shared { service, keys, .. } = &*self.shared;
-        if let Some(keys) = keys
+        let Shared { service, guard, .. } = &*self.shared;
+        if let Some(guard) = guard
             && !is_link(&parts)
-            && let Err(refused) = keys.check(&parts, &body)
+            && let Err(refused) = guard.check(&parts, &body)
         {
             let (status, code) = refused.told(request::addressed(&parts).1);
             return refuse(&parts, status, code, refused.to_string());

@@ -49,12 +49,14 @@ def queues():
             "raw": {"DataType": "Binary", "BinaryValue": b"\x00\xff"},
         },
     )
-    # boto3 itself checks the digests of what it receives.
-    assert sent["MD5OfMessageBody"] == hashlib.md5(body.encode()).hexdigest()
+    digest = hashlib.md5(body.encode()).hexdigest()
+    assert sent["MD5OfMessageBody"] == digest
     received = sqs.receive_message(
         QueueUrl=url, WaitTimeSeconds=5, MessageAttributeNames=["All"], MessageSystemAttributeNames=["All"]
     )["Messages"]
     assert [one["Body"] for one in received] == [body]
+    assert received[0]["MD5OfBody"] == digest
+    assert received[0]["MD5OfMessageAttributes"] == sent["MD5OfMessageAttributes"]
     assert received[0]["MessageAttributes"]["raw"]["BinaryValue"] == b"\x00\xff"
     assert received[0]["Attributes"]["ApproximateReceiveCount"] == "1"
     receipt = received[0]["ReceiptHandle"]

@@ -1,10 +1,12 @@
 //! Requests of someone who means no good: each gets an error of its protocol, and nothing panics.
 //!
-//! The fuzz target `aws_request` looks for more of them; what it finds goes into the list here.
+//! The fuzz target `aws_request` looks for more of them; what it finds goes into `corpus`, which is put to the service here.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use std::fmt::Write as _;
+mod exercise;
+
+use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
 
 use broker_aws::Service;
 use broker_core::Broker;
@@ -105,6 +107,39 @@ async fn what_is_deep_huge_or_broken_is_refused_in_every_protocol() {
     }
 }
 
+/// A structure is an object: its members one after the other are none, however deep it is.
+#[tokio::test(start_paused = true)]
+async fn arrays_are_no_structures() {
+    let service = service().await;
+    for (form, target, body) in [
+        (Form::Json10, "AmazonSQS.ListQueues", r#"["orders"]"#),
+        (
+            Form::Json10,
+            "AmazonSQS.SendMessage",
+            r#"{"QueueUrl": "a", "MessageBody": "b", "MessageAttributes": {"c": ["d", null, null, null, "String"]}}"#,
+        ),
+        (Form::Json10, "AmazonSQS.SendMessageBatch", r#"{"QueueUrl": "a", "Entries": [["1", "b"]]}"#),
+        (
+            Form::Json11,
+            "Kinesis_20131202.PutRecords",
+            r#"{"StreamName": "a", "Records": [["aGk=", null, "k"]]}"#,
+        ),
+    ] {
+        let mut cbor = Vec::new();
+        ciborium::into_writer(&serde_json::from_str::<serde_json::Value>(body).unwrap(), &mut cbor).unwrap();
+        for (form, body) in [(form, body.as_bytes()), (Form::Cbor, &cbor)] {
+            let (status, answer) = ask(&service, form, target, body).await;
+            assert_refused(form, status, &answer, target);
+            assert!(String::from_utf8_lossy(&answer).contains("SerializationException"), "{form:?} {target}");
+        }
+    }
+    // Nothing may stand behind the input either.
+    for (form, body) in [(Form::Json11, &b"{}{}"[..]), (Form::Cbor, b"\xa0\xa0")] {
+        let (status, answer) = ask(&service, form, "Kinesis_20131202.ListStreams", body).await;
+        assert_refused(form, status, &answer, "two inputs");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn headers_may_be_anything() {
     let service = service().await;
@@ -128,6 +163,25 @@ async fn headers_may_be_anything() {
         let status = service.handle(request).await.status();
         assert!(status.is_client_error(), "{name}: {status}");
     }
+}
+
+/// The requests of the corpus, each file with what it is answered.
+#[test]
+fn the_corpus_is_answered_as_it_was() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hostile/corpus");
+    let mut answered = BTreeMap::new();
+    for file in fs::read_dir(directory).unwrap() {
+        let path = file.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        answered.insert(name, exercise::exercise(&fs::read(path).unwrap()));
+    }
+    for (name, statuses) in &answered {
+        // The name begins with the statuses: `200-400-deep-json`.
+        let told: Vec<String> = statuses.iter().map(ToString::to_string).collect();
+        assert!(name.starts_with(&format!("{}-", told.join("-"))), "{name}: {statuses:?}");
+        assert!(!statuses.is_empty(), "{name} has a request");
+    }
+    assert!(answered.len() > 30, "only {} files found", answered.len());
 }
 
 /// Operations of which a part is known, so that more than the first check is reached.

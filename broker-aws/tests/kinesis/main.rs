@@ -5,9 +5,14 @@
 mod account;
 mod cbor;
 mod consumers;
+mod every_operation;
+#[path = "../shared/operations.rs"]
+mod operations;
 mod puts;
 mod queues;
 mod reads;
+#[path = "../shared/refusal.rs"]
+mod refusal;
 mod settings;
 mod shards;
 mod streams;

@@ -40,6 +40,7 @@ async fn k22_an_explicit_hash_key_decides_on_the_shard() {
         let refused = put(bad).await;
         assert!(refused.as_ref().unwrap_err().as_service_error().unwrap().is_invalid_argument_exception());
         refusal(refused).is(
+            400,
             INVALID,
             &format!("Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. Specified value was {bad}"),
         );
@@ -173,6 +174,7 @@ async fn k45_a_record_comes_after_the_one_that_it_names() {
     let future = format!("49{:054}", 9_999);
     for bad in [future.as_str(), "7", "x"] {
         refusal(put(bad).await).is(
+            400,
             INVALID,
             &format!("ExclusiveMinimumSequenceNumber {bad} used in PutRecord on stream clicks under account {ACCOUNT} is invalid."),
         );

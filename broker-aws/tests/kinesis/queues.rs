@@ -128,6 +128,22 @@ async fn d10_queues_that_cannot_be_are_refused() {
     assert_eq!(world.refused("UpdateQueue", bad).await, "ValidationException");
 }
 
+/// K70, D10: queues and consumers share a limit.
+#[tokio::test(start_paused = true)]
+async fn k70_a_stream_has_20_consumers_and_queues_at_most() {
+    let world = World::new().await;
+    let consumer = |n: u32| json!({ "StreamARN": stream_arn("free"), "ConsumerName": format!("c{n}") });
+    for n in 0..19 {
+        world.ok("RegisterStreamConsumer", consumer(n)).await;
+    }
+    assert_eq!(world.refused("RegisterStreamConsumer", consumer(19)).await, "LimitExceededException");
+    let queue = |name: &str| json!({ "QueueName": name, "StreamConfigurationList": [{ "StreamARN": stream_arn("free") }] });
+    assert_eq!(world.refused("CreateQueue", queue("more")).await, "LimitExceededException");
+    let gone = json!({ "StreamARN": stream_arn("free"), "ConsumerName": "c0" });
+    world.ok("DeregisterStreamConsumer", gone).await;
+    world.ok("CreateQueue", queue("more")).await;
+}
+
 /// D10: records are received, hidden, and acknowledged.
 #[tokio::test(start_paused = true)]
 async fn d10_records_are_received_and_acknowledged() {

@@ -53,24 +53,33 @@ async fn k51_positions_that_do_not_fit_are_refused() {
     let (shard, number) = world.put("clicks", "k", "x").await;
     for kind in [Type::AtSequenceNumber, Type::AfterSequenceNumber] {
         let refused = iterator!(world, kind.clone()).send().await;
-        refusal(refused).is(INVALID, &format!("{EITHER} {} and no StartingSequenceNumber.", kind.as_str()));
+        refusal(refused).is(
+            400,
+            INVALID,
+            &format!("{EITHER} {} and no StartingSequenceNumber.", kind.as_str()),
+        );
     }
     for kind in [Type::TrimHorizon, Type::Latest] {
         let refused = iterator!(world, kind.clone()).starting_sequence_number(&number).send().await;
-        refusal(refused)
-            .is(INVALID, &format!("{EITHER} {} and also a StartingSequenceNumber.", kind.as_str()));
+        refusal(refused).is(
+            400,
+            INVALID,
+            &format!("{EITHER} {} and also a StartingSequenceNumber.", kind.as_str()),
+        );
     }
     let other = if shard.ends_with('0') { "shardId-000000000001" } else { "shardId-000000000000" };
-    let foreign = world.kinesis.get_shard_iterator().stream_name("clicks").shard_id(other);
-    let foreign =
-        foreign.shard_iterator_type(Type::AtSequenceNumber).starting_sequence_number(&number).send().await;
-    assert!(foreign.as_ref().unwrap_err().as_service_error().unwrap().is_invalid_argument_exception());
     let text = format!(
         "Invalid StartingSequenceNumber. It encodes {shard}, while it was used in a call to a shard with {other}"
     );
-    refusal(foreign).is(INVALID, &text);
+    for kind in [Type::AtSequenceNumber, Type::AfterSequenceNumber] {
+        let foreign = world.kinesis.get_shard_iterator().stream_name("clicks").shard_id(other);
+        let foreign = foreign.shard_iterator_type(kind).starting_sequence_number(&number).send().await;
+        assert!(foreign.as_ref().unwrap_err().as_service_error().unwrap().is_invalid_argument_exception());
+        refusal(foreign).is(400, INVALID, &text);
+    }
     let none = iterator!(world, Type::AtSequenceNumber).starting_sequence_number("7").send().await;
     refusal(none).is(
+        400,
         INVALID,
         &format!("StartingSequenceNumber 7 used in GetShardIterator on shard shardId-000000000000 in stream clicks under account \
                   {ACCOUNT} is invalid."),
@@ -79,6 +88,7 @@ async fn k51_positions_that_do_not_fit_are_refused() {
     let shard = world.kinesis.get_shard_iterator().stream_name("clicks").shard_id("shardId-000000000009");
     let shard = shard.shard_iterator_type(Type::Latest).send().await;
     refusal(shard).is(
+        400,
         MISSING,
         &format!("Shard shardId-000000000009 in stream clicks under account {ACCOUNT} does not exist"),
     );
@@ -106,8 +116,19 @@ async fn k52_an_iterator_is_good_for_five_minutes() {
         let refused = refusal(refused);
         assert!([INVALID, MISSING].contains(&refused.code.as_str()), "{refused:?}");
     }
+    let fresh = world.oldest("clicks", "0").await;
+    let of = |stream| {
+        world
+            .kinesis
+            .get_records()
+            .shard_iterator(&fresh)
+            .stream_arn(crate::support::stream_arn(stream))
+            .send()
+    };
+    assert_eq!(data(&of("clicks").await.unwrap()), ["x"]);
+    refusal(of("orders").await).is(400, INVALID, "Invalid ShardIterator.");
     let long = world.kinesis.get_records().shard_iterator("é".repeat(600)).send().await;
-    refusal(long).is(INVALID, "Invalid ShardIterator.");
+    refusal(long).is(400, INVALID, "Invalid ShardIterator.");
 }
 
 /// K53: how far behind a reader is, and how many records a read returns.

@@ -37,11 +37,13 @@ async fn k56_retention_goes_up_and_down() {
     increase(48).await.unwrap();
     assert_eq!(hours(&world.kinesis, "clicks").await, 48);
     refusal(increase(47).await).is(
+        400,
         INVALID,
         "Requested retention period (47 hours) for stream clicks can not be shorter than existing retention period (48 hours). \
          Use DecreaseRetentionPeriod API.",
     );
     refusal(decrease(49).await).is(
+        400,
         INVALID,
         "Requested retention period (49 hours) for stream clicks can not be longer than existing retention period (48 hours). \
          Use IncreaseRetentionPeriod API.",
@@ -49,6 +51,7 @@ async fn k56_retention_goes_up_and_down() {
     let short = decrease(23).await;
     assert!(short.as_ref().unwrap_err().as_service_error().unwrap().is_invalid_argument_exception());
     refusal(short).is(
+        400,
         INVALID,
         "Minimum allowed retention period is 24 hours. Requested retention period (23 hours) for stream clicks is too short.",
     );

@@ -99,6 +99,7 @@ async fn k30_k33_a_shard_is_split() {
     };
     for at in ["0", "1", &(HALF - 1).to_string(), &"9".repeat(39), "x"] {
         refusal(split("shardId-000000000001", at).await).is(
+            400,
             INVALID,
             &format!(
                 "NewStartingHashKey {at} used in SplitShard() on shard shardId-000000000001 in stream clicks under account \
@@ -126,6 +127,7 @@ async fn k32_unknown_and_closed_shards_are_refused() {
     let unknown = asked("shardId-000000000009").await;
     assert!(unknown.as_ref().unwrap_err().as_service_error().unwrap().is_resource_not_found_exception());
     refusal(unknown).is(
+        400,
         MISSING,
         &format!("Could not find shard shardId-000000000009 in stream clicks under account {ACCOUNT}."),
     );
@@ -151,6 +153,7 @@ async fn k31_two_shards_are_merged() {
         let refused = merge(first, second).await;
         assert!(refused.as_ref().unwrap_err().as_service_error().unwrap().is_invalid_argument_exception());
         refusal(refused).is(
+            400,
             INVALID,
             &format!(
                 "Shards shardId-00000000000{first} and shardId-00000000000{second} in stream clicks under account {ACCOUNT} are \

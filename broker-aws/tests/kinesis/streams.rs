@@ -41,10 +41,10 @@ async fn k1_a_missing_stream_is_named_with_its_account() {
     let missing = world.kinesis.describe_stream().stream_name("orders").send().await;
     let error = missing.as_ref().unwrap_err().as_service_error().unwrap();
     assert!(error.is_resource_not_found_exception());
-    refusal(missing).is(MISSING, &format!("Stream orders under account {ACCOUNT} not found."));
+    refusal(missing).is(400, MISSING, &format!("Stream orders under account {ACCOUNT} not found."));
     let elsewhere = "arn:aws:kinesis:eu-west-1:000000000000:stream/clicks";
     let missing = world.kinesis.describe_stream().stream_arn(elsewhere).send().await;
-    refusal(missing).is(MISSING, &format!("Stream clicks under account {ACCOUNT} not found."));
+    refusal(missing).is(400, MISSING, &format!("Stream clicks under account {ACCOUNT} not found."));
     // Another region has streams of its own.
     let realm = Realm::new(ACCOUNT, "eu-west-1").unwrap();
     let other = Client::new(&world.aws.config_in(&realm));
@@ -58,6 +58,7 @@ async fn k1_names_that_cannot_be_are_refused() {
     let kinesis = Client::new(&aws.config());
     let bad = kinesis.create_stream().stream_name("a b").shard_count(0).send().await;
     refusal(bad).is(
+        400,
         NOT_VALID,
         "2 validation errors detected: Value 'a b' at 'streamName' failed to satisfy constraint: Member must satisfy regular \
          expression pattern: [a-zA-Z0-9_.-]+; Value '0' at 'shardCount' failed to satisfy constraint: Member must have value \
@@ -75,7 +76,7 @@ async fn k10_a_stream_is_created_once() {
     let world = world("clicks", 2).await;
     let again = world.kinesis.create_stream().stream_name("clicks").shard_count(2).send().await;
     assert!(again.as_ref().unwrap_err().as_service_error().unwrap().is_resource_in_use_exception());
-    refusal(again).is(IN_USE, &format!("Stream clicks under account {ACCOUNT} already exists."));
+    refusal(again).is(400, IN_USE, &format!("Stream clicks under account {ACCOUNT} already exists."));
 
     world.kinesis.create_stream().stream_name("free").send().await.unwrap();
     let free = world.kinesis.describe_stream_summary().stream_name("free").send().await.unwrap();

@@ -1,17 +1,13 @@
 //! What the tests share: an AWS with a client, errors as clients see them, and requests by hand.
 
-use std::{fmt::Debug, time::Duration};
+use std::time::Duration;
 
-use aws_sdk_kinesis::{
-    Client,
-    config::http::HttpResponse,
-    error::{ProvideErrorMetadata, SdkError},
-    operation::get_records::GetRecordsOutput,
-    types::ShardIteratorType,
-};
+use aws_sdk_kinesis::{Client, operation::get_records::GetRecordsOutput, types::ShardIteratorType};
 use aws_smithy_types::Blob;
 use broker_aws::{Service, TestAws};
 use bytes::Bytes;
+
+pub(crate) use crate::refusal::refusal;
 
 pub(crate) const ACCOUNT: &str = "000000000000";
 
@@ -66,47 +62,10 @@ pub(crate) fn text(data: &Blob) -> String {
     String::from_utf8(data.as_ref().to_vec()).unwrap()
 }
 
-/// An error as a client sees it.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Refusal {
-    pub(crate) code: String,
-    pub(crate) message: String,
-    pub(crate) status: u16,
-}
-
-/// The error of a call that must be refused.
-#[track_caller]
-pub(crate) fn refusal<T: Debug, E>(outcome: Result<T, SdkError<E, HttpResponse>>) -> Refusal
-where
-    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-{
-    let error = outcome.expect_err("the call is refused");
-    let status = error.raw_response().expect("a response").status().as_u16();
-    let error = error.as_service_error().expect("an error of the service");
-    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
-    Refusal { code: text(error.code()), message: text(error.message()), status }
-}
-
 pub(crate) const INVALID: &str = "InvalidArgumentException";
 pub(crate) const MISSING: &str = "ResourceNotFoundException";
 pub(crate) const IN_USE: &str = "ResourceInUseException";
 pub(crate) const NOT_VALID: &str = "ValidationException";
-
-impl Refusal {
-    /// Is exactly this, with status 400.
-    #[track_caller]
-    pub(crate) fn is(&self, code: &str, message: &str) {
-        let expected = Refusal { code: code.into(), message: message.into(), status: 400 };
-        assert_eq!(*self, expected);
-    }
-
-    /// Says something like this.
-    #[track_caller]
-    pub(crate) fn says(&self, code: &str, part: &str) {
-        assert_eq!((self.code.as_str(), self.status), (code, 400), "{self:?}");
-        assert!(self.message.contains(part), "{self:?} contains {part:?}");
-    }
-}
 
 /// Lets time pass; on paused time that takes none.
 pub(crate) async fn advance(seconds: u64) {

@@ -73,6 +73,34 @@ async fn requests_that_can_be_read_in_two_ways_are_refused() {
     assert!(broker.list_queues("").is_empty());
 }
 
+/// A body whose end is told in two ways: whoever believes the other one takes the rest for another request.
+#[tokio::test]
+async fn nothing_is_read_behind_a_body_in_chunks() {
+    let (listener, broker) = listener().await;
+    let smuggled = sqs("CreateQueue", r#"{"QueueName": "smuggled"}"#);
+    let list = "POST / HTTP/1.1\r\nHost: localhost\r\nX-Amz-Target: AmazonSQS.ListQueues\r\n";
+    let length = format!("Content-Length: {}\r\n", "0\r\n\r\n".len() + smuggled.len());
+    let (chunked, chunks) = ("Transfer-Encoding: chunked\r\n", "\r\n2\r\n{}\r\n0\r\n\r\n");
+    for head in [
+        format!("{length}{chunked}"),
+        format!("{chunked}{length}"),
+        chunked.to_owned(),
+        format!("{chunked}{chunked}"),
+    ] {
+        let mut connection = TcpStream::connect(listener.address()).await.unwrap();
+        let request = format!("{list}{head}{chunks}{smuggled}");
+        connection.write_all(request.as_bytes()).await.unwrap();
+        let mut all = Vec::new();
+        // Closed or reset.
+        let _ = connection.read_to_end(&mut all).await;
+        let all = String::from_utf8(all).unwrap();
+        assert_eq!(all.matches("HTTP/1.1 ").count(), 1, "{head}: {all}");
+        assert_status(&all, 200);
+        assert!(all.contains("connection: close"), "{all}");
+    }
+    assert!(broker.list_queues("").is_empty());
+}
+
 /// On paused time, which goes on when all wait, an idle connection is closed at once.
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_says_nothing_is_closed() {
@@ -87,6 +115,31 @@ async fn a_connection_that_says_nothing_is_closed() {
         assert!(began.elapsed() >= Duration::from_secs(60), "{said:?}");
         assert!(began.elapsed() <= Duration::from_secs(71), "{said:?}");
     }
+}
+
+/// A connection on which an answer is being sent is not idle, however long that takes.
+#[tokio::test(start_paused = true)]
+async fn a_subscription_has_its_connection_for_five_minutes() {
+    let (listener, broker) = listener().await;
+    broker.stream("clicks").shards(1).await.unwrap();
+    let kinesis =
+        |operation: &str, body: &str| post(&format!("X-Amz-Target: Kinesis_20131202.{operation}\r\n"), body);
+    let register =
+        r#"{"StreamARN": "arn:aws:kinesis:us-east-1:000000000000:stream/clicks", "ConsumerName": "c"}"#;
+    let registered = ask(listener.address(), kinesis("RegisterStreamConsumer", register)).await;
+    let arn = registered.split("\"ConsumerARN\":\"").nth(1).unwrap().split('"').next().unwrap();
+    let subscribe = format!(
+        r#"{{"ConsumerARN": "{arn}", "ShardId": "shardId-000000000000", "StartingPosition": {{"Type": "LATEST"}}}}"#
+    );
+    let began = tokio::time::Instant::now();
+    let mut connection = TcpStream::connect(listener.address()).await.unwrap();
+    connection.write_all(kinesis("SubscribeToShard", &subscribe).as_bytes()).await.unwrap();
+    let mut events = Vec::new();
+    connection.read_to_end(&mut events).await.unwrap();
+    let events = String::from_utf8_lossy(&events);
+    assert_status(&events, 200);
+    assert!(events.matches("MillisBehindLatest").count() > 50, "one in five seconds");
+    assert!(began.elapsed() >= Duration::from_secs(300), "{:?}", began.elapsed());
 }
 
 #[tokio::test(start_paused = true)]

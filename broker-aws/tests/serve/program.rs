@@ -63,6 +63,9 @@ async fn it_says_what_is_wrong() {
     };
     assert!(run(&["serve", "--account", "me"]).contains("12 digits"));
     assert!(run(&["serve", "--access-key", "AKID"]).contains("ID:SECRET"));
+    for of_keys in [&["--clock-skew", "5"][..], &["--refuse-replays"]] {
+        assert!(run(&[&["serve"], of_keys].concat()).contains("--access-key"));
+    }
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     assert!(run(&["serve", "--port", &port]).contains("cannot listen on 127.0.0.1"));

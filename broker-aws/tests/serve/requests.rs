@@ -100,4 +100,8 @@ async fn links_of_messages_need_no_key() {
     let request = format!("GET {claimed} HTTP/1.1\r\nHost: sns.localhost\r\n\r\n");
     assert!(ask(listener.address(), request).await.starts_with("HTTP/1.1 40"), "a signature is checked");
     assert!(asked("/SimpleNotificationService-0.pem?Action=DeleteTopic&TopicArn=x").await);
+    // What stands in a body counts more than what stands in the URL.
+    let hidden = post("Content-Type: application/x-www-form-urlencoded\r\n", "Action=DeleteTopic&TopicArn=x");
+    let hidden = hidden.replacen("POST / ", "POST /?Action=Unsubscribe&SubscriptionArn=x ", 1);
+    assert!(ask(listener.address(), hidden).await.contains("MissingAuthenticationToken"));
 }

@@ -3,10 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod confirmations;
+mod every_operation;
 mod fan_out;
 mod fifo;
 mod http_endpoints;
 mod message_attributes;
+#[path = "../shared/operations.rs"]
+mod operations;
 mod permissions;
 #[cfg(feature = "serve")]
 mod plain_http;

@@ -72,6 +72,10 @@ async fn what_is_wrong_with_a_redrive_policy_is_told() {
             "Invalid value for maxReceiveCount: 0, valid values are from 1 to 1000 both inclusive.".into(),
         ),
         (
+            json!({ "deadLetterTargetArn": DEAD, "maxReceiveCount": 1_001 }),
+            "Invalid value for maxReceiveCount: 1001, valid values are from 1 to 1000 both inclusive.".into(),
+        ),
+        (
             json!({ "deadLetterTargetArn": DEAD, "maxReceiveCount": "many" }),
             "Invalid value for maxReceiveCount: many".into(),
         ),

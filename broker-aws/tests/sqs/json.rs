@@ -94,7 +94,12 @@ async fn a_request_may_go_to_the_url_of_the_queue() {
     assert_eq!(ask(&service, post("/000000000000/orders", r#"{"MessageBody": "a"}"#)).await.status, 200);
     let elsewhere = ask(&service, post("/111111111111/orders", r#"{"MessageBody": "a"}"#)).await;
     assert_eq!(elsewhere.json()["__type"], "com.amazonaws.sqs#QueueDoesNotExist");
-    assert_eq!(ask(&service, post("/", r#"{"MessageBody": "a"}"#)).await.status, 400);
+    for nowhere in [r#"{"MessageBody": "a"}"#, r#"{"QueueUrl": "", "MessageBody": "a"}"#] {
+        let refused = ask(&service, post("/", nowhere)).await;
+        assert_eq!(refused.header("x-amzn-query-error"), "MissingParameter;Sender");
+    }
+    let here = post("/000000000000/orders", r#"{"QueueUrl": "", "MessageBody": "a"}"#);
+    assert_eq!(ask(&service, here).await.status, 200);
 }
 
 #[tokio::test(start_paused = true)]
@@ -131,12 +136,16 @@ async fn every_operation_of_the_model_is_there() {
 #[tokio::test(start_paused = true)]
 async fn the_header_of_a_trace_is_that_of_the_message() {
     let service = service().await;
-    let send = http::Request::post("/").header("x-amz-target", "AmazonSQS.SendMessage");
-    let send = send.header("x-amzn-trace-id", "Root=1-5759e988");
-    let body = Bytes::from_static(br#"{"QueueUrl": "orders", "MessageBody": "a"}"#);
-    let answer = ask(&service, send.body(body).unwrap()).await;
-    assert_eq!(answer.json().get("MD5OfMessageSystemAttributes"), None);
-    let receive = r#"{"QueueUrl": "orders", "MessageSystemAttributeNames": ["AWSTraceHeader"]}"#;
-    let received = ask_json(&service, "ReceiveMessage", receive).await;
-    assert_eq!(received.json()["Messages"][0]["Attributes"], json!({ "AWSTraceHeader": "Root=1-5759e988" }));
+    let given = json!({ "AWSTraceHeader": { "DataType": "String", "StringValue": "Root=1-of-the-message" } });
+    for (system, trace) in [(json!({}), "Root=1-5759e988"), (given, "Root=1-of-the-message")] {
+        let send = http::Request::post("/").header("x-amz-target", "AmazonSQS.SendMessage");
+        let send = send.header("x-amzn-trace-id", "Root=1-5759e988");
+        let body = json!({ "QueueUrl": "orders", "MessageBody": "a", "MessageSystemAttributes": system });
+        let answer = ask(&service, send.body(Bytes::from(body.to_string())).unwrap()).await;
+        let digest = answer.json().get("MD5OfMessageSystemAttributes").is_some();
+        assert_eq!(digest, trace == "Root=1-of-the-message", "of what was sent as an attribute");
+        let receive = r#"{"QueueUrl": "orders", "MessageSystemAttributeNames": ["AWSTraceHeader"]}"#;
+        let received = ask_json(&service, "ReceiveMessage", receive).await;
+        assert_eq!(received.json()["Messages"][0]["Attributes"], json!({ "AWSTraceHeader": trace }));
+    }
 }

@@ -130,6 +130,29 @@ async fn queues_are_listed_by_prefix_and_in_pages() {
     refusal(list().next_token("YQ").send().await).says(INVALID, "MaxResults is a mandatory parameter");
 }
 
+// Q9
+#[tokio::test(start_paused = true)]
+async fn who_asks_for_no_pages_gets_a_thousand_queues_and_no_token() {
+    let world = world().await;
+    for number in 0..1_001 {
+        world.aws.queue(&format!("q-{number}")).await.unwrap();
+    }
+    let all = world.sqs.list_queues().send().await.unwrap();
+    assert_eq!((all.queue_urls().len(), all.next_token()), (1_000, None));
+    let page = world.sqs.list_queues().max_results(1_000).send().await.unwrap();
+    assert_eq!((page.queue_urls().len(), page.next_token().is_some()), (1_000, true));
+}
+
+// Q7
+#[tokio::test(start_paused = true)]
+async fn a_queue_of_another_owner_does_not_exist() {
+    let (world, url) = world_and_queue("orders").await;
+    let of = |owner| world.sqs.get_queue_url().queue_name("orders").queue_owner_aws_account_id(owner).send();
+    assert_eq!(of("000000000000").await.unwrap().queue_url, Some(url));
+    let told = "The specified queue does not exist.";
+    refusal(of("111111111111").await).is(400, "AWS.SimpleQueueService.NonExistentQueue", told);
+}
+
 // Q10
 #[tokio::test(start_paused = true)]
 async fn queues_have_tags() {

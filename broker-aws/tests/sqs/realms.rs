@@ -62,7 +62,8 @@ async fn a_service_over_one_broker_refuses_other_realms() {
         request.body(bytes::Bytes::from_static(b"{}")).unwrap()
     };
     let there = service.handle(signed("AKIA/20261126/eu-west-1/sqs/aws4_request")).await;
-    assert_eq!(there.status(), 403);
+    assert_eq!(there.status(), 400);
+    assert_eq!(there.headers()["x-amzn-query-error"], "InvalidClientTokenId;Sender");
     let home = service.handle(signed("AKIA/20261126/us-east-1/sqs/aws4_request")).await;
     assert_eq!(home.status(), 200);
 }

@@ -1,17 +1,17 @@
 //! What the tests share: an AWS with a client, errors as clients see them, and requests by hand.
 
-use std::{collections::HashMap, fmt::Debug, time::Duration};
+use std::{collections::HashMap, time::Duration};
 
 use aws_sdk_sqs::{
     Client,
-    config::http::HttpResponse,
-    error::{ProvideErrorMetadata, SdkError},
     types::{Message, MessageAttributeValue, QueueAttributeName},
 };
 use aws_smithy_types::Blob;
 use broker_aws::{Service, TestAws};
 use broker_core::Limits;
 use bytes::Bytes;
+
+pub(crate) use crate::refusal::{Refusal, refusal};
 
 /// An AWS and a client of its SQS.
 pub(crate) struct World {
@@ -67,42 +67,6 @@ impl World {
         let attributes = self.attributes(url).await;
         ["", "NotVisible", "Delayed"]
             .map(|of| attributes[&format!("ApproximateNumberOfMessages{of}")].clone())
-    }
-}
-
-/// An error as a client sees it.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Refusal {
-    pub(crate) code: String,
-    pub(crate) message: String,
-    pub(crate) status: u16,
-}
-
-/// The error of a call that must be refused.
-#[track_caller]
-pub(crate) fn refusal<T: Debug, E>(outcome: Result<T, SdkError<E, HttpResponse>>) -> Refusal
-where
-    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-{
-    let error = outcome.expect_err("the call is refused");
-    let status = error.raw_response().expect("a response").status().as_u16();
-    let error = error.as_service_error().expect("an error of the service");
-    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
-    Refusal { code: text(error.code()), message: text(error.message()), status }
-}
-
-impl Refusal {
-    #[track_caller]
-    pub(crate) fn is(&self, status: u16, code: &str, message: &str) {
-        let expected = Refusal { code: code.into(), message: message.into(), status };
-        assert_eq!(*self, expected);
-    }
-
-    /// Says something like this.
-    #[track_caller]
-    pub(crate) fn says(&self, code: &str, part: &str) {
-        assert_eq!(self.code, code, "{self:?}");
-        assert!(self.message.contains(part), "{self:?} contains {part:?}");
     }
 }
 

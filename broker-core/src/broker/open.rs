@@ -149,7 +149,7 @@ impl BrokerBuilder {
         }
         let engine = Arc::new(Engine {
             pipeline,
-            timeline: loaded.timeline,
+            timeline: Arc::new(loaded.timeline),
             limits: self.limits,
             memory,
             envelope: CurrentEnvelope::new(self.envelope),

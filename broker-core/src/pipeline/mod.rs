@@ -126,21 +126,6 @@ impl Pipeline {
         self.stop.clone()
     }
 
-    /// Waits until the bytes in flight leave room for a batch of about `bytes`, and takes that room. Fails if the store is full.
-    ///
-    /// Cancel safe: the room is given back by the group that [`submit`](Self::submit) puts the batch in, and there is
-    /// no await between the two.
-    pub(crate) async fn admit(&self, bytes: usize) -> Result<Admission<'_>> {
-        self.with_store(|store| store.room(bytes))?;
-        if !self.profile.can_block {
-            return Ok(Admission { pipeline: self, bytes: 0 });
-        }
-        let bytes = bytes.min(self.admission_max);
-        let permits = u32::try_from(bytes).expect("admission_max fits in u32");
-        self.admission.acquire_many(permits).await.expect("the semaphore is never closed").forget();
-        Ok(Admission { pipeline: self, bytes })
-    }
-
     /// Commits a batch, inline or with the forming group, and empties it. What it wrote is committed after everything
     /// submitted before.
     pub(crate) fn submit(

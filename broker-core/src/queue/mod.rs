@@ -29,6 +29,8 @@ pub(crate) mod settings;
 pub(crate) mod shell;
 pub(crate) mod state;
 
+use std::{future::Future, pin::Pin, sync::Arc};
+
 use async_trait::async_trait;
 pub use ext::{Delivery, Messages, QueueExt};
 pub use shell::LocalQueue;
@@ -39,7 +41,7 @@ use self::{
     options::{ChangeVisibility, DeadLettered, Deleted, QueueAttributes, ReceiveOptions, VisibilityChanged},
     settings::QueueSettings,
 };
-use crate::{error::Result, ids::ReceiptHandle};
+use crate::{clock::Clock, error::Result, ids::ReceiptHandle};
 
 /// What a row can add to the size of its message: its head, and lengths around each attribute.
 pub(crate) const ROW_OVERHEAD_MAX: usize = 32 * 1024;
@@ -56,6 +58,9 @@ pub trait Queue: Send + Sync + 'static {
 
     /// The largest receive that this queue takes: the most messages, the longest wait.
     fn largest_receive(&self) -> ReceiveOptions;
+
+    /// The clock by which visibility timeouts end: whoever holds a lease counts its time by this one.
+    fn clock(&self) -> Arc<dyn Clock>;
 
     /// Sends messages in one commit: see [`LocalQueue::send_batch`].
     async fn send_batch(&self, entries: Entries<SendMessage>) -> Result<Outcomes<Sent>>;
@@ -85,6 +90,9 @@ pub trait Queue: Send + Sync + 'static {
     async fn set_attributes(&self, change: QueueSettings) -> Result<()>;
 }
 
+/// A receive that goes on, as [`Queue`] has it.
+type Receiving<'a> = Pin<Box<dyn Future<Output = Result<Vec<Message>>> + Send + 'a>>;
+
 #[async_trait]
 impl Queue for LocalQueue {
     fn name(&self) -> &str {
@@ -96,12 +104,21 @@ impl Queue for LocalQueue {
         ReceiveOptions::up_to(limits.receive_max).wait_time(limits.wait_max)
     }
 
+    fn clock(&self) -> Arc<dyn Clock> {
+        self.cell.engine.timeline.as_clock()
+    }
+
     async fn send_batch(&self, entries: Entries<SendMessage>) -> Result<Outcomes<Sent>> {
         LocalQueue::send_batch(self, entries).await
     }
 
-    async fn receive(&self, options: ReceiveOptions) -> Result<Vec<Message>> {
-        LocalQueue::receive(self, options).await
+    // Without a future around the future: as it is, it fits where allocators are quick.
+    fn receive<'life0, 'async_trait>(&'life0 self, options: ReceiveOptions) -> Receiving<'async_trait>
+    where
+        'life0: 'async_trait,
+        Self: 'async_trait,
+    {
+        Box::pin(LocalQueue::receive(self, options))
     }
 
     async fn delete_batch(&self, entries: Entries<ReceiptHandle>) -> Result<Outcomes<Deleted>> {

@@ -87,6 +87,11 @@ impl ReadSet {
         Ok(Err(read.overtaken()))
     }
 
+    /// Whether nothing was read.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.reads.is_empty()
+    }
+
     /// The first thing that was read and has changed since, if there is one.
     pub(crate) fn overtaken(&self, history: &History) -> Option<Overtaken> {
         let as_of = self.as_of?;

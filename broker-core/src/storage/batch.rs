@@ -166,7 +166,9 @@ impl Batch {
         let base = self.buffer.len();
         self.buffer.append(&mut later.buffer);
         self.row_bytes += std::mem::take(&mut later.row_bytes);
-        self.slots.extend(later.slots.drain(..).map(|slot| slot.moved_by(base)));
+        let first = self.slots.len();
+        self.slots.append(&mut later.slots);
+        self.slots[first..].iter_mut().for_each(|slot| slot.shift(base));
     }
 
     /// Empties the batch and keeps its memory for the next use.
@@ -204,14 +206,16 @@ impl Batch {
 }
 
 impl Slot {
-    /// The same write, its spans shifted by `base` bytes.
-    fn moved_by(self, base: usize) -> Self {
-        let shift = |span: Span| span.start + base..span.end + base;
+    /// Shifts its spans by `base` bytes.
+    fn shift(&mut self, base: usize) {
+        let shift = |span: &mut Span| (span.start, span.end) = (span.start + base, span.end + base);
         match self {
-            Slot::PutMeta { key, value } => Slot::PutMeta { key: shift(key), value: shift(value) },
-            Slot::DeleteMeta { key } => Slot::DeleteMeta { key: shift(key) },
-            Slot::DeleteMetaRange { from, to } => Slot::DeleteMetaRange { from: shift(from), to: shift(to) },
-            rows => rows,
+            Slot::PutMeta { key: one, value: other } | Slot::DeleteMetaRange { from: one, to: other } => {
+                shift(one);
+                shift(other);
+            }
+            Slot::DeleteMeta { key } => shift(key),
+            Slot::PutRow { .. } | Slot::DeleteRow { .. } | Slot::TrimRows { .. } => {}
         }
     }
 }

@@ -1,15 +1,17 @@
 //! A small map by id: what a transaction has to do with is a handful of things.
 
-/// Things by their ids, in the order of those.
-pub(super) struct ById<T>(Vec<(u64, T)>);
+use smallvec::SmallVec;
 
-impl<T> Default for ById<T> {
+/// Things by their ids, in the order of those. So many are kept in place: mostly there are no more.
+pub(super) struct ById<T, const IN_PLACE: usize = 2>(SmallVec<[(u64, T); IN_PLACE]>);
+
+impl<T, const IN_PLACE: usize> Default for ById<T, IN_PLACE> {
     fn default() -> Self {
-        Self(Vec::new())
+        Self(SmallVec::new())
     }
 }
 
-impl<T> ById<T> {
+impl<T, const IN_PLACE: usize> ById<T, IN_PLACE> {
     fn place(&self, id: u64) -> Result<usize, usize> {
         self.0.binary_search_by_key(&id, |(id, _)| *id)
     }
@@ -37,8 +39,8 @@ impl<T> ById<T> {
         self.0.push((id, thing));
     }
 
-    pub(super) fn remove(&mut self, id: u64) {
-        self.0.retain(|(other, _)| *other != id);
+    pub(super) fn remove(&mut self, id: u64) -> Option<T> {
+        self.place(id).ok().map(|at| self.0.remove(at).1)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -62,7 +64,7 @@ impl<T> ById<T> {
     }
 }
 
-impl<T> std::ops::Index<u64> for ById<T> {
+impl<T, const IN_PLACE: usize> std::ops::Index<u64> for ById<T, IN_PLACE> {
     type Output = T;
 
     fn index(&self, id: u64) -> &T {

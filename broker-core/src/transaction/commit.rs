@@ -1,23 +1,17 @@
 //! The commit of a transaction: reads what the decision needs, and tries again until it is made.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, atomic::Ordering},
-};
+use std::sync::{Arc, atomic::Ordering};
 
 use super::{
-    Committed, Outcome, Reason, Transaction,
+    Committed, Reason, Transaction,
+    by_id::ById,
     plan::Parts,
     step::{Known, Missing},
 };
 use crate::{
     error::{Error, Result},
     pipeline::Ticket,
-    queue::{
-        message::Sent,
-        shell::{self, QueueCell},
-    },
-    storage::{Batch, Durability},
+    queue::shell::{self, QueueCell},
 };
 
 /// What an attempt to commit came to.
@@ -40,60 +34,76 @@ impl Transaction {
     ///
     /// Cancel safe in this sense: a dropped call has done all of it or nothing, and later calls agree on which.
     pub async fn commit(mut self) -> Result<Committed> {
-        let committed = self.commit_all().await;
+        let committed = match self.attempt_at_once() {
+            Ok((_, Some(Tried::Done(committed, ticket)))) => ticket.wait().await.map(|()| committed),
+            // Boxed: what is seldom needed is large, and would be moved about with every commit.
+            Ok((parts, tried)) => Box::pin(self.go_on(parts, tried)).await,
+            Err(error) => Err(error),
+        };
         if let Err(Error::TransactionRejected(why)) = &committed
             && matches!(why.reason, Reason::KeyChanged { .. })
-            && let Some(conflict) = &self.conflict
+            && let Some(conflict) = &self.0.conflict
         {
             conflict.store(true, Ordering::Relaxed);
         }
         committed
     }
 
-    async fn commit_all(&mut self) -> Result<Committed> {
-        if let Some(overtaken) = &self.overtaken {
+    /// An attempt that waits for nothing. None was made if there is no room now.
+    fn attempt_at_once(&mut self) -> Result<(Parts, Option<Tried>)> {
+        if let Some(overtaken) = &self.0.overtaken {
             return Err(overtaken.clone());
         }
+        let parts = self.parts()?;
+        let pipeline = self.0.broker.engine().pipeline.clone();
+        let admission = match parts.bytes {
+            // What makes room is not asked whether there is room for it.
+            0 => None,
+            bytes => match pipeline.admit_at_once(bytes)? {
+                None => return Ok((parts, None)),
+                admission => admission,
+            },
+        };
+        let tried = self.attempt(&parts, &mut Known::default(), admission)?;
+        Ok((parts, Some(tried)))
+    }
+
+    /// Goes on from a first attempt, if one was made.
+    async fn go_on(&mut self, mut parts: Parts, mut first: Option<Tried>) -> Result<Committed> {
         loop {
-            let parts = self.parts()?;
             let mut known = Known::default();
             let mut turns = Vec::new();
-            let mut tried = self.admit_and_attempt(&parts, &mut known).await?;
-            while let Tried::Missing(Missing { ids, leases }) = tried {
+            let mut tried = match first.take() {
+                Some(tried) => tried,
+                None => self.admit_and_attempt(&parts, &mut known).await?,
+            };
+            while let Tried::Missing(Missing { ids, leases, rows }) = tried {
                 if !ids.is_empty() && turns.is_empty() {
                     // Which ids must be looked up is known for certain only from here on.
                     turns = parts.turns().await;
                 } else {
                     for (owner, missing) in ids {
                         let found =
-                            self.broker.engine().pipeline.read(move |store| missing.find(store)).await?;
+                            self.0.broker.engine().pipeline.read(move |store| missing.find(store)).await?;
                         known.looked_up.entry(owner).or_default().add(found);
                     }
                 }
                 known.leases = read(leases).await?;
+                for (cell, partition, seq) in rows {
+                    known.rows.insert((cell.id, seq), shell::read_dead_row(&cell, partition, seq).await?);
+                }
                 tried = self.admit_and_attempt(&parts, &mut known).await?;
             }
             drop(turns);
             if let Tried::Done(committed, ticket) = tried {
-                ticket.wait().await?;
-                if committed.outcomes.iter().all(is_idle) && committed.outcomes.iter().any(is_duplicate) {
-                    // Nothing was written. The originals may have been sent with less durability than this is to have.
-                    let pipeline = &self.broker.engine().pipeline;
-                    pipeline.submit(&mut Batch::new(), self.durability_of(&parts), None)?.wait().await?;
-                }
-                return Ok(committed);
+                return ticket.wait().await.map(|()| committed);
             }
+            parts = self.parts()?;
         }
     }
 
-    /// What the answer survives if nothing was written. The queues are those that messages are sent to.
-    fn durability_of(&self, parts: &Parts) -> Durability {
-        let asked_for = parts.cells.iter().map(|cell| cell.durability()).max();
-        self.durability.or(asked_for).unwrap_or(Durability::Memory)
-    }
-
     async fn admit_and_attempt(&mut self, parts: &Parts, known: &mut Known) -> Result<Tried> {
-        let pipeline = self.broker.engine().pipeline.clone();
+        let pipeline = self.0.broker.engine().pipeline.clone();
         let admission = match parts.bytes {
             // What makes room is not asked whether there is room for it.
             0 => None,
@@ -103,20 +113,11 @@ impl Transaction {
     }
 }
 
-fn is_duplicate(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Sent(Sent { duplicate: true, .. }))
-}
-
-/// Whether this may have written nothing.
-fn is_idle(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Done) || is_duplicate(outcome)
-}
-
-async fn read(missing: Vec<MissingLeases>) -> Result<HashMap<u64, shell::ColdLeases>> {
-    let mut leases = HashMap::new();
+async fn read(missing: Vec<MissingLeases>) -> Result<ById<shell::ColdLeases, 0>> {
+    let mut leases = ById::default();
     for (cell, missing, seqs) in missing {
         if let Some(found) = cell.read_leases(missing, seqs).await? {
-            leases.insert(cell.id, found);
+            leases.push(cell.id, found);
         }
     }
     Ok(leases)

@@ -8,6 +8,7 @@
 //! | `messages`, `streams`, `user_keys` | staging: what a transaction can do |
 //! | `limits`, `rejection`, `outcome` | how large it may be; why it is rejected; what became of it |
 //! | `retry` | doing it again after a conflict |
+//! | `participant` | queues that take part, for code that takes any of them |
 //! | `plan` | which queues it has to do with, and how durable it is |
 //! | `commit` | reading what the decision needs, trying again until it is made |
 //! | `attempt`, `owners` | the locks |
@@ -26,6 +27,7 @@ mod messages;
 mod needs;
 mod outcome;
 mod owners;
+mod participant;
 mod plan;
 mod rejection;
 mod retry;
@@ -39,9 +41,11 @@ use std::sync::{
 };
 
 use by_id::ById;
+use smallvec::SmallVec;
 
 pub use limits::TransactionLimits;
 pub use outcome::{Committed, Outcome};
+pub use participant::TransactionalQueue;
 pub use rejection::{OperationKind, Reason, Rejection};
 use step::Staged;
 
@@ -87,10 +91,13 @@ use crate::{
 /// # Ok::<(), broker_core::Error>(()) }).unwrap();
 /// ```
 #[must_use = "a transaction does nothing until it is committed"]
-pub struct Transaction {
+pub struct Transaction(Box<Inner>);
+
+/// What is in a transaction: boxed, since it is large, and a transaction is handed about.
+struct Inner {
     broker: Broker,
     /// By their numbers.
-    kinds: Vec<OperationKind>,
+    kinds: SmallVec<[OperationKind; 16]>,
     bytes: usize,
     /// How many of those make the store larger.
     added: usize,
@@ -99,7 +106,7 @@ pub struct Transaction {
     staged: Vec<Staged>,
     /// By their ids, and so in the order of their locks.
     queues: ById<Arc<QueueCell>>,
-    topics: ById<TopicPart>,
+    topics: ById<TopicPart, 0>,
     streams: ById<Arc<StreamCell>>,
     reads: ReadSet,
     writes: KeyWrites,
@@ -111,16 +118,16 @@ pub struct Transaction {
 
 impl std::fmt::Debug for Transaction {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Transaction").field("operations", &self.kinds).finish_non_exhaustive()
+        f.debug_struct("Transaction").field("operations", &self.0.kinds).finish_non_exhaustive()
     }
 }
 
 impl Broker {
     /// A transaction with nothing in it yet.
     pub fn transaction(&self) -> Transaction {
-        Transaction {
+        Transaction(Box::new(Inner {
             broker: self.clone(),
-            kinds: Vec::new(),
+            kinds: SmallVec::new(),
             bytes: 0,
             added: 0,
             durability: None,
@@ -132,7 +139,7 @@ impl Broker {
             writes: KeyWrites::default(),
             overtaken: None,
             conflict: None,
-        }
+        }))
     }
 }
 
@@ -140,17 +147,17 @@ impl Transaction {
     /// What the commit survives when it returns. By default the most that anything in it asks for; user keys ask for
     /// [`Durability::Synced`].
     pub fn durability(&mut self, durability: Durability) {
-        self.durability = Some(durability);
+        self.0.durability = Some(durability);
     }
 
     /// How many operations there are, reads included.
     pub fn operations(&self) -> usize {
-        self.kinds.len()
+        self.0.kinds.len()
     }
 
     /// Refuses what belongs to another broker: its commits are not this one's.
     fn check_own(&self, engine: &Arc<Engine>, field: &'static str, name: &str) -> Result<()> {
-        if Arc::ptr_eq(engine, self.broker.engine()) {
+        if Arc::ptr_eq(engine, self.0.broker.engine()) {
             return Ok(());
         }
         Err(Error::invalid(field, name, "belongs to another broker than the transaction"))
@@ -158,32 +165,32 @@ impl Transaction {
 
     /// The number of the next operation, of so many bytes, if there is room for it.
     fn room(&self, bytes: usize) -> Result<usize> {
-        let TransactionLimits { operations_max, bytes_max, .. } = self.broker.engine().limits.transactions;
-        if self.kinds.len() >= operations_max {
+        let TransactionLimits { operations_max, bytes_max, .. } = self.0.broker.engine().limits.transactions;
+        if self.0.kinds.len() >= operations_max {
             return Err(Error::TooMany { what: "operations in the transaction", max: operations_max });
         }
-        let bytes = self.bytes.saturating_add(bytes);
+        let bytes = self.0.bytes.saturating_add(bytes);
         if bytes > bytes_max {
             return Err(Error::BatchTooLong { bytes, max: bytes_max });
         }
-        Ok(self.kinds.len())
+        Ok(self.0.kinds.len())
     }
 
     /// Counts an operation for which there is [room](Self::room).
     fn count(&mut self, kind: OperationKind, bytes: usize) -> usize {
-        self.kinds.push(kind);
-        self.bytes += bytes;
+        self.0.kinds.push(kind);
+        self.0.bytes += bytes;
         if kind.adds() {
-            self.added += bytes;
+            self.0.added += bytes;
         }
-        self.kinds.len() - 1
+        self.0.kinds.len() - 1
     }
 
     /// Notes that what was read does not hold any more.
     fn overtaken_by(&mut self, Overtaken { operation, reason }: Overtaken) -> Error {
         let error = self.rejected(operation, reason);
-        self.overtaken = Some(error.clone());
-        if let Some(conflict) = &self.conflict {
+        self.0.overtaken = Some(error.clone());
+        if let Some(conflict) = &self.0.conflict {
             conflict.store(true, Ordering::Relaxed);
         }
         error
@@ -191,7 +198,7 @@ impl Transaction {
 
     /// The error of an operation that cannot be done.
     fn rejected(&self, operation: usize, reason: impl Into<Reason>) -> Error {
-        rejected(&self.kinds, operation, reason)
+        rejected(&self.0.kinds, operation, reason)
     }
 }
 

@@ -27,7 +27,12 @@ impl Step<'_> {
         let mut sends: BTreeMap<u64, Vec<&StagedSend>> = BTreeMap::new();
         for staged in &*self.staged {
             match &staged.what {
-                What::Settle(queue, settlement) => settled.push((*queue, settlement.seq())),
+                What::Settle(queue, settlement) => {
+                    settled.push((*queue, settlement.seq()));
+                    if settlement.is_move() {
+                        self.row_of(*queue, settlement.seq(), ops, &mut missing);
+                    }
+                }
                 What::Send(queue, send) if self.named.queues[*queue].is_fifo() => {
                     sends.entry(*queue).or_default().push(send);
                 }
@@ -40,7 +45,7 @@ impl Step<'_> {
             let seqs: Vec<u64> = settled.iter().map(|(_, seq)| *seq).collect();
             let cell = &self.named.queues[id];
             let at = self.parts.place(cell);
-            if let Some(leases) = cell.recall(&mut ops[at], &seqs, self.known.leases.remove(&id))? {
+            if let Some(leases) = cell.recall(&mut ops[at], &seqs, self.known.leases.remove(id))? {
                 missing.leases.push((cell.clone(), leases, seqs));
             }
         }
@@ -66,12 +71,24 @@ impl Step<'_> {
         Ok(missing)
     }
 
+    /// Asks for the row of a message that is to be a dead letter, unless it was read from where the queue keeps its messages now.
+    fn row_of(&self, id: u64, seq: u64, ops: &[Operation<'_>], missing: &mut Missing) {
+        let cell = &self.named.queues[id];
+        let partition = ops[self.parts.place(cell)].state.partition();
+        if self.known.rows.get(&(id, seq)).is_none_or(|(read_from, _)| *read_from != partition) {
+            missing.rows.push((cell.clone(), partition, seq));
+        }
+    }
+
     /// Whether all that is needed is in memory, as it is for messages that were just received.
     fn needs_nothing(&self, ops: &mut [Operation<'_>]) -> bool {
         self.named.topics.is_empty()
             && self.staged.iter().all(|staged| match &staged.what {
                 What::Settle(queue, settlement) => {
                     let cell = &self.named.queues[*queue];
+                    if settlement.is_move() {
+                        return false;
+                    }
                     let op = &mut ops[self.parts.place(cell)];
                     !op.state.must_recall(settlement.seq()) && op.state.need(op.now, Want::Nothing).is_none()
                 }

@@ -1,6 +1,6 @@
 //! What a transaction locks before the queues.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use parking_lot::MutexGuard;
 
@@ -19,15 +19,15 @@ use crate::{
 pub(super) struct Owners<'a> {
     pub(super) topics: ById<MutexGuard<'a, TopicInner>>,
     pub(super) streams: ById<MutexGuard<'a, StreamInner>>,
-    pub(super) groups: BTreeMap<usize, MutexGuard<'a, GroupState>>,
+    pub(super) groups: ById<MutexGuard<'a, GroupState>>,
 }
 
 /// Consumer groups by what they are known by.
-pub(super) type Groups = BTreeMap<usize, Arc<GroupCell>>;
+pub(super) type Groups = ById<Arc<GroupCell>>;
 
 /// What a group is known by while it is locked: one that was deleted may have the name of another.
-pub(super) fn group_of(checkpoint: &Checkpoint) -> usize {
-    Arc::as_ptr(checkpoint.group()).addr()
+pub(super) fn group_of(checkpoint: &Checkpoint) -> u64 {
+    Arc::as_ptr(checkpoint.group()).addr() as u64
 }
 
 /// Why not all of them can be locked.
@@ -41,13 +41,13 @@ pub(super) enum Refused {
 impl<'a> Owners<'a> {
     /// Locks topics and streams in the order of their ids, then the groups, and takes note of what is committed.
     pub(super) fn lock(
-        topics: &'a ById<TopicPart>,
+        topics: &'a ById<TopicPart, 0>,
         streams: &'a ById<Arc<StreamCell>>,
         groups: &'a Groups,
         parts: &Parts,
         completed: u64,
     ) -> Result<Self, Refused> {
-        let mut locked = Self { topics: ById::default(), streams: ById::default(), groups: BTreeMap::new() };
+        let mut locked = Self { topics: ById::default(), streams: ById::default(), groups: ById::default() };
         // Their ids are of one kind.
         let (mut topics, mut streams) = (topics.iter().peekable(), streams.iter().peekable());
         loop {
@@ -73,7 +73,7 @@ impl<'a> Owners<'a> {
                 break;
             }
         }
-        locked.groups = groups.iter().map(|(known_by, group)| (*known_by, group.state.lock())).collect();
+        groups.iter().for_each(|(known_by, group)| locked.groups.push(known_by, group.state.lock()));
         Ok(locked)
     }
 

@@ -11,6 +11,8 @@ pub enum OperationKind {
     Ack,
     /// Changes how long a received message stays invisible.
     ChangeVisibility,
+    /// Moves a received message to the dead-letter queue.
+    DeadLetter,
     /// Sends a message to a queue.
     Send,
     /// Publishes a message to a topic.
@@ -41,6 +43,7 @@ impl fmt::Display for OperationKind {
         f.write_str(match self {
             Self::Ack => "ack",
             Self::ChangeVisibility => "change_visibility",
+            Self::DeadLetter => "dead_letter",
             Self::Send => "send",
             Self::Publish => "publish",
             Self::PutRecord => "put_record",

@@ -41,7 +41,8 @@ impl Broker {
         loop {
             left -= 1;
             let conflict = Arc::new(AtomicBool::new(false));
-            let tx = Transaction { conflict: Some(conflict.clone()), ..self.transaction() };
+            let mut tx = self.transaction();
+            tx.0.conflict = Some(conflict.clone());
             let done = work(tx).await;
             if left == 0 || !conflict.load(Ordering::Relaxed) {
                 return done;

@@ -5,6 +5,8 @@ use std::{
     sync::Arc,
 };
 
+use smallvec::SmallVec;
+
 use super::{
     OperationKind, Outcome, Reason,
     by_id::ById,
@@ -16,7 +18,7 @@ use super::{
 use crate::{
     error::Result,
     pipeline::Ticket,
-    queue::shell::{ColdLeases, LookedUp, Operation, QueueCell, Settlement, StagedSend, ToLookUp},
+    queue::shell::{ColdLeases, DeadRow, LookedUp, Operation, QueueCell, Settlement, StagedSend, ToLookUp},
     seeded::seeded,
     space::{History, KeyWrites, ReadSet},
     storage::Batch,
@@ -57,11 +59,13 @@ impl What {
     }
 }
 
-/// What was read for the decision: deduplication ids, and leases by the ids of the queues.
+/// What was read for the decision: deduplication ids, leases by the ids of the queues, and rows of dead letters by the ids of their
+/// queues and their sequences.
 #[derive(Default)]
 pub(super) struct Known {
     pub(super) looked_up: LookedUpAll,
-    pub(super) leases: HashMap<u64, ColdLeases>,
+    pub(super) leases: ById<ColdLeases, 0>,
+    pub(super) rows: HashMap<(u64, u64), DeadRow>,
 }
 
 /// What must be read before there is a decision.
@@ -70,21 +74,29 @@ pub(super) struct Missing {
     /// Each with the id of its queue or topic.
     pub(super) ids: Vec<(u64, ToLookUp)>,
     pub(super) leases: Vec<MissingLeases>,
+    /// Rows of dead letters: the queue, the partition and the sequence.
+    pub(super) rows: Vec<(Arc<QueueCell>, u64, u64)>,
+}
+
+impl Missing {
+    fn is_empty(&self) -> bool {
+        self.ids.is_empty() && self.leases.is_empty() && self.rows.is_empty()
+    }
 }
 
 /// What is left to be done when all is on its way.
 pub(super) struct Submitted {
     /// The streams that records were put into, and whether somebody must begin to look for what expires.
-    pub(super) trims: Vec<(u64, bool)>,
+    pub(super) trims: SmallVec<[(u64, bool); 2]>,
     /// Groups of which a shard may have ended.
-    pub(super) ended: BTreeSet<usize>,
+    pub(super) ended: Vec<u64>,
     pub(super) forgotten_ids: Vec<(u64, u64)>,
 }
 
 /// The queues, topics and streams that a transaction names, by their ids.
 pub(super) struct Named<'a> {
     pub(super) queues: &'a ById<Arc<QueueCell>>,
-    pub(super) topics: &'a ById<TopicPart>,
+    pub(super) topics: &'a ById<TopicPart, 0>,
     pub(super) streams: &'a ById<Arc<StreamCell>>,
 }
 
@@ -96,7 +108,7 @@ pub(super) struct Step<'a> {
     pub(super) parts: &'a Parts,
     pub(super) known: &'a mut Known,
     pub(super) owners: Owners<'a>,
-    pub(super) publishing: ById<Publishing<'a>>,
+    pub(super) publishing: ById<Publishing<'a>, 0>,
     pub(super) nothing: LookedUp,
     pub(super) now: u64,
     submitted: Submitted,
@@ -110,7 +122,7 @@ impl<'a> Step<'a> {
         known: &'a mut Known,
         owners: Owners<'a>,
     ) -> Self {
-        let submitted = Submitted { trims: Vec::new(), ended: BTreeSet::new(), forgotten_ids: Vec::new() };
+        let submitted = Submitted { trims: SmallVec::new(), ended: Vec::new(), forgotten_ids: Vec::new() };
         let (publishing, nothing) = (ById::default(), LookedUp::default());
         Self { kinds, staged, named, parts, known, owners, publishing, nothing, now: 0, submitted }
     }
@@ -119,17 +131,17 @@ impl<'a> Step<'a> {
     pub(super) fn run(
         &mut self,
         ops: &mut [Operation<'_>],
-        (reads, writes, history): (&ReadSet, &KeyWrites, &History),
+        (reads, writes, history): (&ReadSet, &KeyWrites, Option<&History>),
         now: u64,
         batch: &mut Batch,
     ) -> Result<Result<Vec<Outcome>, Missing>> {
         self.now = now;
         let missing = self.missing(ops)?;
-        if !missing.ids.is_empty() || !missing.leases.is_empty() {
+        if !missing.is_empty() {
             return Ok(Err(missing));
         }
         let overtaken =
-            reads.gone().or_else(|| reads.overtaken(history).filter(|_| !seeded("read-set-not-checked")));
+            reads.gone().or_else(|| reads.overtaken(history?).filter(|_| !seeded("read-set-not-checked")));
         if let Some(overtaken) = overtaken {
             return Err(rejected(self.kinds, overtaken.operation, overtaken.reason));
         }
@@ -143,8 +155,10 @@ impl<'a> Step<'a> {
             }
             return Err(rejected(self.kinds, number, reason));
         }
+        let outcomes = self.apply(ops, batch)?;
+        // Behind what streams have written, whose whole batch this one may have become.
         writes.put_into(batch);
-        self.apply(ops, batch).map(Ok)
+        Ok(Ok(outcomes))
     }
 
     /// Whether all can be done; if not, which operation cannot, and why. Of throttled shards it notes what it takes.
@@ -155,7 +169,8 @@ impl<'a> Step<'a> {
             let checked: Result<(), Reason> = match what {
                 What::Settle(id, settlement) if !several || settled.insert((*id, settlement.seq())) => {
                     let cell = &self.named.queues[*id];
-                    settlement.check(cell, &ops[self.parts.place(cell)])
+                    let row = self.known.rows.get(&(*id, settlement.seq()));
+                    settlement.check(cell, row, &ops[self.parts.place(cell)])
                 }
                 What::Settle(_, settlement) => Err(settlement.again().into()),
                 What::Send(id, send) => {
@@ -172,7 +187,7 @@ impl<'a> Step<'a> {
                 What::Checkpoint(id, at) => {
                     let (stream, group) = (&self.owners.streams[*id].state, group_of(at));
                     let before = moved.get(&(group, at.shard())).copied();
-                    let next = at.check(stream, &self.owners.groups[&group], before);
+                    let next = at.check_once(stream, &self.owners.groups[group], before);
                     next.map(|next| _ = moved.insert((group, at.shard()), next)).map_err(Reason::from)
                 }
             };
@@ -186,6 +201,15 @@ impl<'a> Step<'a> {
         let mut outcomes = vec![Outcome::Done; self.kinds.len()];
         for Staged { number, what } in &mut *self.staged {
             outcomes[*number] = match what {
+                What::Settle(id, settlement) if settlement.is_move() => {
+                    let (cell, target) = (&self.named.queues[*id], &self.parts.dead[*id]);
+                    let both = [self.parts.place(cell), self.parts.place(target)];
+                    let [op, other] =
+                        ops.get_disjoint_mut(both).expect("a queue is not its own dead-letter queue");
+                    let row = self.known.rows.get(&(*id, settlement.seq()));
+                    settlement.apply_move((cell, op), (target, other), row)?;
+                    Outcome::Done
+                }
                 What::Settle(id, settlement) => {
                     let cell = &self.named.queues[*id];
                     let until = settlement.apply(cell, &mut ops[self.parts.place(cell)])?;
@@ -210,10 +234,10 @@ impl<'a> Step<'a> {
                 }
                 What::Checkpoint(id, at) => {
                     let key = group_of(at);
-                    let group = self.owners.groups.get_mut(&key).expect("every group is locked");
+                    let group = self.owners.groups.get_mut(key).expect("every group is locked");
                     at.apply(group, self.now, batch)?;
                     if at.may_end(&self.owners.streams[*id].state) {
-                        self.submitted.ended.insert(key);
+                        self.submitted.ended.push(key);
                     }
                     Outcome::Done
                 }

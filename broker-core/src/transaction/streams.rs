@@ -17,26 +17,27 @@ impl Transaction {
         self.room(bytes)?;
         self.join_stream(stream)?;
         let number = self.count(OperationKind::PutRecord, bytes);
-        self.staged.push(Staged { number, what: What::Put(stream.cell.id, put) });
+        self.0.staged.push(Staged { number, what: What::Put(stream.cell.id, put) });
         Ok(number)
     }
 
     /// Says that a record and all before it in its shard are consumed, as [`Consumed::checkpoint`](crate::Consumed::checkpoint) does: give
     /// it the record that [`Consumer::next`](crate::Consumer::next) returned, or what [`Checkpointer::at`](crate::Checkpointer::at) makes of one.
-    /// Returns the operation's number. If the lease is lost by then, the transaction is rejected.
+    /// Returns the operation's number. If the lease is lost by then, or the record is checkpointed already, the transaction is rejected: so
+    /// the work of a record is done once.
     pub fn checkpoint(&mut self, at: impl Into<Checkpoint>) -> Result<usize> {
         let at = at.into();
         self.room(0)?;
         let stream = at.stream().clone();
         self.join_stream(&stream)?;
         let number = self.count(OperationKind::Checkpoint, 0);
-        self.staged.push(Staged { number, what: What::Checkpoint(stream.cell.id, at) });
+        self.0.staged.push(Staged { number, what: What::Checkpoint(stream.cell.id, at) });
         Ok(number)
     }
 
     fn join_stream(&mut self, stream: &LocalStream) -> Result<()> {
         self.check_own(&stream.cell.engine, "stream", &stream.cell.name)?;
-        self.streams.or_insert_with(stream.cell.id, || stream.cell.clone());
+        self.0.streams.or_insert_with(stream.cell.id, || stream.cell.clone());
         Ok(())
     }
 }

@@ -22,12 +22,13 @@ impl Transaction {
         let stored = keys::user_key(space.cell.id, key);
         self.room(key.len())?;
         let number = self.count(OperationKind::Get, key.len());
-        if self.writes.has(&stored) {
-            return Ok(self.writes.value(&stored));
+        if self.0.writes.has(&stored) {
+            return Ok(self.0.writes.value(&stored));
         }
         let range = KeyRange::one(stored.clone());
         let covered = range.clone();
         let read = self
+            .0
             .reads
             .read(&space.cell, &range, number, move |store| Ok((store.meta(&stored)?, covered.clone())));
         read.await?.map_err(|overtaken| self.overtaken_by(overtaken))
@@ -49,14 +50,14 @@ impl Transaction {
         self.room(bytes)?;
         let number = self.count(OperationKind::Scan, bytes);
         let range = scan.range().clone();
-        let read = self.reads.read(&space.cell, &range, number, move |store| {
+        let read = self.0.reads.read(&space.cell, &range, number, move |store| {
             let scanned = scan.read(store)?;
             let covered = scanned.covered.clone();
             Ok((scanned, covered))
         });
         let scanned = read.await?.map_err(|overtaken| self.overtaken_by(overtaken))?;
         let covered = scanned.covered.clone();
-        Ok(scanned.with(self.writes.within(&covered), max))
+        Ok(scanned.with(self.0.writes.within(&covered), max))
     }
 
     /// Sets a key. Returns the operation's number.
@@ -79,7 +80,7 @@ impl Transaction {
         self.check_own(&space.cell.engine, "space", &space.cell.name)?;
         let bytes = key.len() + value.as_ref().map_or(0, Bytes::len);
         let number = self.room(bytes)?;
-        self.writes.add(&space.cell, key, value, number)?;
+        self.0.writes.add(&space.cell, key, value, number)?;
         Ok(self.count(kind, bytes))
     }
 }

@@ -1,11 +1,6 @@
 //! Futures dropped at every await: what was called has happened or not, nothing leaks, nothing is lost.
 
-use std::{
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use broker_core::{
     Broker, Entries, LocalQueue, MemoryBounds, QueueCounters, QueueSettings, ReceiveOptions, SendMessage,
@@ -14,35 +9,10 @@ use broker_core::{
 use broker_mem::MemStorage;
 use tokio::time::Instant;
 
-use crate::world::{Kind, TINY, World};
-
-/// Polls a future so many times and then drops it.
-pub(crate) struct DropAfter<F> {
-    future: Option<Pin<Box<F>>>,
-    polls: usize,
-}
-
-impl<F: Future> Future for DropAfter<F> {
-    /// `None` if the future was dropped before it was ready.
-    type Output = Option<F::Output>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(future) = self.future.as_mut() else { return Poll::Ready(None) };
-        if let Poll::Ready(output) = future.as_mut().poll(context) {
-            return Poll::Ready(Some(output));
-        }
-        self.polls -= 1;
-        if self.polls == 0 {
-            self.future = None;
-            return Poll::Ready(None);
-        }
-        Poll::Pending
-    }
-}
-
-pub(crate) fn drop_after<F: Future>(polls: usize, future: F) -> DropAfter<F> {
-    DropAfter { future: Some(Box::pin(future)), polls }
-}
+use crate::{
+    drop_after::drop_after,
+    world::{Kind, TINY, World},
+};
 
 /// More polls than any operation has awaits: a sweep that gets here does not end.
 pub(crate) const POLLS_MAX: usize = 200;

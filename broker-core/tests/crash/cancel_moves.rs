@@ -6,7 +6,8 @@ use std::time::Duration;
 use broker_core::{DeadLettered, QueueCounters, ReceiveOptions};
 
 use crate::{
-    cancel::{POLLS_MAX, START, block_on, drop_after, world_of},
+    cancel::{POLLS_MAX, START, block_on, world_of},
+    drop_after::drop_after,
     world::{DELIVERIES_MAX, GROUPS, Kind, World},
 };
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use broker_core::{Deleted, Message, MessageId, ReceiptHandle, SendMessage, Sent};
 
 use crate::{
-    script::Dice,
+    dice::Dice,
     world::{DELIVERIES_MAX, Found, Kind, World},
 };
 

@@ -5,8 +5,12 @@
 
 mod cancel;
 mod cancel_moves;
+#[path = "../rules/dice.rs"]
+mod dice;
 #[path = "../rules/disk.rs"]
 mod disk;
+#[path = "../rules/drop_after.rs"]
+mod drop_after;
 mod failure;
 mod full;
 mod groups;

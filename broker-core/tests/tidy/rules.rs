@@ -18,7 +18,7 @@ const RULES: [(char, &[RangeInclusive<u32>]); 7] = [
     ('L', &[1..=3, 10..=21, 30..=36, 40..=45, 50..=52, 55..=56, 60..=62, 70..=75, 80..=90, 100..=105]),
     ('S', &[1..=5, 10..=15, 20..=24, 30..=36, 40..=44, 50..=56, 60..=67]),
     // Our own, of transactions.
-    ('T', &[1..=13]),
+    ('T', &[1..=19]),
 ];
 
 /// A row without a test explains itself in at least so many characters.
@@ -106,7 +106,8 @@ fn rules_of_both_kinds_are_looked_for() {
         ("N60", true),
         ("K57", true),
         ("K58", false),
-        ("T12", true),
+        ("T19", true),
+        ("T20", false),
     ] {
         assert_eq!(rules.contains(rule), exists, "{rule}");
     }

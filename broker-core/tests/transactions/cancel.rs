@@ -1,11 +1,6 @@
 //! Transactions dropped at every await: they have happened or not, never a part of them, and nothing stays behind.
 
-use std::{
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use broker_core::{
     Error, PublishMessage, PutRecord, ReceiptHandle, SendMessage,
@@ -15,32 +10,9 @@ use broker_mem::MemStorage;
 
 use crate::{
     contents::{Contents, START, World},
+    drop_after::drop_after,
     support::{block_on, take},
 };
-
-/// Polls a future so many times and then drops it.
-struct DropAfter<F> {
-    future: Option<Pin<Box<F>>>,
-    polls: usize,
-}
-
-impl<F: Future> Future for DropAfter<F> {
-    /// `None` if the future was dropped before it was ready.
-    type Output = Option<F::Output>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(future) = self.future.as_mut() else { return Poll::Ready(None) };
-        if let Poll::Ready(output) = future.as_mut().poll(context) {
-            return Poll::Ready(Some(output));
-        }
-        self.polls -= 1;
-        if self.polls == 0 {
-            self.future = None;
-            return Poll::Ready(None);
-        }
-        Poll::Pending
-    }
-}
 
 /// More polls than a transaction has awaits: a sweep that gets here does not end.
 const POLLS_MAX: usize = 200;
@@ -67,9 +39,10 @@ async fn work(world: &World, receipts: &[ReceiptHandle]) -> Result<(), Error> {
     let World { orders, ordered, news, clicks, totals, broker, .. } = world;
     broker
         .transact(async |mut tx| {
-            for receipt in receipts {
+            for receipt in &receipts[1..] {
                 tx.ack(orders, *receipt)?;
             }
+            tx.dead_letter(orders, receipts[0], "a bad message")?;
             tx.send(ordered, SendMessage::new("again").group_id("g").deduplication_id("a"))?;
             tx.send(ordered, SendMessage::new("b").group_id("g").deduplication_id("b"))?;
             tx.publish(news, PublishMessage::new("told"))?;
@@ -88,6 +61,7 @@ fn contents(happened: bool) -> Contents {
     let mut contents = Contents::default();
     if happened {
         contents.ordered = strings(&["a", "b"]);
+        contents.dead = strings(&["m0"]).into_iter().collect();
         contents.audit = strings(&["told"]).into_iter().collect();
         contents.records = strings(&["put"]);
     } else {
@@ -105,8 +79,7 @@ fn a_dropped_transaction_has_happened_or_not() {
     for _ in 0..POLLS_MAX {
         let done = block_on(async {
             let (store, world, receipts) = world().await;
-            let future = Some(Box::pin(work(&world, &receipts)));
-            let done = DropAfter { future, polls }.await;
+            let done = drop_after(polls, work(&world, &receipts)).await;
             world.broker.flush().await.unwrap();
             let happened = world.totals.get("n").await.unwrap().as_deref() == Some(b"11");
             assert!(done.is_none() || happened);

@@ -249,6 +249,27 @@ fn the_work_may_have_errors_of_its_own() {
     });
 }
 
+/// Whatever else rejects it would do so again.
+// T8
+#[test]
+fn another_reason_is_no_conflict() {
+    block_on(async {
+        let broker = Ground::new(Kind::Inline).open().await;
+        let queue = broker.queue("q").await.unwrap();
+        queue.send("m").await.unwrap();
+        let receipt = crate::support::take_one(&queue).await.receipt;
+        queue.delete(receipt).await.unwrap();
+        let tries = AtomicUsize::new(0);
+        let refused = broker.transact(async |mut tx| {
+            tries.fetch_add(1, Ordering::SeqCst);
+            tx.ack(&queue, receipt)?;
+            tx.commit().await
+        });
+        assert!(matches!(rejection(refused.await).reason, Reason::MessageGone));
+        assert_eq!(tries.load(Ordering::SeqCst), 1);
+    });
+}
+
 /// Eight tasks that change one key: all get on, and none of their changes is lost.
 // T8
 #[test]

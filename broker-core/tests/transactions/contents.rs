@@ -20,6 +20,8 @@ pub(crate) struct World {
     pub(crate) clock: ManualClock,
     pub(crate) broker: Broker,
     pub(crate) orders: LocalQueue,
+    /// Where the dead letters of the orders go.
+    pub(crate) dead: LocalQueue,
     pub(crate) ordered: LocalQueue,
     pub(crate) news: LocalTopic,
     pub(crate) audit: LocalQueue,
@@ -32,6 +34,7 @@ pub(crate) struct World {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Contents {
     pub(crate) orders: BTreeSet<String>,
+    pub(crate) dead: BTreeSet<String>,
     pub(crate) ordered: Vec<String>,
     /// What was published.
     pub(crate) audit: BTreeSet<String>,
@@ -46,14 +49,15 @@ impl World {
         let clock = ManualClock::new(millis);
         let broker = Broker::builder_on(store).clock(clock.clone()).memory(TINY).seed(3).open().await?;
         let timeout = Duration::from_secs(10);
-        let orders = broker.queue("orders").visibility_timeout(timeout).await?;
+        let dead = broker.queue("dead").await?;
+        let orders = broker.queue("orders").visibility_timeout(timeout).dead_letter("dead", 1_000).await?;
         let ordered = broker.queue("ordered.fifo").fifo().visibility_timeout(timeout).await?;
         let (news, audit) = (broker.topic("news").await?, broker.queue("audit").await?);
         news.subscribe(&audit).raw_delivery(true).await?;
         let clicks = broker.stream("clicks").shards(1).await?;
         let billing = clicks.consumer("billing").start(StartingPosition::TrimHorizon).await?;
         let totals = broker.space("totals").await?;
-        Ok(Self { clock, broker, orders, ordered, news, audit, clicks, billing, totals })
+        Ok(Self { clock, broker, orders, dead, ordered, news, audit, clicks, billing, totals })
     }
 
     pub(crate) fn millis(&self) -> u64 {
@@ -80,6 +84,7 @@ impl World {
         // Whatever was in flight is visible again.
         self.clock.advance(Duration::from_secs(13 * 3_600));
         contents.orders = bodies(&self.orders).await.into_iter().collect();
+        contents.dead = bodies(&self.dead).await.into_iter().collect();
         contents.audit = bodies(&self.audit).await.into_iter().collect();
         contents.ordered = bodies(&self.ordered).await;
         contents

@@ -4,13 +4,13 @@
 use std::{sync::Arc, time::Duration};
 
 use broker_core::{
-    Broker, Error, LocalQueue, LocalStream, LocalTopic, PublishMessage, PutRecord, ReceiveOptions,
+    Broker, Error, LocalQueue, LocalStream, LocalTopic, PublishMessage, PutRecord, Reason, ReceiveOptions,
     SendMessage, ShardFilter, Space, Transaction,
 };
 
 use crate::{
+    dice::Dice,
     disk::Disk,
-    script::Dice,
     support::{Ground, Kind},
 };
 
@@ -49,9 +49,9 @@ impl World {
     }
 
     /// Something on something. Ids are fresh, and yet have to be looked up: the queues were opened anew.
-    fn stage(&self, tx: &mut Transaction, dice: &mut Dice, id: &str) -> Result<usize, Error> {
+    async fn stage(&self, tx: &mut Transaction, dice: &mut Dice, id: &str) -> Result<usize, Error> {
         let which = dice.below(2);
-        match dice.below(5) {
+        match dice.below(6) {
             0 => tx.send(&self.queues[which], id),
             1 => {
                 let message = SendMessage::new(id.to_owned()).group_id("g").deduplication_id(id);
@@ -62,6 +62,10 @@ impl World {
                 tx.publish(&self.topics[which], message)
             }
             3 => tx.put_record(&self.streams[which], PutRecord::new("k", id.to_owned())),
+            4 => {
+                let fickle = self.fickle().await;
+                tx.send(&fickle, SendMessage::new(id.to_owned()).group_id("g").deduplication_id(id))
+            }
             _ => tx.put(&self.space, format!("k{which}"), id.to_owned()),
         }
     }
@@ -71,10 +75,32 @@ impl World {
         for round in 0..rounds {
             let mut tx = self.broker.transaction();
             for step in 0..=dice.below(5) {
-                self.stage(&mut tx, &mut dice, &format!("{task}.{round}.{step}")).unwrap();
+                self.stage(&mut tx, &mut dice, &format!("{task}.{round}.{step}")).await.unwrap();
             }
             tx.send(&self.queues[0], "counted").unwrap();
-            tx.commit().await.unwrap();
+            match tx.commit().await {
+                Err(Error::TransactionRejected(why)) if is_gone(&why.reason) => {
+                    self.queues[0].send("rejected").await.unwrap();
+                }
+                committed => _ = committed.unwrap(),
+            }
+        }
+    }
+
+    /// A queue that is deleted again and again, and made again by whoever wants it.
+    async fn fickle(&self) -> LocalQueue {
+        self.broker.queue("fickle.fifo").fifo().await.unwrap()
+    }
+
+    /// Subscribes that queue to a topic, and deletes it.
+    async fn come_and_go(&self, rounds: usize) {
+        for round in 0..rounds {
+            let fickle = self.fickle().await;
+            let topic = &self.topics[round % 2];
+            let subscribed = topic.subscribe(&fickle).raw_delivery(true).await.unwrap();
+            tokio::task::yield_now().await;
+            self.broker.delete_queue("fickle.fifo").await.unwrap();
+            topic.unsubscribe(subscribed.id).await.unwrap();
         }
     }
 
@@ -102,6 +128,10 @@ impl World {
     }
 }
 
+fn is_gone(reason: &Reason) -> bool {
+    matches!(reason, Reason::Failed(Error::QueueDoesNotExist { .. }))
+}
+
 // T13
 #[test]
 fn whatever_the_order_of_the_calls_nobody_waits_for_ever() {
@@ -119,6 +149,8 @@ fn whatever_the_order_of_the_calls_nobody_waits_for_ever() {
             let mut tasks: Vec<_> = (0..TASKS).map(task).collect();
             let plain = world.clone();
             tasks.push(tokio::spawn(async move { plain.one_by_one(rounds).await }));
+            let fickle = world.clone();
+            tasks.push(tokio::spawn(async move { fickle.come_and_go(rounds).await }));
             for task in tasks {
                 task.await.unwrap();
             }

@@ -173,6 +173,11 @@ fn a_lost_lease_and_a_checkpoint_that_goes_back() {
         let why = witness.rejected(tx, OperationKind::Checkpoint).await;
         assert!(matches!(failed(&why), Error::InvalidParameter { field: "checkpoint", .. }), "{why}");
 
+        let mut tx = witness.begin(&broker);
+        tx.checkpoint(&second).unwrap();
+        let why = witness.rejected(tx, OperationKind::Checkpoint).await;
+        assert!(failed(&why).to_string().contains("is consumed already"), "not twice: {why}");
+
         clicks.put(PutRecord::new("k", "c")).await.unwrap();
         let third = slow.next().await.unwrap();
         tokio::time::advance(lease * 2).await;

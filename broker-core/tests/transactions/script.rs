@@ -7,25 +7,10 @@ use broker_core::{
     SendMessage, Transaction,
 };
 
-use crate::contents::{Contents, World};
-
-/// A small generator of numbers, seeded, so that a script can be run again.
-#[derive(Debug, Clone)]
-pub(crate) struct Dice(u64);
-
-impl Dice {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    /// A number below `limit`.
-    pub(crate) fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 >> 11).unwrap() % limit
-    }
-}
+use crate::{
+    contents::{Contents, World},
+    dice::Dice,
+};
 
 /// A history, and what is promised by it so far.
 pub(crate) struct Script {
@@ -151,7 +136,9 @@ impl Script {
             Err(Error::TransactionRejected(why)) => {
                 let settled_twice = matches!(&why.reason, Reason::Failed(Error::InvalidParameter { .. }));
                 assert!(why.operation == at || settled_twice, "{why}");
-                assert!(matches!(why.kind, OperationKind::Ack | OperationKind::ChangeVisibility), "{why}");
+                let settles =
+                    [OperationKind::Ack, OperationKind::ChangeVisibility, OperationKind::DeadLetter];
+                assert!(settles.contains(&why.kind), "{why}");
             }
             Err(error) => return Err(error),
             Ok(committed) => panic!("a stale receipt was taken: {committed:?}"),
@@ -170,7 +157,7 @@ impl Script {
         let mut settled = Vec::new();
         let held_before = self.held.len();
         for _ in 0..=self.dice.below(6) {
-            match self.dice.below(9) {
+            match self.dice.below(10) {
                 0 | 1 if !self.held.is_empty() => {
                     let (body, receipt) = self.held.remove(self.dice.below(self.held.len()));
                     tx.ack(&world.orders, receipt)?;
@@ -205,6 +192,13 @@ impl Script {
                     next.records.push(body);
                 }
                 7 => self.checkpoint(world, tx, next).await?,
+                8 if !self.held.is_empty() => {
+                    let (body, receipt) = self.held.remove(self.dice.below(self.held.len()));
+                    tx.dead_letter(&world.orders, receipt, "a bad message")?;
+                    next.orders.remove(&body);
+                    next.dead.insert(body);
+                    settled.push(receipt);
+                }
                 _ => self.keys(world, tx, next).await?,
             }
         }
@@ -224,7 +218,7 @@ impl Script {
             self.fetched += 1;
             self.consumed = Some(Checkpoint::from(&record));
         }
-        if let Some(consumed) = &self.consumed {
+        if let Some(consumed) = self.consumed.as_ref().filter(|_| self.fetched > self.now().consumed) {
             tx.checkpoint(consumed.clone())?;
             next.consumed = self.fetched;
         }

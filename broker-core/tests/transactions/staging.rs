@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use broker_core::{Broker, Endpoint, Outcome, PublishMessage, PutRecord, Rejection, StartingPosition};
+use broker_core::{
+    Broker, Checkpoint, Endpoint, Outcome, PublishMessage, PutRecord, Rejection, ShardId, StartingPosition,
+};
 
 use crate::support::{count, everywhere, take, take_one};
 
@@ -112,6 +114,28 @@ fn waiting_receivers_and_readers_are_told() {
         let Outcome::Put(put) = &outcomes[1] else { panic!("{outcomes:?}") };
         assert_eq!(received.await.unwrap().unwrap(), sent.id);
         assert_eq!(read.await.unwrap().unwrap(), put.number);
+    });
+}
+
+/// The checkpoint behind the last record of a closed shard lets those begin that wait for its children.
+// T2
+#[test]
+fn who_waits_for_the_children_of_a_shard_is_told() {
+    everywhere(&async |_, broker| {
+        let clicks = broker.stream("s").shards(1).await.unwrap();
+        clicks.put(PutRecord::new("k", "of the parent")).await.unwrap();
+        clicks.split_shard(ShardId(0), 1 << 127).await.unwrap();
+        clicks.put(PutRecord::new("k", "of a child")).await.unwrap();
+        let mut consumer = clicks.consumer("g").start(StartingPosition::TrimHorizon).await.unwrap();
+        let last = Checkpoint::from(&consumer.next().await.unwrap());
+        let next = tokio::spawn(async move { consumer.next().await.map(|record| record.data.clone()) });
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(!next.is_finished());
+        let mut tx = broker.transaction();
+        tx.checkpoint(last).unwrap();
+        tx.commit().await.unwrap();
+        let next = tokio::time::timeout(Duration::from_millis(100), next).await;
+        assert_eq!(&next.unwrap().unwrap().unwrap()[..], b"of a child");
     });
 }
 

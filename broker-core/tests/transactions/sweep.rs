@@ -8,6 +8,7 @@ use broker_mem::MemStorage;
 
 use crate::{
     contents::{START, World},
+    disk::Disk,
     script::Script,
     support::block_on,
 };
@@ -58,6 +59,33 @@ fn sweep(seed: u64, can_block: bool) {
 fn never_a_part_of_a_transaction_whatever_the_crash() {
     for seed in 1..=8 {
         sweep(seed, false);
+    }
+}
+
+/// The same on the stores on disk, at fewer of the commits: they take what the broker writes, and are opened with what a crash
+/// leaves.
+// T5
+#[test]
+fn never_a_part_of_a_transaction_on_disk_whatever_the_crash() {
+    for disk in [Disk::Log, Disk::Sled] {
+        let seed = 21;
+        let directory = tempfile::tempdir().unwrap();
+        let open = |name: String| disk.open(&directory.path().join(name));
+        let machine =
+            |name: String, point| Arc::new(CrashStorage::new(open(name)).can_block(true).crash_at(point));
+        let whole = machine("whole".into(), CrashPoint::Never);
+        let (script, _) = run_until(&whole, seed);
+        assert!(script.committed > 5, "there are transactions to be cut: {}", script.committed);
+        for number in (0..whole.commits()).step_by(3) {
+            let point = if number % 2 == 0 { CrashPoint::Before(number) } else { CrashPoint::After(number) };
+            let store = machine(format!("run-{number}"), point);
+            let (script, now) = run_until(&store, seed);
+            let survive = if number % 4 < 2 { Survive::Kill } else { Survive::PowerCut { unsynced: 1 } };
+            let survivors = Arc::new(store.restart(survive, open(format!("left-{number}"))).unwrap());
+            let left = block_on(async { World::open(survivors, now).await.unwrap().drain().await });
+            let expected = &script.snapshots[script.acked..];
+            assert!(expected.contains(&left), "{disk:?}, {point:?}, {survive:?}: {left:#?}");
+        }
     }
 }
 

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use broker_core::storage::{Durability, Storage, StorageError};
-use broker_log::{LogOptions, LogStorage, verify_on};
-
-use crate::{
-    disk::{Disk, Image},
-    history::{Content, History},
+use broker_log::{
+    LogOptions, LogStorage,
+    faults::{Content, Disk, History, Image},
+    verify_on,
 };
 
 const COMMITS: usize = 24;

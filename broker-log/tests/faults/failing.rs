@@ -3,26 +3,14 @@
 use std::{io::ErrorKind, sync::Arc};
 
 use broker_core::storage::{Durability, Storage, StorageError};
-use broker_log::{LogOptions, LogStorage};
-
-use crate::{
-    disk::{Disk, Image},
-    history::{Content, History, Numbers, options, seeds},
-    luck::Luck,
+use broker_log::{
+    LogOptions, LogStorage,
+    faults::{Content, Disk, Failure, History, Image, Luck, Numbers, options},
 };
 
-const COMMITS: usize = 40;
+use crate::seeds;
 
-/// How a call fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Failure {
-    /// The call that fails.
-    pub(crate) call: usize,
-    /// With which error.
-    pub(crate) kind: ErrorKind,
-    /// Whether the calls after it fail too.
-    pub(crate) lasting: bool,
-}
+const COMMITS: usize = 40;
 
 /// What a history came to before it failed.
 #[derive(Default)]

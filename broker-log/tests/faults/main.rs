@@ -4,9 +4,12 @@
 
 mod crash;
 mod damage;
-mod disk;
 mod failing;
-mod history;
-mod luck;
 mod model;
 mod pacing;
+
+/// How many histories a test tries, unless told: so many that it takes some seconds.
+fn seeds(usual: u64) -> std::ops::Range<u64> {
+    let told = std::env::var("BROKER_LOG_SEEDS").ok();
+    0..told.map_or(usual, |text| text.parse().expect("BROKER_LOG_SEEDS is a number"))
+}

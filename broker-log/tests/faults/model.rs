@@ -3,12 +3,10 @@
 use std::sync::Arc;
 
 use broker_core::storage::{Batch, Durability, Page, Storage};
-use broker_log::{LogOptions, LogStorage};
+use broker_log::{LogOptions, LogStorage, faults::Disk};
 use broker_mem::MemStorage;
 use bytes::Bytes;
 use proptest::{collection::vec, prelude::*};
-
-use crate::disk::Disk;
 
 const PARTITIONS: u64 = 3;
 const EVERYTHING: Page = Page { entries: usize::MAX, bytes: usize::MAX };

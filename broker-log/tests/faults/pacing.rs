@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use broker_core::storage::{Batch, Durability, Page, Storage};
-use broker_log::{LogOptions, LogStorage};
-
-use crate::disk::Disk;
+use broker_log::{LogOptions, LogStorage, faults::Disk};
 
 const SEGMENT_BYTES: u64 = 1 << 20;
 const ROWS: u64 = 6_000;

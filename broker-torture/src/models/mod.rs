@@ -11,7 +11,11 @@ use anyhow::Context as _;
 use broker_core::{Broker, ManualClock, MemoryBounds, storage::Storage};
 use broker_mem::MemStorage;
 
-use crate::{report::Outcome, schedules::Dice, store::Store};
+use crate::{
+    report::Outcome,
+    schedules::Dice,
+    store::{Store, in_memory},
+};
 use steps::Run;
 
 /// Bounds so small that paging is part of every run.
@@ -20,7 +24,7 @@ const BEGIN_MS: u64 = 1_700_000_000_000;
 /// What one run does.
 pub(crate) const OPERATIONS: u64 = 200;
 /// A store is used for so many runs, each on queues, topics and streams of its own.
-const RUNS_OF_A_STORE: u64 = 100;
+const RUNS_OF_A_STORE: u64 = 10;
 const TOLD_MAX: usize = 10;
 
 /// Where a run takes place.
@@ -44,28 +48,30 @@ impl Ground<'_> {
     }
 }
 
-/// Runs so many on each store.
-pub(crate) fn run(store: Store, runs: u64, seed: u64) -> anyhow::Result<Outcome> {
+/// Does the runs of these numbers.
+pub(crate) fn run(store: Store, runs: std::ops::Range<u64>, seed: u64) -> anyhow::Result<Outcome> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    let (mut number, mut results, mut bad) = (0, 0, Vec::new());
-    while number < runs && bad.len() < TOLD_MAX {
-        let home = tempfile::tempdir()?;
+    let (begin, mut number, mut results, mut bad) = (runs.start, runs.start, 0, Vec::new());
+    while number < runs.end && bad.len() < TOLD_MAX {
+        let home = in_memory()?;
         let directory = home.path().join("store");
         let (memory, disk) = (Ground::Memory(MemStorage::new()), Ground::Disk(store, &directory));
-        for _ in 0..RUNS_OF_A_STORE.min(runs - number) {
+        for _ in 0..RUNS_OF_A_STORE.min(runs.end - number) {
             let dice = Dice::new(seed << 40 ^ number);
             let expected = runtime.block_on(one(&memory, number, dice.clone()))?;
             let found = runtime.block_on(one(&disk, number, dice)).context("on the durable store")?;
             results += found.len() as u64;
-            number += 1;
             if let Some(difference) = difference(&expected, &found) {
                 bad.push(format!("run {number}, seed {seed}: {difference}"));
+                number += 1;
                 break;
             }
+            number += 1;
         }
     }
-    let figures = vec![("runs", number), ("operations", OPERATIONS), ("results", results), ("seed", seed)];
-    Ok(Outcome::new(if store == Store::Log { "models_log" } else { "models_sled" }, figures, bad))
+    let runs = ("runs", number - begin);
+    let figures = vec![runs, ("operations", OPERATIONS), ("results", results), ("seed", seed)];
+    Ok(Outcome::new(store.named("models_log", "models_sled"), figures, bad))
 }
 
 /// What the operations of a run have answered.

@@ -11,6 +11,8 @@ use broker_core::{
 use crate::schedules::Dice;
 
 const GROUPS: u64 = 3;
+/// More than one row of a store that has a limit for rows.
+const LARGE_BYTES: u64 = 40_000;
 /// The longest step of the clock, in milliseconds.
 const STEP_MAX_MS: u64 = 40_000;
 
@@ -65,7 +67,7 @@ impl<'a> Run<'a> {
     }
 
     fn body(&mut self) -> String {
-        let length = if self.dice.roll(20) == 0 { 40_000 } else { 1 + self.dice.roll(60) };
+        let length = if self.dice.roll(60) == 0 { LARGE_BYTES } else { 1 + self.dice.roll(60) };
         let letter = char::from(b'a' + u8::try_from(self.dice.roll(26)).unwrap_or(0));
         letter.to_string().repeat(usize::try_from(length).unwrap_or(1))
     }

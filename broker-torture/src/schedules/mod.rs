@@ -31,11 +31,12 @@ const REPEATED: u64 = 1_000;
 /// A bad seed is told so often and no more.
 const TOLD_MAX: usize = 10;
 
-/// Runs so many schedules.
-pub(crate) fn run(schedules: u64, seed: u64) -> anyhow::Result<Outcome> {
+/// Runs the schedules of these numbers.
+pub(crate) fn run(numbers: std::ops::Range<u64>, seed: u64) -> anyhow::Result<Outcome> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let (mut polls, mut bad) = (0, Vec::new());
-    for number in 0..schedules {
+    let schedules = numbers.end - numbers.start;
+    for number in numbers {
         let dice = seed << 40 ^ number;
         let ran = runtime.block_on(one(dice)).and_then(|trace| {
             polls += trace.polls;

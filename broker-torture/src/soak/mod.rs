@@ -4,7 +4,6 @@
 //! and go; nothing of them may stay behind.
 
 mod churn;
-mod plot;
 
 use std::{
     fs,
@@ -13,6 +12,7 @@ use std::{
 };
 
 use broker_core::{Broker, ManualClock};
+use broker_plot::Curve;
 
 use crate::{report::Outcome, schedules::Dice, store::Store};
 use churn::Churn;
@@ -31,7 +31,7 @@ type Sample = [u64; FIGURES.len()];
 
 /// Runs on one store, and leaves a plot in `plots`.
 pub(crate) fn run(store: Store, seed: u64, plots: &Path) -> anyhow::Result<Outcome> {
-    let suite = if store == Store::Log { "soak_log" } else { "soak_sled" };
+    let suite = store.named("soak_log", "soak_sled");
     if !Path::new("/proc/self/status").exists() {
         return Ok(Outcome::skipped(suite, "there is no /proc to look at".into()));
     }
@@ -40,10 +40,19 @@ pub(crate) fn run(store: Store, seed: u64, plots: &Path) -> anyhow::Result<Outco
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let (samples, operations) = runtime.block_on(days(store, &directory, seed, suite))?;
     let plot = plots.join(format!("{suite}.svg"));
-    fs::write(&plot, plot::svg(suite, &FIGURES, &samples))?;
+    fs::write(&plot, broker_plot::svg("hours", &curves(suite, &samples)))?;
     println!("{suite}: a plot is in {}", plot.display());
     let bad = grown(&samples).into_iter().map(|what| format!("{what}, seed {seed}")).collect();
     Ok(Outcome::new(suite, vec![("hours", HOURS), ("operations", operations), ("seed", seed)], bad))
+}
+
+/// The figures, each with a sample for every hour.
+fn curves(suite: &str, samples: &[Sample]) -> Vec<Curve> {
+    let curve = |(figure, name): (usize, &&str)| Curve {
+        name: format!("{suite}: {name}"),
+        points: (0..).zip(samples.iter().map(|sample| sample[figure])).collect(),
+    };
+    FIGURES.iter().enumerate().map(curve).collect()
 }
 
 async fn days(store: Store, directory: &Path, seed: u64, suite: &str) -> anyhow::Result<(Vec<Sample>, u64)> {

@@ -47,8 +47,15 @@ impl<E: Judge> Clone for Versions<E> {
 struct Inner<E: Judge> {
     clock: Arc<dyn Clock>,
     routing: Mutex<Routing<E>>,
-    /// The new version gave a reason to look at its health.
-    look: Notify,
+    /// The new version gave a reason to look at its health, or the handler is gone.
+    look: Arc<Notify>,
+}
+
+impl<E: Judge> Drop for Inner<E> {
+    fn drop(&mut self) {
+        // Whoever carries a deployment out waits here, and holds nothing meanwhile.
+        self.look.notify_one();
+    }
 }
 
 struct Routing<E: Judge> {
@@ -86,7 +93,7 @@ impl<E: Judge> Versions<E> {
     /// The same of a handler that is shared, by another clock.
     pub fn of(name: impl Into<String>, handler: SharedHandler<E>, clock: Arc<dyn Clock>) -> Self {
         let routing = Mutex::new(Routing { current: Version::new(name, handler), next: None });
-        Self { inner: Arc::new(Inner { clock, routing, look: Notify::new() }) }
+        Self { inner: Arc::new(Inner { clock, routing, look: Arc::default() }) }
     }
 
     /// The version that is there for good: the old one until a deployment is done.
@@ -151,17 +158,21 @@ type Due = Option<Timestamp>;
 /// Takes the steps of a deployment when they are due, until it is over or the handler is gone.
 async fn drive<E: Judge>(inner: Weak<Inner<E>>, telling: Telling, mut due: Due) {
     loop {
-        let Some(strong) = inner.upgrade() else { return };
+        let Some((clock, look)) = inner.upgrade().map(|strong| (strong.clock.clone(), strong.look.clone()))
+        else {
+            return;
+        };
         let wait = async {
             match due {
-                Some(due) => strong.clock.sleep_until(due).await,
+                Some(due) => clock.sleep_until(due).await,
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
             () = wait => {}
-            () = strong.look.notified() => {}
+            () = look.notified() => {}
         }
+        let Some(strong) = inner.upgrade() else { return };
         match strong.step(&telling) {
             Some(next) => due = next,
             None => return,

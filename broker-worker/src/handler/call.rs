@@ -1,7 +1,6 @@
 //! One invocation: panics and timeouts become failures.
 
 use std::{
-    any::Any,
     future::{Future, poll_fn},
     panic::AssertUnwindSafe,
     pin::pin,
@@ -9,10 +8,11 @@ use std::{
     time::Duration,
 };
 
-use broker_core::Clock;
+use broker_core::{Clock, Timestamp};
 use futures_util::FutureExt;
 
 use super::{Context, Event, Failure, Handler};
+use crate::scaling::after;
 
 /// Runs a handler on an event. A panic is a failure with its message; after `timeout` the handler is dropped, which is a
 /// failure too (rule L2), and its context is cancelled.
@@ -26,32 +26,51 @@ pub async fn call<E: Event>(
     timeout: Option<Duration>,
     clock: &dyn Clock,
 ) -> Result<E::Response, Failure> {
+    let deadline = timeout.map(|timeout| after(clock.now(), timeout));
+    until(deadline, handler, event, context, timeout, clock).await.0
+}
+
+/// The same until the deadline of the context. Says also when it ended.
+pub(crate) async fn call_until_deadline<E: Event>(
+    handler: &dyn Handler<E>,
+    event: E,
+    context: Context,
+    timeout: Option<Duration>,
+    clock: &dyn Clock,
+) -> (Result<E::Response, Failure>, Timestamp) {
+    until(context.deadline(), handler, event, context, timeout, clock).await
+}
+
+async fn until<E: Event>(
+    deadline: Option<Timestamp>,
+    handler: &dyn Handler<E>,
+    event: E,
+    context: Context,
+    timeout: Option<Duration>,
+    clock: &dyn Clock,
+) -> (Result<E::Response, Failure>, Timestamp) {
     let cancelled = context.cancelled().clone();
     // What a panic leaves behind in the handler's state is the handler's affair, as it is with threads.
     let run = async { handler.handle(event, context).await };
     let mut run = pin!(AssertUnwindSafe(run).catch_unwind());
-    let caught = |done: Result<_, Box<dyn Any + Send>>| match done {
-        Ok(answer) => answer,
-        Err(panic) => Err(Failure::panic(&*panic)),
-    };
-    let Some(timeout) = timeout else { return caught(run.await) };
-    let deadline = deadline(clock, timeout);
     // Many handlers are done at once, and need no timer.
-    let done = match poll_fn(|cx| Poll::Ready(run.as_mut().poll(cx))).await {
-        Poll::Ready(done) => done,
-        Poll::Pending => tokio::select! {
+    let done = match (poll_fn(|cx| Poll::Ready(run.as_mut().poll(cx))).await, deadline) {
+        (Poll::Ready(done), _) => Some(done),
+        (Poll::Pending, None) => Some(run.await),
+        (Poll::Pending, Some(deadline)) => tokio::select! {
             biased;
-            done = run => done,
-            () = clock.sleep_until(deadline) => {
-                cancelled.cancel();
-                return Err(Failure::timeout(timeout));
-            }
+            done = run => Some(done),
+            () = clock.sleep_until(deadline) => None,
         },
     };
-    if clock.now() > deadline { Err(Failure::timeout(timeout)) } else { caught(done) }
-}
-
-fn deadline(clock: &dyn Clock, timeout: Duration) -> broker_core::Timestamp {
-    let millis = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
-    broker_core::Timestamp::from_millis(clock.now().as_millis().saturating_add(millis))
+    let ended = clock.now();
+    let late = deadline.is_some_and(|deadline| ended > deadline);
+    let answer = match done {
+        Some(done) if !late => done.unwrap_or_else(|panic| Err(Failure::panic(&*panic))),
+        _ => {
+            cancelled.cancel();
+            Err(Failure::timeout(timeout.unwrap_or_default()))
+        }
+    };
+    (answer, ended)
 }

@@ -35,7 +35,11 @@ impl Context {
         self.map(|inner| (inner.request_id, inner.attempt) = (request_id.into(), attempt))
     }
 
-    fn map(self, change: impl FnOnce(&mut Inner)) -> Self {
+    fn map(mut self, change: impl FnOnce(&mut Inner)) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            change(inner);
+            return self;
+        }
         let inner = &self.0;
         let mut inner = Inner {
             request_id: inner.request_id.clone(),

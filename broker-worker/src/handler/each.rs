@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use futures_util::{FutureExt, StreamExt, stream};
 
 use super::{Context, Failure, Handler, IntoOutcome, Outcome, Payload};
-use crate::queue::{Batch, Received, Response};
+use crate::queue::{Batch, Lease, Received, Response};
 
 /// A handler of batches that calls `function` with one message after the other, as the payload that it takes.
 ///
@@ -53,9 +53,8 @@ where
     Fut: Future + Send,
     Fut::Output: IntoOutcome + Send,
 {
-    /// Returns whether the message was dealt with, so that others of its group may follow.
-    async fn one(&self, message: Received) -> bool {
-        let lease = message.lease().clone();
+    /// Handles a message, whose lease this is. Returns whether it was dealt with, so that others of its group may follow.
+    async fn one(&self, lease: &Lease, message: Received) -> bool {
         if lease.is_lost() {
             // Somebody else may be at it by now.
             lease.decide(Outcome::Failed(Failure::new("the lease was lost before its turn came")));
@@ -85,7 +84,7 @@ where
             }
             let lease = message.lease().clone();
             // Without the lease it may be with somebody else, whatever was done here.
-            if !self.one(message).await || lease.is_lost() {
+            if !self.one(&lease, message).await || lease.is_lost() {
                 stopped.push(group);
             }
         }
@@ -104,12 +103,16 @@ where
         if batch.is_fifo() {
             self.in_order(batch).await;
         } else if self.at_once == 1 {
+            let Some(mut lease) = batch.messages().first().map(|first| first.lease().clone()) else {
+                return Ok(Response::Rest(Outcome::Ack));
+            };
             for message in batch {
-                self.one(message).await;
+                lease.go_to(message.lease());
+                self.one(&lease, message).await;
             }
         } else {
             let all = stream::iter(batch).for_each_concurrent(self.at_once, |message| async {
-                self.one(message).await;
+                self.one(&message.lease().clone(), message).await;
             });
             all.await;
         }

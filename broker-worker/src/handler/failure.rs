@@ -18,6 +18,8 @@ pub enum FailureKind {
     Timeout,
     /// The payload is not what the handler takes. The handler did not run.
     Payload,
+    /// The transaction that the handler filled was rejected: nothing of it has happened.
+    Rejected,
 }
 
 impl FailureKind {
@@ -28,6 +30,7 @@ impl FailureKind {
             Self::Panic => "panic",
             Self::Timeout => "timeout",
             Self::Payload => "payload",
+            Self::Rejected => "rejected",
         }
     }
 }
@@ -56,7 +59,10 @@ impl Failure {
             Ok(failure) => *failure,
             Err(error) => {
                 let error_type = std::any::type_name::<E>().to_owned();
-                Self { kind: FailureKind::Error, error_type, message: chain(&*error) }
+                let rejected =
+                    matches!(error.downcast_ref(), Some(broker_core::Error::TransactionRejected(_)));
+                let kind = if rejected { FailureKind::Rejected } else { FailureKind::Error };
+                Self { kind, error_type, message: chain(&*error) }
             }
         }
     }

@@ -8,6 +8,7 @@
 //! | `payload` | bodies as typed values |
 //! | `call` | one invocation: panics and timeouts become failures |
 //! | `each`, `batch`, `service` | functions and tower services as handlers of queue batches |
+//! | `transact` | functions whose work is committed together with the acknowledgement |
 
 mod batch;
 mod call;
@@ -17,6 +18,7 @@ mod failure;
 mod outcome;
 mod payload;
 mod service;
+mod transact;
 
 use std::sync::Arc;
 
@@ -24,6 +26,7 @@ use async_trait::async_trait;
 
 pub use batch::{BatchFunction, batch};
 pub use call::call;
+pub(crate) use call::call_until_deadline;
 pub use context::Context;
 pub use each::{Each, each};
 pub use failure::{BoxError, Failure, FailureKind};
@@ -31,6 +34,7 @@ pub use outcome::{IntoOutcome, Outcome};
 pub(crate) use payload::from_json;
 pub use payload::{Json, Payload};
 pub use service::{batch_service, each_service};
+pub use transact::{TransactEach, Transacted, transact_batch, transact_each};
 
 /// What a handler can be given, and what it answers.
 pub trait Event: Send + 'static {

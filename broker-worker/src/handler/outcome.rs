@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use super::failure::{BoxError, Failure};
 
+/// The longest reason that a dead-letter queue takes, in bytes.
+const REASON_BYTES_MAX: usize = 1_024;
+
 /// What is to become of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
@@ -33,6 +36,15 @@ impl Outcome {
     /// To the dead-letter queue.
     pub fn dead(reason: impl Into<String>) -> Self {
         Self::Dead { reason: reason.into() }
+    }
+
+    /// A reason, cut to what a dead-letter queue takes.
+    pub(crate) fn cut(reason: &str) -> String {
+        let mut end = reason.len().min(REASON_BYTES_MAX);
+        while !reason.is_char_boundary(end) {
+            end -= 1;
+        }
+        reason[..end].to_owned()
     }
 }
 

@@ -1,6 +1,6 @@
 //! A function as it is called and configured.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use broker_core::Entries;
 use bytes::Bytes;
@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{
     config::{InvokeConfig, InvokeConfigChange},
-    counts::{InvokeCounts, count},
+    counts::InvokeCounts,
     error::InvokeError,
     function::Shared,
     stored::StoredEvent,
@@ -46,9 +46,9 @@ impl Caller {
         serde_json::from_slice::<&RawValue>(&payload)
             .map_err(|error| InvokeError::NotJson { reason: error.to_string() })?;
         let (request_id, invoked_at) = (Uuid::new_v4(), shared.clock.now());
-        let event = StoredEvent { request_id, payload, invoked_at, attempts: 0 };
+        let event = StoredEvent { request_id, payload, invoked_at, attempts: 0, trace: None };
         shared.queue.send_batch(Entries::one(event.message())).await?.all()?;
-        count(&shared.counters.accepted);
+        shared.accepted.fetch_add(1, Ordering::Relaxed);
         Ok(Accepted { request_id })
     }
 
@@ -86,6 +86,6 @@ impl Caller {
 
     /// What the function has done so far in this process.
     pub fn counts(&self) -> InvokeCounts {
-        self.0.counters.counts()
+        InvokeCounts::new(self.0.accepted.load(Ordering::Relaxed), &self.0.telemetry.counters)
     }
 }

@@ -1,6 +1,6 @@
 //! What a function has done so far, as numbers.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::telemetry::{Counter, Counters};
 
 /// What a function has done so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -27,39 +27,19 @@ pub struct InvokeCounts {
     pub unsettled: u64,
 }
 
-/// The same while they grow.
-#[derive(Debug, Default)]
-pub(super) struct Counters {
-    pub(super) accepted: AtomicU64,
-    pub(super) attempts: AtomicU64,
-    pub(super) succeeded: AtomicU64,
-    pub(super) retried: AtomicU64,
-    pub(super) throttled: AtomicU64,
-    pub(super) given_up: AtomicU64,
-    pub(super) destination_failures: AtomicU64,
-    pub(super) dead_letter_errors: AtomicU64,
-    pub(super) foreign: AtomicU64,
-    pub(super) unsettled: AtomicU64,
-}
-
-pub(super) fn count(counter: &AtomicU64) {
-    counter.fetch_add(1, Ordering::Relaxed);
-}
-
-impl Counters {
-    pub(super) fn counts(&self) -> InvokeCounts {
-        let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        InvokeCounts {
-            accepted: of(&self.accepted),
-            attempts: of(&self.attempts),
-            succeeded: of(&self.succeeded),
-            retried: of(&self.retried),
-            throttled: of(&self.throttled),
-            given_up: of(&self.given_up),
-            destination_failures: of(&self.destination_failures),
-            dead_letter_errors: of(&self.dead_letter_errors),
-            foreign: of(&self.foreign),
-            unsettled: of(&self.unsettled),
+impl InvokeCounts {
+    pub(super) fn new(accepted: u64, counters: &Counters) -> Self {
+        Self {
+            accepted,
+            attempts: counters.of(Counter::Invocations),
+            succeeded: counters.of(Counter::Acked),
+            retried: counters.of(Counter::Retried),
+            throttled: counters.of(Counter::Throttled),
+            given_up: counters.of(Counter::Dead),
+            destination_failures: counters.of(Counter::DestinationFailures),
+            dead_letter_errors: counters.of(Counter::DeadLetterErrors),
+            foreign: counters.of(Counter::Filtered),
+            unsettled: counters.of(Counter::Unsettled),
         }
     }
 }

@@ -7,7 +7,10 @@ use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::handler::{BoxError, Context, Event, Failure, Handler, from_json};
+use crate::{
+    deploy::Judge,
+    handler::{BoxError, Context, Event, Failure, Handler, from_json},
+};
 
 /// One event: JSON, as it was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +21,9 @@ pub struct Invocation {
 impl Event for Invocation {
     type Response = Value;
 }
+
+/// An attempt counts as one, and has failed if the function has.
+impl Judge for Invocation {}
 
 impl Invocation {
     pub(crate) fn new(payload: Bytes) -> Self {

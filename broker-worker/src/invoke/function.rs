@@ -1,27 +1,40 @@
 //! A function whose events wait in a queue: as it is built, and as it runs.
 
-use std::{ops::Deref, sync::Arc, time::Duration};
+use std::{
+    ops::Deref,
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
 
-use broker_core::{Clock, Queue, TokioClock};
+use broker_core::{Clock, Queue, ReceiptHandle};
 use parking_lot::Mutex;
-use tokio::task::JoinHandle;
+use tokio::task::{Id, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    caller::Caller, config::InvokeConfig, counts::Counters, dead_letter::DeadLetterTarget,
-    error::InvokeError, event::Invocation, stored::OVERHEAD_BYTES, worker,
+    caller::Caller,
+    config::InvokeConfig,
+    dead_letter::DeadLetterTarget,
+    error::InvokeError,
+    event::Invocation,
+    stored::OVERHEAD_BYTES,
+    worker::{self, later},
 };
 use crate::{
     concurrency::{Gate, Open},
     error::{Error, Result},
     event::Source,
     handler::{Handler, SharedHandler},
+    telemetry::{Events, Link, Telemetry, TraceContext},
 };
 
 /// The largest event, in bytes (rule L1).
 const PAYLOAD_BYTES_MAX: usize = 1024 * 1024;
 /// How long a function may take on one event, at most and by default (rule L3).
 const TIMEOUT_MAX: Duration = Duration::from_secs(900);
+/// After the deadline of a stop, handlers that were dropped get so long to notice. One that blocks its thread does not; it is left
+/// behind, and its event is given back all the same.
+const AFTERMATH: Duration = Duration::from_secs(1);
 /// How many events are worked on at once by default. A gate may allow fewer.
 const PARALLEL: usize = 100;
 /// The longest name of a function, in characters.
@@ -42,6 +55,7 @@ pub struct AsyncFunction {
     config: Option<InvokeConfig>,
     dead_letter: Option<DeadLetterTarget>,
     source: Source,
+    link: Option<Arc<Link>>,
 }
 
 /// What the handles and the worker of a function share.
@@ -59,10 +73,21 @@ pub(super) struct Shared {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) config: Mutex<Option<InvokeConfig>>,
     pub(super) dead_letter: Option<DeadLetterTarget>,
-    pub(super) counters: Counters,
+    pub(super) telemetry: Arc<Telemetry>,
+    /// Events accepted by callers.
+    pub(super) accepted: AtomicU64,
     pub(super) stop: CancellationToken,
     pub(super) abort: CancellationToken,
     pub(super) broken: Mutex<Option<broker_core::Error>>,
+    /// The events that are worked on, and by which tasks.
+    pub(super) working: Mutex<Vec<(Id, ReceiptHandle)>>,
+}
+
+impl Shared {
+    /// The function's name.
+    pub(super) fn name(&self) -> &str {
+        self.unqualified.rsplit(':').next().unwrap_or_default()
+    }
 }
 
 impl AsyncFunction {
@@ -87,6 +112,7 @@ impl AsyncFunction {
             config: None,
             dead_letter: None,
             source: Source::default(),
+            link: None,
         }
     }
 
@@ -110,7 +136,7 @@ impl AsyncFunction {
         Self { gate: Arc::new(gate), ..self }
     }
 
-    /// Takes time from here. It must be the clock of the queue's broker, or go as fast. By default a [`TokioClock`].
+    /// Takes time from here. By default it comes from the queue, by whose time leases end: another clock must go as fast.
     pub fn clock(self, clock: Arc<dyn Clock>) -> Self {
         Self { clock: Some(clock), ..self }
     }
@@ -128,6 +154,12 @@ impl AsyncFunction {
     /// The account and region that ARNs name.
     pub fn source(self, source: Source) -> Self {
         Self { source, ..self }
+    }
+
+    /// Links the span of each attempt to the span that called the function: see [`Link`]. The context of that is in the event if
+    /// the queue is [`Traced`](crate::telemetry::Traced), and stays in it from attempt to attempt.
+    pub fn link(self, link: impl Fn(&tracing::Span, &TraceContext) + Send + Sync + 'static) -> Self {
+        Self { link: Some(Arc::new(link)), ..self }
     }
 
     fn check(&self, unqualified: &str) -> Result<(), InvokeError> {
@@ -179,6 +211,8 @@ impl AsyncFunction {
         let unqualified = format!("arn:aws:lambda:{region}:{account}:function:{}", self.name);
         self.check(&unqualified)?;
         let payload_bytes_max = self.check_queue().await?;
+        let clock = self.clock.unwrap_or_else(|| self.queue.clock());
+        let telemetry = Telemetry::new(self.queue.name(), None, self.link);
         let shared = Arc::new(Shared {
             arn: format!("{unqualified}:{}", self.qualifier),
             unqualified,
@@ -189,13 +223,15 @@ impl AsyncFunction {
             parallel: self.parallel,
             payload_bytes_max,
             gate: self.gate,
-            clock: self.clock.unwrap_or_else(|| Arc::new(TokioClock::new())),
+            clock,
             config: Mutex::new(self.config),
             dead_letter: self.dead_letter,
-            counters: Counters::default(),
+            telemetry,
+            accepted: AtomicU64::new(0),
             stop: CancellationToken::new(),
             abort: CancellationToken::new(),
             broken: Mutex::new(None),
+            working: Mutex::default(),
         });
         let working = tokio::spawn(worker::run(shared.clone()));
         Ok(RunningFunction { caller: Caller(shared), working })
@@ -225,6 +261,11 @@ impl Drop for RunningFunction {
 }
 
 impl RunningFunction {
+    /// What it does from now on. Ends when nobody can call the function any more.
+    pub fn events(&self) -> Events {
+        self.caller.0.telemetry.events()
+    }
+
     /// Waits until the function cannot go on, because its queue cannot. For ever if all is well. Cancel safe.
     pub async fn broken(&self) -> broker_core::Error {
         self.caller.0.stop.cancelled().await;
@@ -236,17 +277,22 @@ impl RunningFunction {
     pub async fn stop(mut self, drain: Duration) -> bool {
         let shared = self.caller.0.clone();
         shared.stop.cancel();
-        let millis = u64::try_from(drain.as_millis()).unwrap_or(u64::MAX);
-        let deadline = shared.clock.now().as_millis().saturating_add(millis);
-        let drained = tokio::select! {
-            biased;
-            _ = &mut self.working => true,
-            () = shared.clock.sleep_until(broker_core::Timestamp::from_millis(deadline)) => false,
-        };
+        let drained = self.ends_within(drain).await;
         if !drained {
             shared.abort.cancel();
-            let _ = (&mut self.working).await;
+            self.ends_within(AFTERMATH).await;
+            shared.give_back().await;
         }
         drained
+    }
+
+    /// Whether nothing is worked on any more after so long at most.
+    async fn ends_within(&mut self, wait: Duration) -> bool {
+        let clock = self.caller.0.clock.clone();
+        tokio::select! {
+            biased;
+            _ = &mut self.working => true,
+            () = clock.sleep_until(later(clock.now(), wait)) => false,
+        }
     }
 }

@@ -56,6 +56,7 @@ pub use caller::{Accepted, Caller};
 pub use config::{DestinationChange, InvokeConfig, InvokeConfigChange};
 pub use counts::InvokeCounts;
 pub use dead_letter::DeadLetterTarget;
+pub(crate) use destination::deliver;
 pub use destination::{Destination, DestinationKind, Report};
 pub use error::InvokeError;
 pub use event::{Function, Invocation, function};

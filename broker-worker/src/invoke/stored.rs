@@ -4,6 +4,8 @@ use broker_core::{AttributeValue, Message, MessageAttributes, SendMessage, Times
 use bytes::Bytes;
 use uuid::Uuid;
 
+use crate::telemetry::{TRACE_PARENT, TRACE_STATE};
+
 const REQUEST_ID: &str = "requestId";
 const INVOKED_AT: &str = "invokedAt";
 const ATTEMPTS: &str = "attempts";
@@ -20,14 +22,38 @@ pub(super) struct StoredEvent {
     pub(super) invoked_at: Timestamp,
     /// How often the function has failed on it.
     pub(super) attempts: u32,
+    /// Who has called the function, as the message says it; nobody says so of an event that was just called.
+    pub(super) trace: Option<Trace>,
+}
+
+/// The trace context of a message, in the form that it came in: that fits again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Trace {
+    attributes: Vec<(&'static str, AttributeValue)>,
+    header: Option<String>,
+}
+
+impl Trace {
+    fn read(message: &Message) -> Self {
+        let attribute = |name| Some((name, message.attributes.get(name)?.clone()));
+        let attributes = [TRACE_PARENT, TRACE_STATE].into_iter().filter_map(attribute).collect();
+        Self { attributes, header: message.trace_header.clone() }
+    }
 }
 
 impl StoredEvent {
     pub(super) fn message(&self) -> SendMessage {
-        SendMessage::new(self.payload.clone())
+        let mut message = SendMessage::new(self.payload.clone())
             .attribute(REQUEST_ID, AttributeValue::string(self.request_id.to_string()))
             .attribute(INVOKED_AT, AttributeValue::number(self.invoked_at.as_millis()))
-            .attribute(ATTEMPTS, AttributeValue::number(self.attempts))
+            .attribute(ATTEMPTS, AttributeValue::number(self.attempts));
+        if let Some(trace) = &self.trace {
+            for (name, value) in &trace.attributes {
+                message = message.attribute(*name, value.clone());
+            }
+            message.trace_header.clone_from(&trace.header);
+        }
+        message
     }
 
     /// `None` if it is a message that somebody else has sent.
@@ -39,6 +65,7 @@ impl StoredEvent {
             payload: message.body.clone(),
             invoked_at: Timestamp::from_millis(text(INVOKED_AT)?.parse().ok()?),
             attempts: text(ATTEMPTS)?.parse().ok()?,
+            trace: Some(Trace::read(message)),
         })
     }
 }

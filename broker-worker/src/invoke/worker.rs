@@ -2,11 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use broker_core::{ChangeVisibility, Entries, Error, Message, ReceiptHandle, ReceiveOptions, Timestamp};
+use broker_core::{ChangeVisibility, Entries, Error, Message, ReceiveOptions, Timestamp};
 use tokio::task::{Id, JoinSet};
+use tracing::Instrument as _;
 
 use super::{attempt, function::Shared};
-use crate::queue::is_the_end;
+use crate::{queue::is_the_end, telemetry::WorkerEvent};
 
 /// How long a receive waits, at most: as long as SQS allows.
 const POLL: Duration = Duration::from_secs(20);
@@ -17,7 +18,7 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_
 
 /// Runs until the function is stopped, or its queue is gone.
 pub(super) async fn run(shared: Arc<Shared>) {
-    let mut working = Working { shared: shared.clone(), tasks: JoinSet::new(), receipts: Vec::new() };
+    let mut working = Working { shared: shared.clone(), tasks: JoinSet::new() };
     let mut wait = RETRY.0;
     while let Some(free) = working.free().await {
         match working.receive(free).await {
@@ -29,11 +30,13 @@ pub(super) async fn run(shared: Arc<Shared>) {
             }
             Some(Err(error)) if is_the_end(&error) => {
                 tracing::error!(function = shared.arn, %error, "the queue of events cannot be used any more");
+                shared.telemetry.tell(|| WorkerEvent::Broken { error: error.to_string() });
                 shared.broken.lock().get_or_insert(error);
                 shared.stop.cancel();
             }
             Some(Err(error)) => {
                 tracing::warn!(function = shared.arn, %error, "events could not be received");
+                shared.telemetry.tell(|| WorkerEvent::ReceiveFailed { error: error.to_string() });
                 let until = later(shared.clock.now(), wait);
                 wait = (wait * 2).min(RETRY.1);
                 tokio::select! {
@@ -50,19 +53,19 @@ pub(super) async fn run(shared: Arc<Shared>) {
 struct Working {
     shared: Arc<Shared>,
     tasks: JoinSet<()>,
-    /// What is worked on.
-    receipts: Vec<(Id, ReceiptHandle)>,
 }
 
 impl Working {
     fn start(&mut self, message: Message) {
         let receipt = message.receipt;
         let task = self.tasks.spawn(attempt::run(self.shared.clone(), message));
-        self.receipts.push((task.id(), receipt));
+        self.shared.working.lock().push((task.id(), receipt));
+        self.shared.telemetry.workers(self.tasks.len());
     }
 
     fn ended(&mut self, id: Id) {
-        self.receipts.retain(|(other, _)| *other != id);
+        self.shared.working.lock().retain(|(other, _)| *other != id);
+        self.shared.telemetry.workers(self.tasks.len());
     }
 
     /// Waits until there is room for another event. Returns for how many, `None` if the function is stopped.
@@ -95,14 +98,22 @@ impl Working {
         let options = ReceiveOptions::up_to(free.min(largest.max_messages))
             .wait_time(largest.wait_time.unwrap_or(POLL).min(POLL))
             .visibility_timeout(shared.timeout.saturating_add(MARGIN));
-        tokio::select! {
+        let (began, span) = (shared.clock.now(), shared.telemetry.receive_span());
+        let received = tokio::select! {
             biased;
-            () = shared.stop.cancelled() => None,
-            received = shared.queue.receive(options) => Some(received),
+            () = shared.stop.cancelled() => return None,
+            received = shared.queue.receive(options).instrument(span.clone()) => received,
+        };
+        if let Ok(messages) = &received
+            && !messages.is_empty()
+        {
+            span.record("messaging.batch.message_count", messages.len());
+            shared.telemetry.received(messages.len(), shared.clock.now().since(began));
         }
+        Some(received)
     }
 
-    /// Waits for what is worked on; if that is to end at once, gives it back to the queue.
+    /// Waits for what is worked on, and drops it if that is to end at once.
     async fn drain(&mut self) {
         let abort = self.shared.abort.clone();
         loop {
@@ -116,10 +127,17 @@ impl Working {
             }
         }
         self.tasks.shutdown().await;
-        for (_, receipt) in self.receipts.drain(..) {
+    }
+}
+
+impl Shared {
+    /// Gives what is worked on back to the queue.
+    pub(super) async fn give_back(&self) {
+        let working = std::mem::take(&mut *self.working.lock());
+        for (_, receipt) in working {
             let now = Entries::one(ChangeVisibility { receipt, timeout: Duration::ZERO });
             // What cannot be given back becomes visible when its time is over.
-            let _ = self.shared.queue.change_visibility_batch(now).await;
+            let _ = self.queue.change_visibility_batch(now).await;
         }
     }
 }

@@ -11,11 +11,14 @@ use crate::handler::{BoxError, Context, Event, Failure, Outcome, Payload};
 /// A batch of messages of one queue. On a FIFO queue it may mix groups, and those of a group are in order.
 ///
 /// Handlers decide on single messages with [`Received::decide`], or answer for all: what was not decided follows the
-/// answer. A decision holds whatever happens to the rest of the batch.
+/// answer. A decision holds whatever happens to the rest of the batch. A clone is the same batch.
+#[derive(Clone)]
 pub struct Batch {
     pub(crate) messages: Vec<Received>,
     pub(crate) queue: Arc<dyn Queue>,
     pub(crate) fifo: bool,
+    /// JSON answers are read as partial failures.
+    pub(crate) partial: bool,
 }
 
 impl Batch {
@@ -67,19 +70,23 @@ impl IntoIterator for Batch {
     }
 }
 
-/// One message of a batch, with its lease. Cheap to clone.
-#[derive(Debug, Clone)]
+/// One message of a batch, with its lease. Cheap to clone: all of a batch are kept together, as long as one of them is.
+#[derive(Clone)]
 pub struct Received {
-    pub(crate) message: Message,
     pub(crate) lease: Lease,
-    pub(crate) context: Context,
+}
+
+impl fmt::Debug for Received {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Received").field("message", &**self).field("lease", &self.lease).finish()
+    }
 }
 
 impl Deref for Received {
     type Target = Message;
 
     fn deref(&self) -> &Message {
-        &self.message
+        self.lease.message()
     }
 }
 
@@ -91,12 +98,12 @@ impl Received {
 
     /// The context of the invocation that the message belongs to.
     pub fn context(&self) -> &Context {
-        &self.context
+        &self.lease.set.context
     }
 
     /// The body as a typed value. A failure names the place.
     pub fn payload<P: Payload>(&self) -> Result<P, Failure> {
-        P::read(&self.message)
+        P::read(self)
     }
 
     /// Decides on this message, whatever the answer for the batch. The first decision holds; returns whether this is it.

@@ -40,6 +40,8 @@ struct Held {
     sets: BTreeMap<u64, Watched>,
     /// Until when the task sleeps, if it does not wait for ever.
     sleeps_until: Option<u64>,
+    /// The watchdog waits for something to watch.
+    unwatched: bool,
     ended: bool,
 }
 
@@ -79,7 +81,7 @@ impl Keeper {
         let mut held = self.held.lock();
         let id = held.next;
         held.next += 1;
-        if held.sets.is_empty() && self.heartbeat.is_some() {
+        if held.unwatched {
             self.occupied.notify_one();
         }
         held.sets.insert(id, Watched { due: Some(due), not_before: 0, set });
@@ -161,7 +163,7 @@ impl Keeper {
     async fn extend(&self, set: &LeaseSet, lease: Duration, now: u64) {
         // What the handler has extended further by itself is not made shorter.
         let soon = now.saturating_add(millis(lease / BEAT_PART));
-        let ends_soon = |entry: &&Entry| !entry.is_lost() && entry.until() <= soon;
+        let ends_soon = |entry: &&Entry| !entry.is_over() && entry.until() <= soon;
         let entries: Vec<&Entry> = set.entries.iter().filter(ends_soon).collect();
         for part in entries.chunks(CALL_MAX) {
             if let Err(error) = set.extend(part, lease).await {
@@ -194,8 +196,10 @@ impl Keeper {
     pub(super) fn wait_on_thread(&self, interval: Duration) -> bool {
         let mut held = self.held.lock();
         while held.sets.is_empty() && !held.ended {
+            held.unwatched = true;
             self.occupied.wait(&mut held);
         }
+        held.unwatched = false;
         if !held.ended {
             self.occupied.wait_for(&mut held, interval);
         }

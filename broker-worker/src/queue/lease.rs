@@ -10,13 +10,16 @@ use std::{
 };
 
 use broker_core::{
-    ChangeVisibility, Clock, Entries, Error, MessageId, Queue, ReceiptHandle, Result, Timestamp,
+    ChangeVisibility, Clock, Entries, Error, Message, MessageId, Queue, ReceiptHandle, Result, Timestamp,
     VisibilityChanged,
 };
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::{handler::Outcome, telemetry::Telemetry};
+use crate::{
+    handler::{Context, Failure, Outcome},
+    telemetry::Telemetry,
+};
 
 /// The leases of one batch.
 pub(crate) struct LeaseSet {
@@ -25,7 +28,8 @@ pub(crate) struct LeaseSet {
     pub(crate) entries: Box<[Entry]>,
     /// How many are not lost. With the last one the invocation is cancelled.
     held: AtomicUsize,
-    pub(crate) cancelled: CancellationToken,
+    /// Of the invocation: its token is cancelled with the last lease.
+    pub(crate) context: Context,
     /// Nothing more is settled: shutdown has given the messages back.
     released: AtomicBool,
     /// Tells the keeper that an end has changed.
@@ -33,22 +37,46 @@ pub(crate) struct LeaseSet {
     telemetry: Arc<Telemetry>,
 }
 
-/// The lease of one message.
+/// A message and its lease.
 pub(crate) struct Entry {
+    message: Message,
     pub(crate) id: MessageId,
     pub(crate) receipt: ReceiptHandle,
     /// When the message becomes visible again, in milliseconds of the worker's clock.
     until: AtomicU64,
-    lost: AtomicBool,
+    /// It is not ours any more: lost, or settled.
+    over: AtomicBool,
     /// Made when somebody asks for it.
     token: OnceLock<CancellationToken>,
-    pub(crate) decided: OnceLock<Outcome>,
+    pub(crate) decided: Decided,
+    /// What a transaction has made of it.
+    pub(crate) settled: Decided,
+}
+
+/// What was decided of a message. Mostly that is to acknowledge it, which takes no memory.
+#[derive(Default)]
+pub(crate) struct Decided(OnceLock<Option<Box<Outcome>>>);
+
+static ACK: Outcome = Outcome::Ack;
+
+impl Decided {
+    /// Decides, if nothing was decided before. Returns whether that is so.
+    pub(crate) fn set(&self, outcome: Outcome) -> bool {
+        let outcome = (outcome != Outcome::Ack).then(|| Box::new(outcome));
+        self.0.set(outcome).is_ok()
+    }
+
+    pub(crate) fn get(&self) -> Option<&Outcome> {
+        self.0.get().map(|outcome| outcome.as_deref().unwrap_or(&ACK))
+    }
 }
 
 impl Entry {
-    pub(crate) fn new(id: MessageId, receipt: ReceiptHandle, until: u64) -> Self {
-        let (until, lost) = (AtomicU64::new(until), AtomicBool::new(false));
-        Self { id, receipt, until, lost, token: OnceLock::new(), decided: OnceLock::new() }
+    pub(crate) fn new(message: Message, until: u64) -> Self {
+        let (id, receipt) = (message.id, message.receipt);
+        let (until, over, token) = (AtomicU64::new(until), AtomicBool::new(false), OnceLock::new());
+        let (decided, settled) = (Decided::default(), Decided::default());
+        Self { message, id, receipt, until, over, token, decided, settled }
     }
 
     pub(crate) fn until(&self) -> u64 {
@@ -59,8 +87,12 @@ impl Entry {
         self.until.store(until, Ordering::Release);
     }
 
-    pub(crate) fn is_lost(&self) -> bool {
-        self.lost.load(Ordering::SeqCst)
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(Ordering::SeqCst)
+    }
+
+    fn is_lost(&self) -> bool {
+        self.is_over() && self.settled.get().is_none()
     }
 }
 
@@ -69,11 +101,12 @@ impl LeaseSet {
         queue: Arc<dyn Queue>,
         clock: Arc<dyn Clock>,
         entries: Box<[Entry]>,
+        context: Context,
         moved: Arc<Notify>,
         telemetry: Arc<Telemetry>,
     ) -> Self {
-        let (held, cancelled) = (AtomicUsize::new(entries.len()), CancellationToken::new());
-        Self { queue, clock, entries, held, cancelled, released: AtomicBool::new(false), moved, telemetry }
+        let held = AtomicUsize::new(entries.len());
+        Self { queue, clock, entries, held, context, released: AtomicBool::new(false), moved, telemetry }
     }
 
     /// Notes that a lease is lost, and tells it.
@@ -86,21 +119,26 @@ impl LeaseSet {
     /// Ends a lease. Returns whether that is news.
     fn end(&self, entry: &Entry) -> bool {
         // Before the look at the token: whoever makes one looks at this after it.
-        if entry.lost.swap(true, Ordering::SeqCst) {
+        if entry.over.swap(true, Ordering::SeqCst) {
             return false;
         }
         if let Some(token) = entry.token.get() {
             token.cancel();
         }
         if self.held.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.cancelled.cancel();
+            self.context.cancelled().cancel();
         }
         true
     }
 
-    /// When the next lease that is not lost ends.
+    /// A transaction that settles so many messages was rejected.
+    pub(crate) fn transaction_rejected(&self, messages: usize, why: &Failure) {
+        self.telemetry.rejected(messages, why);
+    }
+
+    /// When the next lease that is not over ends.
     pub(crate) fn first_end(&self) -> Option<u64> {
-        self.entries.iter().filter(|entry| !entry.is_lost()).map(Entry::until).min()
+        self.entries.iter().filter(|entry| !entry.is_over()).map(Entry::until).min()
     }
 
     /// From now on nothing of it is settled.
@@ -109,7 +147,7 @@ impl LeaseSet {
         self.entries.iter().for_each(|entry| {
             self.end(entry);
         });
-        self.cancelled.cancel();
+        self.context.cancelled().cancel();
     }
 
     pub(crate) fn is_released(&self) -> bool {
@@ -164,6 +202,16 @@ impl Lease {
         &self.set.entries[self.at]
     }
 
+    /// Becomes the lease of another message of the batch.
+    pub(crate) fn go_to(&mut self, other: &Self) {
+        debug_assert!(Arc::ptr_eq(&self.set, &other.set));
+        self.at = other.at;
+    }
+
+    pub(crate) fn message(&self) -> &Message {
+        &self.entry().message
+    }
+
     /// When the message becomes visible to others unless the lease is extended, on the worker's clock.
     pub fn until(&self) -> Timestamp {
         Timestamp::from_millis(self.entry().until())
@@ -172,7 +220,8 @@ impl Lease {
     /// Whether somebody else may have the message: what is done for it now is done twice.
     pub fn is_lost(&self) -> bool {
         let entry = self.entry();
-        entry.is_lost() || entry.until() <= self.set.clock.now().as_millis()
+        let ended = || entry.settled.get().is_none() && entry.until() <= self.set.clock.now().as_millis();
+        entry.is_lost() || ended()
     }
 
     /// Fires when the lease is lost: it ended, the message was received by somebody else, or it is gone.
@@ -199,7 +248,17 @@ impl Lease {
         (entry.id, entry.decided.get())
     }
 
+    /// A transaction has made this of the message: nothing is left to be done for it.
+    pub(crate) fn settled(&self, outcome: Outcome) {
+        let entry = self.entry();
+        entry.decided.set(outcome.clone());
+        entry.settled.set(outcome);
+        if !entry.over.swap(true, Ordering::SeqCst) {
+            self.set.held.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+
     pub(crate) fn decide(&self, outcome: Outcome) -> bool {
-        self.entry().decided.set(outcome).is_ok()
+        self.entry().decided.set(outcome)
     }
 }

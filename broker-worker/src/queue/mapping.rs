@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use broker_core::{Clock, Queue, TokioClock};
+use broker_core::{Clock, Queue};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -116,7 +116,7 @@ impl QueueMapping {
         Self { gate, ..self }
     }
 
-    /// Takes time from here. It must be the clock of the queue's broker, or go as fast. By default a [`TokioClock`].
+    /// Takes time from here. By default it comes from the queue, by whose time leases end: another clock must go as fast.
     pub fn clock(self, clock: Arc<dyn Clock>) -> Self {
         Self { clock: Some(clock), ..self }
     }
@@ -131,7 +131,7 @@ impl QueueMapping {
 
     /// The queue and the clock, for a pool that looks at the one by the other.
     pub(crate) fn parts(&mut self) -> (Arc<dyn Queue>, Arc<dyn Clock>, SharedHandler<Batch>) {
-        let clock = self.clock.get_or_insert_with(|| Arc::new(TokioClock::new())).clone();
+        let clock = self.clock.get_or_insert_with(|| self.queue.clock()).clone();
         (self.queue.clone(), clock, self.handler.clone())
     }
 
@@ -148,8 +148,8 @@ impl QueueMapping {
     pub async fn start(self) -> Result<Running> {
         let attributes = self.queue.attributes().await?;
         let terms = self.settings.check(&attributes)?;
-        let clock = self.clock.unwrap_or_else(|| Arc::new(TokioClock::new()));
-        let telemetry = Telemetry::new(self.queue.name(), self.link);
+        let clock = self.clock.unwrap_or_else(|| self.queue.clock());
+        let telemetry = Telemetry::new(self.queue.name(), None, self.link);
         let heartbeat = self.settings.heartbeat.then_some(terms.visibility);
         let keeper = Keeper::new(clock.clone(), heartbeat, telemetry.clone());
         if let Some(lease) = heartbeat {

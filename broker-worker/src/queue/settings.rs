@@ -19,6 +19,8 @@ const WINDOW_MAX: Duration = Duration::from_secs(300);
 const TIMEOUT_MAX: Duration = Duration::from_secs(900);
 /// What receives add to window and timeout if the queue's own visibility timeout is shorter than both (rule L43).
 const VISIBILITY_MARGIN: Duration = Duration::from_secs(30);
+/// No receive asks for more than SQS allows: 12 hours. A queue whose own timeout is longer has other limits.
+const VISIBILITY_MAX: Duration = Duration::from_secs(43_200);
 
 /// The settings of a mapping, as Lambda has them, and a few of ours.
 #[derive(Debug, Clone)]
@@ -103,9 +105,11 @@ impl QueueMappingSettings {
 
     fn terms(&self, visibility: Duration, fifo: bool) -> Terms {
         let timeout = self.timeout.or((!self.heartbeat).then_some(visibility));
-        let whole = self.window.saturating_add(timeout.unwrap_or(visibility));
+        // A heartbeat extends leases as long as the handler works: only the window is on top then.
+        let work = if self.heartbeat { visibility } else { timeout.unwrap_or(visibility) };
+        let whole = self.window.saturating_add(work);
         let visibility = if whole > visibility && !self.window.is_zero() {
-            whole.saturating_add(VISIBILITY_MARGIN)
+            whole.saturating_add(VISIBILITY_MARGIN).min(VISIBILITY_MAX.max(visibility))
         } else {
             visibility
         };

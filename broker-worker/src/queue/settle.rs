@@ -18,9 +18,6 @@ use crate::{
     telemetry::Counts,
 };
 
-/// The longest reason that a dead-letter queue takes, in bytes.
-const REASON_BYTES_MAX: usize = 1_024;
-
 /// What an answer says of the messages that nothing was decided on. Decides on those that it names; fails if it makes no
 /// sense, which fails all of them.
 pub(super) fn read(response: Response, set: &LeaseSet, partial: bool) -> Result<Outcome, Failure> {
@@ -43,7 +40,7 @@ pub(super) fn read(response: Response, set: &LeaseSet, partial: bool) -> Result<
     }
     for (_, entry) in entries.iter().filter(|(id, _)| named.contains(id.as_str())) {
         // A decision that was made before holds.
-        let _ = entry.decided.set(Outcome::Failed(Failure::new("the answer names it as failed")));
+        entry.decided.set(Outcome::Failed(Failure::new("the answer names it as failed")));
     }
     Ok(Outcome::Ack)
 }
@@ -61,6 +58,10 @@ pub(super) async fn settle(set: &LeaseSet, rest: Option<&Outcome>) -> (Counts, O
     let mut released = Vec::new();
     let (mut acks, mut retries, mut dead) = (Vec::with_capacity(set.entries.len()), Vec::new(), Vec::new());
     for entry in &set.entries {
+        if let Some(outcome) = entry.settled.get() {
+            count_settled(outcome, &mut counts);
+            continue;
+        }
         let Some(outcome) = entry.decided.get().or(rest) else {
             released.push(entry.receipt);
             continue;
@@ -80,7 +81,7 @@ pub(super) async fn settle(set: &LeaseSet, rest: Option<&Outcome>) -> (Counts, O
     let mut problem = delete(queue, &acks, &mut counts).await;
     problem = problem.or(retry(queue, &retries, &mut counts).await);
     for (receipt, reason) in dead {
-        match queue.dead_letter(receipt, cut(reason)).await {
+        match queue.dead_letter(receipt, Outcome::cut(reason)).await {
             Ok(DeadLettered::Moved { .. }) => counts.dead += 1,
             Ok(DeadLettered::Gone | DeadLettered::Stale) | Err(Error::ReceiptHandleExpired { .. }) => {
                 counts.stale += 1;
@@ -93,6 +94,16 @@ pub(super) async fn settle(set: &LeaseSet, rest: Option<&Outcome>) -> (Counts, O
         }
     }
     (counts, problem)
+}
+
+/// Counts what a transaction has done.
+fn count_settled(outcome: &Outcome, counts: &mut Counts) {
+    match outcome {
+        Outcome::Ack => counts.acked += 1,
+        Outcome::Retry { .. } => counts.retried += 1,
+        Outcome::Dead { .. } => counts.dead += 1,
+        Outcome::Failed(_) => counts.failed += 1,
+    }
 }
 
 async fn delete(queue: &dyn Queue, acks: &[ReceiptHandle], counts: &mut Counts) -> Option<Error> {
@@ -156,13 +167,4 @@ pub(super) async fn make_visible(queue: &dyn Queue, receipts: &[ReceiptHandle]) 
         }
     }
     visible
-}
-
-/// A reason, cut to what a dead-letter queue takes.
-fn cut(reason: &str) -> String {
-    let mut end = reason.len().min(REASON_BYTES_MAX);
-    while !reason.is_char_boundary(end) {
-        end -= 1;
-    }
-    reason[..end].to_owned()
 }

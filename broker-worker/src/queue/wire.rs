@@ -4,7 +4,7 @@ use std::io;
 
 use broker_core::Message;
 
-use super::{gather::Held, settings::BATCH_BYTES_MAX};
+use super::settings::BATCH_BYTES_MAX;
 use crate::event::{Source, sqs::SqsRecord};
 
 /// What an event has around its records, `{"Records":[]}`, less the comma that the last record does not have.
@@ -31,18 +31,28 @@ impl Default for WireBytes {
 
 impl WireBytes {
     /// Adds a message to those that are in the batch. Returns whether it fits; the first one always does.
-    pub(super) fn add(&mut self, message: &Message, before: &[Held], queue: &str) -> bool {
+    pub(super) fn add<'m>(
+        &mut self,
+        message: &Message,
+        mut before: impl Iterator<Item = &'m Message>,
+        queue: &str,
+    ) -> bool {
         let most = self.most.saturating_add(most(message));
         if self.exactly.is_none() && most <= BATCH_BYTES_MAX {
             self.most = most;
             return true;
         }
         let counted = |message: &Message| exactly(message, queue);
-        let so_far = self.exactly.unwrap_or_else(|| {
-            ENVELOPE_BYTES + before.iter().map(|held| counted(&held.message)).sum::<usize>()
-        });
+        let (mut so_far, mut is_first) = (self.exactly.unwrap_or(ENVELOPE_BYTES), true);
+        if self.exactly.is_none() {
+            for before in before {
+                (so_far, is_first) = (so_far.saturating_add(counted(before)), false);
+            }
+        } else {
+            is_first = before.next().is_none();
+        }
         let with = so_far.saturating_add(counted(message));
-        let fits = before.is_empty() || with <= BATCH_BYTES_MAX;
+        let fits = is_first || with <= BATCH_BYTES_MAX;
         self.exactly = Some(if fits { with } else { so_far });
         fits
     }

@@ -1,6 +1,11 @@
 //! What one worker does: gather a batch, get a permit, have it handled, settle it, and again.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::{Future, poll_fn},
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
 use broker_core::{Clock, Error, Queue, ReceiveOptions, Timestamp};
 use parking_lot::Mutex;
@@ -19,10 +24,10 @@ use super::{
     settle,
 };
 use crate::{
-    concurrency::{Gate, Permit},
-    handler::{Context, Outcome, SharedHandler, call},
+    concurrency::{Gate, Permit, Throttled},
+    handler::{Context, Outcome, SharedHandler, call_until_deadline},
     seeded::seeded,
-    telemetry::{Counter, Telemetry, WorkerEvent, process_span, settle_span},
+    telemetry::{Counter, Telemetry, TraceContext, WorkerEvent, describe_failure, describe_only},
 };
 
 /// While an invocation is throttled it is tried again after so long, then twice as long, up to the second (rule L41).
@@ -81,14 +86,15 @@ impl Worker {
     /// The worker, from its first receive to its last. It counts as waiting when it begins.
     pub(super) async fn run(self) {
         let shared = &*self.shared;
-        let mut over = Vec::new();
+        let mut over = Held::default();
         loop {
             match self.gather(&mut over).await {
                 Ok(batch) => {
-                    if shared.state.lock().pollers.found(self.now()) {
+                    let now = shared.clock.now();
+                    if shared.state.lock().pollers.found(now.as_millis()) {
                         shared.wanted.notify_one();
                     }
-                    if self.process(batch).await == Next::Leave {
+                    if self.process(batch, now).await == Next::Leave {
                         break;
                     }
                     if shared.stop.is_cancelled() || shared.state.lock().pollers.wait() == Next::Leave {
@@ -117,6 +123,13 @@ impl Worker {
     ) -> Result<T, Halt> {
         let shared = &*self.shared;
         let mut call = std::pin::pin!(call);
+        if may_leave && shared.state.lock().pollers.leave_if_too_many() == Next::Leave {
+            return Err(Halt::Left);
+        }
+        // Mostly there is something at once, and nothing to wait for.
+        if let Poll::Ready(done) = poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx))).await {
+            return Ok(done);
+        }
         loop {
             let mut resized = std::pin::pin!(shared.resized.notified());
             resized.as_mut().enable();
@@ -142,22 +155,29 @@ impl Worker {
     }
 
     /// Has a batch handled, and settles it.
-    async fn process(&self, held: Vec<Held>) -> Next {
+    async fn process(&self, held: Held, now: Timestamp) -> Next {
         let shared = &*self.shared;
-        let Some(permit) = self.permit(&held).await else { return Next::Stay };
-        let (batch, set) = self.batch(held);
+        let (permit, began) = match shared.gate.try_enter() {
+            Ok(permit) => (permit, now),
+            Err(throttled) => match self.permit(&held, throttled).await {
+                Some(permit) => (permit, shared.clock.now()),
+                None => return Next::Stay,
+            },
+        };
+        let (batch, set) = self.batch(held, began);
         let count = batch.len();
-        let messages = batch.messages.iter().map(|received| &received.message);
-        let span = process_span(batch.queue(), messages, shared.telemetry.link.as_deref());
+        let senders = batch.messages.iter().filter_map(|received| TraceContext::extract(received));
+        let span = shared.telemetry.process_span(count, senders);
+        if let [only] = batch.messages() {
+            describe_only(&span, only.id, only.body.len());
+        }
         let kept = shared.keeper.keep(set.clone());
         if seeded("worker-acknowledges-before-the-handler") {
             settle::settle(&set, Some(&Outcome::Ack)).await;
         }
-        let began = self.now();
-        let context =
-            batch.messages.first().map_or_else(|| Context::new(set.cancelled.clone()), |m| m.context.clone());
-        let invocation = call(&*shared.handler, batch, context, shared.terms.timeout, &*shared.clock);
-        let answer = tokio::select! {
+        let (context, timeout) = (set.context.clone(), shared.terms.timeout);
+        let invocation = call_until_deadline(&*shared.handler, batch, context, timeout, &*shared.clock);
+        let (answer, handled) = tokio::select! {
             biased;
             answer = invocation.instrument(span.clone()) => answer,
             // Shutdown has given the messages back.
@@ -172,20 +192,17 @@ impl Worker {
             .and_then(|response| settle::read(response, &set, shared.settings.report_batch_item_failures));
         let failure = answer.as_ref().err();
         if let Some(failure) = failure {
-            span.record("otel.status_code", "ERROR");
-            span.record("error.type", failure.kind.as_str());
+            describe_failure(&span, failure);
         }
-        let handled = self.now();
-        shared.telemetry.processed(count, Duration::from_millis(handled - began), failure);
+        shared.telemetry.processed(count, handled.since(began), failure);
         let failed = failure.is_some();
         let failed_as =
             if seeded("worker-acknowledges-failures") { |_| Outcome::Ack } else { Outcome::Failed };
         let rest = answer.unwrap_or_else(failed_as);
-        let settling = handled;
         let (counts, problem) =
-            settle::settle(&set, Some(&rest)).instrument(settle_span(shared.queue.name(), count)).await;
+            settle::settle(&set, Some(&rest)).instrument(shared.telemetry.settle_span(count)).await;
         drop(kept);
-        shared.telemetry.settled(counts, Duration::from_millis(self.now() - settling));
+        shared.telemetry.settled(counts, shared.clock.now().since(handled));
         match problem {
             Some(error) if is_the_end(&error) => {
                 shared.telemetry.tell(|| WorkerEvent::Broken { error: error.to_string() });
@@ -198,19 +215,14 @@ impl Worker {
         }
     }
 
-    /// The right to invoke. `None` if there was none until the messages became visible again: they are left alone, and
-    /// have used up a receive (rule L41).
-    async fn permit(&self, held: &[Held]) -> Option<Permit> {
+    /// Waits for the right to invoke, of which there was none at first. `None` if there was none until the messages became visible
+    /// again: they are left alone, and have used up a receive (rule L41).
+    async fn permit(&self, held: &Held, mut throttled: Throttled) -> Option<Permit> {
         let shared = &*self.shared;
         let mut wait = THROTTLED.0;
         loop {
-            let throttled = match shared.gate.try_enter() {
-                Ok(permit) => return Some(permit),
-                Err(throttled) => throttled,
-            };
-            shared.telemetry.counters.add(Counter::Throttled, 1);
-            shared.telemetry.tell(|| WorkerEvent::Throttled { messages: held.len() });
-            let first_end = held.iter().map(|held| held.until).min().unwrap_or_default();
+            shared.telemetry.throttled(held.len());
+            let first_end = held.first_end();
             let until = after(shared.clock.now(), throttled.retry_after.unwrap_or(wait));
             if until >= first_end {
                 tokio::select! {
@@ -232,31 +244,26 @@ impl Worker {
                     return None;
                 }
             }
+            match shared.gate.try_enter() {
+                Ok(permit) => return Some(permit),
+                Err(again) => throttled = again,
+            }
         }
     }
 
     /// The batch as the handler gets it, and its leases.
-    fn batch(&self, held: Vec<Held>) -> (Batch, Arc<LeaseSet>) {
+    fn batch(&self, held: Held, now: Timestamp) -> (Batch, Arc<LeaseSet>) {
         let shared = &*self.shared;
-        let entry = |held: &Held| Entry::new(held.message.id, held.message.receipt, held.until);
-        let entries = held.iter().map(entry).collect();
+        let messages = held.messages.into_iter().zip(held.until);
+        let entries = messages.map(|(message, until)| Entry::new(message, until)).collect();
         let (queue, clock) = (shared.queue.clone(), shared.clock.clone());
-        let set = Arc::new(LeaseSet::new(
-            queue,
-            clock,
-            entries,
-            shared.keeper.moved.clone(),
-            shared.telemetry.clone(),
-        ));
-        let deadline = shared.terms.timeout.map(|timeout| after(shared.clock.now(), timeout));
-        let deadline = deadline.map(Timestamp::from_millis);
-        let context = Context::new(set.cancelled.clone()).with_deadline(deadline);
-        let received = |(at, held): (usize, Held)| Received {
-            message: held.message,
-            lease: Lease { set: set.clone(), at },
-            context: context.clone(),
-        };
-        let messages = held.into_iter().enumerate().map(received).collect();
-        (Batch { messages, queue: shared.queue.clone(), fifo: shared.terms.fifo }, set)
+        let deadline = shared.terms.timeout.map(|timeout| Timestamp::from_millis(after(now, timeout)));
+        let context = Context::new(CancellationToken::new()).with_deadline(deadline);
+        let (moved, telemetry) = (shared.keeper.moved.clone(), shared.telemetry.clone());
+        let set = Arc::new(LeaseSet::new(queue, clock, entries, context, moved, telemetry));
+        let received = |at| Received { lease: Lease { set: set.clone(), at } };
+        let messages = (0..set.entries.len()).map(received).collect();
+        let (queue, partial) = (shared.queue.clone(), shared.settings.report_batch_item_failures);
+        (Batch { messages, queue, fifo: shared.terms.fifo, partial }, set)
     }
 }

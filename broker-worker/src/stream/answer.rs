@@ -32,40 +32,52 @@ pub(super) struct Reading {
 impl Reading {
     /// Reads the answer for these records.
     pub(super) fn read(self, answer: StreamResponse, records: &[Record]) -> Verdict {
-        let no_state =
-            || Verdict::Failed(Failure::new("the answer has no state, which a tumbling window needs"));
+        let failed = self.first_failed(&answer, records);
+        let state = match answer {
+            StreamResponse::State(state) => Some(state),
+            StreamResponse::Json(mut answer) if self.tumbling => answer.get_mut("state").map(Value::take),
+            _ => None,
+        };
+        match failed {
+            Err(failure) => Verdict::Failed(failure),
+            Ok(None) => Verdict::Done(state),
+            Ok(Some(at)) => Verdict::FailedAt(at, state),
+        }
+    }
+
+    /// The position of the first record that failed, if one has. Fails if the answer makes no sense, which fails all.
+    pub(super) fn first_failed(
+        self,
+        answer: &StreamResponse,
+        records: &[Record],
+    ) -> Result<Option<usize>, Failure> {
+        let no_state = || Failure::new("the answer has no state, which a tumbling window needs");
         match answer {
-            StreamResponse::State(state) => Verdict::Done(Some(state)),
-            StreamResponse::Done | StreamResponse::Failed(_) if self.tumbling => no_state(),
-            StreamResponse::Done => Verdict::Done(None),
-            StreamResponse::Failed(numbers) if numbers.is_empty() => Verdict::Done(None),
-            StreamResponse::Failed(numbers) => {
-                let position = |number| records.iter().position(|record| record.number == number);
-                lowest(numbers.into_iter().map(position), None)
-            }
-            StreamResponse::Json(mut answer) => {
-                let failed = if self.report { read_report(&answer) } else { Report::Success };
-                let state = answer.get_mut("state").map(Value::take).filter(|_| self.tumbling);
+            StreamResponse::Done | StreamResponse::Failed(_) if self.tumbling => Err(no_state()),
+            StreamResponse::Done | StreamResponse::State(_) => Ok(None),
+            StreamResponse::Failed(numbers) => lowest(
+                numbers.iter().map(|number| records.iter().position(|record| record.number == *number)),
+            ),
+            StreamResponse::Json(answer) => {
+                let failed = if self.report { read_report(answer) } else { Report::Success };
                 match failed {
-                    Report::Malformed(why) => Verdict::Failed(Failure::new(why)),
-                    _ if self.tumbling && state.is_none() => no_state(),
+                    Report::Malformed(why) => Err(Failure::new(why)),
+                    _ if self.tumbling && answer.get("state").is_none() => Err(no_state()),
                     Report::Failed(ids) => {
-                        let is = |record: &Record, id: &str| record.number.to_string() == id;
-                        let position = |id: String| records.iter().position(|record| is(record, &id));
-                        lowest(ids.into_iter().map(position), state)
+                        let numbers: Vec<String> =
+                            records.iter().map(|record| record.number.to_string()).collect();
+                        lowest(ids.iter().map(|id| numbers.iter().position(|number| number == id)))
                     }
-                    Report::Success => Verdict::Done(state),
+                    Report::Success => Ok(None),
                 }
             }
         }
     }
 }
 
-/// The lowest position. One that is not there fails all.
-fn lowest(positions: impl Iterator<Item = Option<usize>>, state: Option<Value>) -> Verdict {
+/// The lowest position, if there is any. One that is not known fails all.
+fn lowest(positions: impl Iterator<Item = Option<usize>>) -> Result<Option<usize>, Failure> {
     let positions: Option<Vec<usize>> = positions.collect();
-    match positions.as_ref().and_then(|positions| positions.iter().min()) {
-        Some(lowest) => Verdict::FailedAt(*lowest, state),
-        None => Verdict::Failed(Failure::new("the answer names a record that is not of the batch")),
-    }
+    let unknown = || Failure::new("the answer names a record that is not of the batch");
+    positions.map(|positions| positions.into_iter().min()).ok_or_else(unknown)
 }

@@ -1,11 +1,18 @@
 //! What a handler of records gets, and what it answers.
 
-use std::{ops::Range, sync::Arc};
+use std::{
+    ops::Range,
+    sync::{Arc, Weak},
+};
 
 use broker_core::{Record, RecordNumber, ShardId, Timestamp};
 use serde_json::Value;
 
-use crate::handler::Event;
+use super::{answer::Reading, lease::ShardWork};
+use crate::{
+    deploy::{Judge, Judgement},
+    handler::Event,
+};
 
 /// Records of a shard, in order. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -15,10 +22,34 @@ pub struct RecordBatch {
     records: Arc<[Record]>,
     range: Range<usize>,
     window: Option<Window>,
+    /// Not kept alive: a batch that somebody keeps must not hold the lease.
+    work: Weak<ShardWork>,
+    reading: Reading,
 }
 
 impl Event for RecordBatch {
     type Response = StreamResponse;
+}
+
+/// Each record counts, and the last invocation of a window as one. What comes again has failed: all behind the first record that the
+/// answer names, and all if the answer is a failure or makes no sense.
+impl Judge for RecordBatch {
+    fn judge(&self) -> Judgement<StreamResponse> {
+        let batch = self.clone();
+        Box::new(move |answer| {
+            let records = batch.records();
+            let parts = records.len().max(1);
+            let failed = match answer
+                .map(|answer| answer.as_ref().map(|answer| batch.reading.first_failed(answer, records)))
+            {
+                Some(Ok(Ok(None))) => 0,
+                Some(Ok(Ok(Some(first)))) => parts - first,
+                None | Some(Err(_) | Ok(Err(_))) => parts,
+            };
+            let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+            (count(parts), count(failed))
+        })
+    }
 }
 
 /// The tumbling window that a batch belongs to (rule L90).
@@ -38,13 +69,19 @@ pub struct Window {
 
 impl RecordBatch {
     pub(super) fn new(
-        stream: Arc<str>,
-        shard: ShardId,
+        work: &Arc<ShardWork>,
         records: Arc<[Record]>,
         range: Range<usize>,
         window: Option<Window>,
+        reading: Reading,
     ) -> Self {
-        Self { stream, shard, records, range, window }
+        let (stream, shard) = (work.mapping.stream_name.clone(), work.lease.shard());
+        Self { stream, shard, records, range, window, reading, work: Arc::downgrade(work) }
+    }
+
+    /// What the batches of the shard share, unless its lease is gone.
+    pub(super) fn shard_work(&self) -> Option<Arc<ShardWork>> {
+        self.work.upgrade()
     }
 
     /// The stream's name.

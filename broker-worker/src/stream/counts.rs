@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
+use crate::telemetry::{Counter, Counters};
+
 /// What a mapping has done so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StreamCounts {
@@ -25,39 +27,16 @@ pub struct StreamCounts {
     pub destination_failures: u64,
 }
 
-/// The same while they grow.
+/// What is told of a stream beside what is told of any source.
 #[derive(Debug, Default)]
-pub(super) struct Counters {
-    pub(super) read: AtomicU64,
-    pub(super) filtered: AtomicU64,
-    pub(super) missed: AtomicU64,
-    pub(super) invocations: AtomicU64,
-    pub(super) failed_invocations: AtomicU64,
-    pub(super) throttled: AtomicU64,
-    pub(super) done: AtomicU64,
-    pub(super) given_up: AtomicU64,
-    pub(super) destination_failures: AtomicU64,
+pub(super) struct Extra {
+    missed: AtomicU64,
     last: AtomicU8,
 }
 
-pub(super) fn add(counter: &AtomicU64, count: usize) {
-    counter.fetch_add(count as u64, Ordering::Relaxed);
-}
-
-impl Counters {
-    pub(super) fn counts(&self) -> StreamCounts {
-        let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        StreamCounts {
-            read: of(&self.read),
-            filtered: of(&self.filtered),
-            missed: of(&self.missed),
-            invocations: of(&self.invocations),
-            failed_invocations: of(&self.failed_invocations),
-            throttled: of(&self.throttled),
-            done: of(&self.done),
-            given_up: of(&self.given_up),
-            destination_failures: of(&self.destination_failures),
-        }
+impl Extra {
+    pub(super) fn missed(&self, records: u64) {
+        self.missed.fetch_add(records, Ordering::Relaxed);
     }
 
     pub(super) fn set_last(&self, result: LastResult) {
@@ -68,6 +47,22 @@ impl Counters {
         let of = self.last.load(Ordering::Relaxed);
         let all = [LastResult::Ok, LastResult::Failed];
         all.into_iter().find(|result| *result as u8 == of).unwrap_or(LastResult::NothingYet)
+    }
+}
+
+impl StreamCounts {
+    pub(super) fn new(counters: &Counters, extra: &Extra) -> Self {
+        Self {
+            read: counters.of(Counter::Received),
+            filtered: counters.of(Counter::Filtered),
+            missed: extra.missed.load(Ordering::Relaxed),
+            invocations: counters.of(Counter::Invocations),
+            failed_invocations: counters.of(Counter::FailedInvocations),
+            throttled: counters.of(Counter::Throttled),
+            done: counters.of(Counter::Acked),
+            given_up: counters.of(Counter::Dead),
+            destination_failures: counters.of(Counter::DestinationFailures),
+        }
     }
 }
 

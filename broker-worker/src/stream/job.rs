@@ -1,6 +1,6 @@
 //! One batch, until nothing of it is left: invocations, waits, and what is given up (rules L82 to L89).
 
-use std::{ops::Range, sync::Arc};
+use std::{future::Future, ops::Range, sync::Arc};
 
 use broker_core::{Error, Record, Result, Timestamp};
 use serde_json::Value;
@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{
     answer::{Reading, Verdict},
     batch::{RecordBatch, Window},
-    counts::{LastResult, add},
+    counts::LastResult,
     event::KinesisEvent,
     lease::{ShardWork, after},
     mapping::Shared,
@@ -19,8 +19,9 @@ use super::{
 };
 use crate::{
     handler::{Context, Failure, call},
-    invoke::Report,
+    invoke::{Report, deliver},
     seeded::seeded,
+    telemetry::{Counts, describe_failure, describe_only},
 };
 
 /// A batch of a lane.
@@ -107,7 +108,7 @@ impl Running {
             let permit = match shard.mapping.gate.try_enter() {
                 Ok(permit) => permit,
                 Err(throttled) => {
-                    add(&shard.mapping.counters.throttled, 1);
+                    shard.mapping.telemetry.throttled(part.range.len());
                     self.work.throttled(now, throttled.retry_after);
                     continue;
                 }
@@ -128,54 +129,66 @@ impl Running {
     /// One invocation.
     async fn invoke(&mut self, range: Range<usize>, before: u32) -> Verdict {
         let shard = self.shard.clone();
-        let Shared { handler, settings, clock, stream, .. } = &*shard.mapping;
+        let Shared { handler, settings, clock, telemetry, .. } = &*shard.mapping;
         let request_id = Uuid::new_v4();
         let attempt = before.saturating_add(1);
         let context = Context::new(shard.lost.child_token())
             .with_deadline(Some(after(clock.now(), settings.timeout)))
             .with_attempt(request_id, attempt);
         let batch = self.batch(range);
-        let records = batch.records().len();
-        let span = tracing::info_span!(
-            "process",
-            stream = stream.name(), shard = %shard.lease.shard(), records, %request_id, attempt
-        );
+        let span = self.span(&batch, request_id, attempt);
+        let began = clock.now();
         let answer = call(&**handler, batch.clone(), context, Some(settings.timeout), &**clock);
-        let answer = answer.instrument(span).await;
-        let reading = Reading {
-            report: settings.report_batch_item_failures,
-            tumbling: !settings.tumbling_window.is_zero(),
-        };
+        let answer = answer.instrument(span.clone()).await;
         let function_error = answer.is_err();
         let verdict = match answer {
-            Ok(answer) => reading.read(answer, batch.records()),
+            Ok(answer) => self.reading().read(answer, batch.records()),
             Err(failure) => Verdict::Failed(failure),
         };
         self.said = Some(Said { request_id, function_error });
-        self.count(&verdict);
+        let failure = match &verdict {
+            Verdict::Done(_) => None,
+            Verdict::FailedAt(at, _) => {
+                let number = batch.records().get(*at).map(|record| record.number.to_string());
+                let number = number.unwrap_or_default();
+                Some(Failure::new(format_args!("the answer names record {number} as failed")))
+            }
+            Verdict::Failed(failure) => Some(failure.clone()),
+        };
+        if let Some(failure) = &failure {
+            describe_failure(&span, failure);
+            tracing::warn!(shard = %shard.lease.shard(), %failure, "a batch failed");
+        }
+        shard.mapping.extra.set_last(failure.as_ref().map_or(LastResult::Ok, |_| LastResult::Failed));
+        telemetry.processed(batch.records().len(), clock.now().since(began), failure.as_ref());
         verdict
     }
 
-    fn count(&self, verdict: &Verdict) {
-        let counters = &self.shard.mapping.counters;
-        add(&counters.invocations, 1);
-        if let Verdict::Done(_) = verdict {
-            counters.set_last(LastResult::Ok);
-            return;
+    fn span(&self, batch: &RecordBatch, request_id: Uuid, attempt: u32) -> tracing::Span {
+        let mapping = &*self.shard.mapping;
+        let sender = mapping.sender.as_deref();
+        let senders = batch.records().iter().filter_map(|record| sender.and_then(|sender| sender(record)));
+        let span = mapping.telemetry.process_span(batch.records().len(), senders);
+        if let [only] = batch.records() {
+            describe_only(&span, only.number, only.data.len());
         }
-        add(&counters.failed_invocations, 1);
-        counters.set_last(LastResult::Failed);
-        if let Verdict::Failed(Failure { message, .. }) = verdict {
-            tracing::warn!(shard = %self.shard.lease.shard(), error = message, "a batch failed");
-        }
+        span.record("messaging.destination.partition.id", tracing::field::display(batch.shard()));
+        span.record("faas.name", &*mapping.function);
+        span.record("faas.invocation_id", tracing::field::display(request_id));
+        span.record("attempt", attempt);
+        span
+    }
+
+    fn reading(&self) -> Reading {
+        let settings = &self.shard.mapping.settings;
+        Reading { report: settings.report_batch_item_failures, tumbling: !settings.tumbling_window.is_zero() }
     }
 
     /// The batch as the handler gets it.
     fn batch(&self, range: Range<usize>) -> RecordBatch {
         let is_final = self.window.as_ref().is_some_and(|window| window.is_final);
         let range = if is_final { 0..0 } else { range };
-        let (stream, shard) = (self.shard.mapping.stream_name.clone(), self.shard.lease.shard());
-        RecordBatch::new(stream, shard, self.job.records.clone(), range, self.window.clone())
+        RecordBatch::new(&self.shard, self.job.records.clone(), range, self.window.clone(), self.reading())
     }
 
     /// What follows from an invocation of a part.
@@ -192,13 +205,25 @@ impl Running {
             }
             Verdict::FailedAt(..) | Verdict::Failed(_) => {
                 if let After::Exhausted(range, invocations) = self.work.failed(now) {
-                    self.give_up(range, BatchCondition::RetryAttemptsExhausted, invocations).await?;
+                    return self.give_up(range, BatchCondition::RetryAttemptsExhausted, invocations).await;
                 }
-                return Ok(());
+                0..0
             }
         };
-        add(&self.shard.mapping.counters.done, self.batch(done.clone()).records().len());
-        self.shard.done(&self.job.records[done]).await
+        let of = |range: Range<usize>| self.batch(range).records().len() as u64;
+        let (acked, failed) = (of(done.clone()), of(part) - of(done.clone()));
+        self.settled(Counts { acked, failed, ..Counts::default() }, self.shard.done(&self.job.records[done]))
+            .await
+    }
+
+    /// Waits for what moves the checkpoint, and tells it.
+    async fn settled(&self, counts: Counts, settling: impl Future<Output = Result<()>>) -> Result<()> {
+        let Shared { telemetry, clock, .. } = &*self.shard.mapping;
+        let began = clock.now();
+        let messages = usize::try_from(counts.acked + counts.failed + counts.dead).unwrap_or(usize::MAX);
+        settling.instrument(telemetry.settle_span(messages)).await?;
+        telemetry.settled(counts, clock.now().since(began));
+        Ok(())
     }
 
     /// What has been done so far has left the tumbling window with this state.
@@ -211,24 +236,22 @@ impl Running {
     }
 
     /// Gives records up: the destination is told, and then the checkpoint moves past them (rule L83).
-    async fn give_up(
-        &mut self,
-        range: Range<usize>,
-        condition: BatchCondition,
-        invocations: u32,
-    ) -> Result<()> {
-        let shard = self.shard.clone();
+    async fn give_up(&self, range: Range<usize>, condition: BatchCondition, invocations: u32) -> Result<()> {
         // The last invocation of a window has no records of its own.
         let records = self.batch(range.clone()).records().len();
-        add(&shard.mapping.counters.given_up, records);
-        if let Some(destination) = &shard.mapping.settings.on_failure
-            && let Some(report) = self.report(range.clone(), condition, invocations)
-            && let Err(error) = destination.deliver(&Report::Batch(report)).await
-        {
-            tracing::warn!(%error, "a destination does not take what was given up");
-            add(&shard.mapping.counters.destination_failures, records);
-        }
-        shard.done(&self.job.records[range]).await
+        let counts = Counts { dead: records as u64, ..Counts::default() };
+        let Shared { settings, telemetry, clock, .. } = &*self.shard.mapping;
+        let giving_up = async {
+            if let Some(destination) = &settings.on_failure
+                && let Some(report) = self.report(range.clone(), condition, invocations)
+                && let Err(error) = deliver(&**destination, &Report::Batch(report), &**clock).await
+            {
+                tracing::warn!(%error, "a destination does not take what was given up");
+                telemetry.destination_failed(records, &error.to_string());
+            }
+            self.shard.done(&self.job.records[range.clone()]).await
+        };
+        self.settled(counts, giving_up).await
     }
 
     fn report(&self, range: Range<usize>, condition: BatchCondition, count: u32) -> Option<BatchReport> {

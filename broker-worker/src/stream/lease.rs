@@ -20,7 +20,28 @@ pub(super) struct ShardWork {
     pub(super) lost: CancellationToken,
 }
 
+impl std::fmt::Debug for ShardWork {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ShardWork").field("shard", &self.lease.shard()).finish_non_exhaustive()
+    }
+}
+
 impl ShardWork {
+    pub(super) fn new(
+        mapping: Arc<Shared>,
+        lease: Box<dyn ShardLease>,
+        stop: CancellationToken,
+        lost: CancellationToken,
+    ) -> Self {
+        Self { mapping, lease, progress: Mutex::new(Progress::default()), stop, lost }
+    }
+
+    /// Whether all before a batch is done, and the checkpoint moves when it is.
+    pub(super) fn moves_with_each_batch(&self) -> bool {
+        let settings = &self.mapping.settings;
+        settings.parallelization_factor == 1 && settings.tumbling_window.is_zero()
+    }
+
     /// These records are done or given up. Moves the checkpoint, if it may be moved now.
     pub(super) async fn done(&self, records: &[Record]) -> Result<()> {
         let mut progress = self.progress.lock().await;

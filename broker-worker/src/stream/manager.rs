@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use broker_core::{GroupMember, LeaseChange, Result, ShardId};
+use broker_core::{Error, GroupMember, LeaseChange, Result, ShardId};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -10,7 +10,7 @@ use super::{
     mapping::Shared,
     shard::{self, End},
 };
-use crate::queue::State;
+use crate::{queue::State, telemetry::WorkerEvent};
 
 /// Runs until the mapping is stopped, or its stream is gone.
 pub(super) async fn run(shared: Arc<Shared>, member: Box<dyn GroupMember>) {
@@ -21,8 +21,7 @@ pub(super) async fn run(shared: Arc<Shared>, member: Box<dyn GroupMember>) {
             set(&shared, State::Enabled);
             if let Err(error) = follow(&shared, member).await {
                 tracing::error!(stream = shared.stream.name(), %error, "the stream cannot be used any more");
-                shared.broken.lock().get_or_insert(error);
-                shared.stop.cancel();
+                broken(&shared, error);
             }
         }
         if shared.stop.is_cancelled() {
@@ -36,12 +35,15 @@ pub(super) async fn run(shared: Arc<Shared>, member: Box<dyn GroupMember>) {
         set(&shared, State::Enabling);
         match shared.stream.join(&shared.function, shared.settings.starting_position).await {
             Ok(joined) => member = Some(joined),
-            Err(error) => {
-                shared.broken.lock().get_or_insert(error);
-                shared.stop.cancel();
-            }
+            Err(error) => broken(&shared, error),
         }
     }
+}
+
+fn broken(shared: &Shared, error: Error) {
+    shared.telemetry.tell(|| WorkerEvent::Broken { error: error.to_string() });
+    shared.broken.lock().get_or_insert(error);
+    shared.stop.cancel();
 }
 
 pub(super) fn set(shared: &Shared, state: State) {
@@ -70,11 +72,14 @@ async fn follow(shared: &Arc<Shared>, mut member: Box<dyn GroupMember>) -> Resul
             biased;
             () = shared.stop.cancelled() => break Ok(()),
             _ = enabled.wait_for(|enabled| !*enabled) => break Ok(()),
-            Some(ended) = shards.tasks.join_next() => match ended {
-                Ok(End::Broken(error)) => break Err(error),
-                // Its lease was given back, and comes again if there is more to do.
-                _ => continue,
-            },
+            Some(ended) = shards.tasks.join_next() => {
+                shared.telemetry.workers(shards.tasks.len());
+                match ended {
+                    Ok(End::Broken(error)) => break Err(error),
+                    // Its lease was given back, and comes again if there is more to do.
+                    _ => continue,
+                }
+            }
             change = member.next() => change,
         };
         match change {
@@ -93,6 +98,7 @@ async fn follow(shared: &Arc<Shared>, mut member: Box<dyn GroupMember>) -> Resul
         if let (Ok(End::Broken(error)), Ok(())) = (ended, &broken) {
             broken = Err(error);
         }
+        shared.telemetry.workers(shards.tasks.len());
     }
     broken
 }
@@ -105,6 +111,7 @@ impl Shards {
                 let (stop, lost) = (tokens.stop.clone(), tokens.lost.clone());
                 self.tokens.insert(lease.shard(), tokens);
                 self.tasks.spawn(shard::run(self.shared.clone(), lease, stop, lost));
+                self.shared.telemetry.workers(self.tasks.len());
             }
             LeaseChange::Wanted(shard) => {
                 if let Some(tokens) = self.tokens.get(&shard) {
@@ -115,6 +122,7 @@ impl Shards {
                 if let Some(tokens) = self.tokens.remove(&shard) {
                     tokens.lost.cancel();
                     tokens.stop.cancel();
+                    self.shared.telemetry.shard_lost(shard);
                 }
             }
         }

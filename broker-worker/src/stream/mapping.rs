@@ -2,15 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use broker_core::{Clock, GroupStream, StartingPosition};
+use broker_core::{Clock, GroupStream, Record, StartingPosition};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    batch::RecordBatch, counts::Counters, filter::StreamFilters, lease::millis, manager,
-    running::RunningStream, settings::StreamMappingSettings,
+    batch::RecordBatch, counts::Extra, filter::StreamFilters, lease::millis, manager, running::RunningStream,
+    settings::StreamMappingSettings,
 };
 use crate::{
     concurrency::{Gate, Open},
@@ -19,7 +19,11 @@ use crate::{
     handler::{Handler, SharedHandler},
     invoke::Destination,
     queue::State,
+    telemetry::{Link, Telemetry, TraceContext},
 };
+
+/// Finds the trace context of a record.
+type Sender = dyn Fn(&Record) -> Option<TraceContext> + Send + Sync;
 
 /// A stream whose records a function gets. Build it, and [`start`](Self::start) it.
 ///
@@ -50,6 +54,8 @@ pub struct StreamMapping {
     clock: Option<Arc<dyn Clock>>,
     source: Source,
     id: Uuid,
+    sender: Option<Arc<Sender>>,
+    link: Option<Arc<Link>>,
 }
 
 /// What the handle and the tasks of a mapping share.
@@ -64,7 +70,9 @@ pub(super) struct Shared {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) source: Source,
     pub(super) id: Uuid,
-    pub(super) counters: Counters,
+    pub(super) telemetry: Arc<Telemetry>,
+    pub(super) extra: Extra,
+    pub(super) sender: Option<Arc<Sender>>,
     pub(super) enabled: watch::Sender<bool>,
     pub(super) state: Mutex<State>,
     pub(super) changed: Notify,
@@ -108,6 +116,8 @@ impl StreamMapping {
             clock: None,
             source: Source::default(),
             id: Uuid::new_v4(),
+            sender: None,
+            link: None,
         }
     }
 
@@ -201,6 +211,31 @@ impl StreamMapping {
         Self { id, ..self }
     }
 
+    /// Finds out who has put a record. A record carries nothing beside its data and its key, so whoever puts it must say so in one of
+    /// them, and only the mapping's owner knows how: data of JSON can have the members that
+    /// [`TraceContext::of_json`] reads. By default nothing is looked for.
+    ///
+    /// ```
+    /// # use broker_worker::{Handler, stream::{RecordBatch, StreamMapping}};
+    /// use broker_worker::telemetry::TraceContext;
+    ///
+    /// # fn traced(mapping: StreamMapping) -> StreamMapping {
+    /// mapping.trace_context(|record| TraceContext::of_json(&record.data))
+    /// # }
+    /// ```
+    pub fn trace_context(
+        self,
+        sender: impl Fn(&Record) -> Option<TraceContext> + Send + Sync + 'static,
+    ) -> Self {
+        Self { sender: Some(Arc::new(sender)), ..self }
+    }
+
+    /// Links the span of each invocation to the spans that put its records, as far as they
+    /// [say so](Self::trace_context): see [`Link`].
+    pub fn link(self, link: impl Fn(&tracing::Span, &TraceContext) + Send + Sync + 'static) -> Self {
+        Self { link: Some(Arc::new(link)), ..self }
+    }
+
     /// Starts it. When this returns, a mapping that was never there before has its place in the stream. Fails if a setting is refused or
     /// the stream does not answer; nothing runs then. Must be called inside a tokio runtime.
     pub async fn start(self) -> Result<RunningStream> {
@@ -208,6 +243,7 @@ impl StreamMapping {
         let Source { region, account, .. } = &self.source;
         let clock = self.clock.unwrap_or_else(|| self.stream.clock());
         let shared = Arc::new(Shared {
+            telemetry: Telemetry::new(self.stream.name(), Some(&self.function), self.link),
             function_arn: format!("arn:aws:lambda:{region}:{account}:function:{}", self.function),
             function: self.function,
             stream_name: self.stream.name().into(),
@@ -218,7 +254,8 @@ impl StreamMapping {
             clock,
             source: self.source,
             id: self.id,
-            counters: Counters::default(),
+            extra: Extra::default(),
+            sender: self.sender,
             enabled: watch::Sender::new(true),
             state: Mutex::new(State::Enabling),
             changed: Notify::new(),

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `settings` | what a mapping is told once, and what is refused |
 //! | `batch`, `handlers` | what a handler gets and answers; functions as handlers |
+//! | `transact` | functions whose work is committed together with the checkpoint |
 //! | `event`, `wire` | the same as Lambda writes it in JSON, and how large that is |
 //! | `filter` | which records the handler wants at all |
 //! | `lanes`, `tumbling` | from records to batches: sizes, windows, keys; pure |
@@ -42,6 +43,7 @@ mod report;
 mod running;
 mod settings;
 mod shard;
+mod transact;
 mod tumbling;
 mod wire;
 mod work;
@@ -55,3 +57,4 @@ pub use mapping::StreamMapping;
 pub use report::{BatchCondition, BatchContext, BatchInfo, BatchRecord, BatchReport, BatchResponse};
 pub use running::RunningStream;
 pub use settings::StreamMappingSettings;
+pub use transact::{TransactBatch, TransactEach, transact_batch, transact_each};

@@ -6,7 +6,10 @@ use broker_core::{
     Clock, Error, GroupStream, Record, RecordNumber, Result, ShardId, ShardIterator, StartingPosition,
 };
 
+use tracing::Instrument as _;
+
 use super::lease::after;
+use crate::telemetry::{Telemetry, WorkerEvent};
 
 /// How long one read waits inside: an iterator is good for five minutes, and another read takes the next.
 const WAIT: Duration = Duration::from_secs(240);
@@ -19,6 +22,7 @@ const THROTTLED: Duration = Duration::from_secs(1);
 pub(super) struct Reader {
     stream: Arc<dyn GroupStream>,
     clock: Arc<dyn Clock>,
+    telemetry: Arc<Telemetry>,
     shard: ShardId,
     position: StartingPosition,
     iterator: Option<ShardIterator>,
@@ -37,10 +41,12 @@ impl Reader {
     pub(super) fn new(
         stream: Arc<dyn GroupStream>,
         clock: Arc<dyn Clock>,
+        telemetry: Arc<Telemetry>,
         shard: ShardId,
         next: RecordNumber,
     ) -> Self {
-        Self { stream, clock, shard, position: StartingPosition::At(next), iterator: None, ended: false }
+        let position = StartingPosition::At(next);
+        Self { stream, clock, telemetry, shard, position, iterator: None, ended: false }
     }
 
     /// Waits for up to so many records, until there are some or the shard's end is reached. Cancel safe.
@@ -64,9 +70,13 @@ impl Reader {
                 Some(iterator) => iterator,
                 None => *self.iterator.insert(self.stream.iterator(self.shard, self.position).await?),
             };
-            match self.stream.read_within(&iterator, max.clamp(1, READ_MAX), wait).await {
+            let (began, span) = (self.clock.now(), self.telemetry.receive_span());
+            let read = self.stream.read_within(&iterator, max.clamp(1, READ_MAX), wait);
+            match read.instrument(span.clone()).await {
                 Ok(found) => {
                     if let Some(last) = found.records.last() {
+                        span.record("messaging.batch.message_count", found.records.len());
+                        self.telemetry.received(found.records.len(), self.clock.now().since(began));
                         self.position = StartingPosition::After(last.number);
                     }
                     (self.iterator, self.ended) = (found.next, found.next.is_none());
@@ -74,7 +84,8 @@ impl Reader {
                 }
                 // The batch before has taken that long.
                 Err(Error::ExpiredIterator { .. }) => self.iterator = None,
-                Err(Error::ProvisionedThroughputExceeded { .. }) => {
+                Err(error @ Error::ProvisionedThroughputExceeded { .. }) => {
+                    self.telemetry.tell(|| WorkerEvent::ReceiveFailed { error: error.to_string() });
                     self.clock.sleep_until(after(self.clock.now(), THROTTLED)).await;
                 }
                 Err(error) => return Err(error),

@@ -10,7 +10,7 @@ use super::{
     lease::after,
     mapping::Shared,
 };
-use crate::queue::State;
+use crate::{queue::State, telemetry::Events};
 
 /// A mapping that runs. Dropped, it ends at once: handlers are dropped where they are, and records that were not done come again to
 /// whoever has the shards then. [`stop`](Self::stop) is the better end.
@@ -33,12 +33,17 @@ impl RunningStream {
 
     /// What it has done so far.
     pub fn counts(&self) -> StreamCounts {
-        self.shared.counters.counts()
+        StreamCounts::new(&self.shared.telemetry.counters, &self.shared.extra)
+    }
+
+    /// What it does from now on. Ends with the mapping.
+    pub fn events(&self) -> Events {
+        self.shared.telemetry.events()
     }
 
     /// How its last invocation went (rule L32).
     pub fn last_result(&self) -> LastResult {
-        self.shared.counters.last()
+        self.shared.extra.last()
     }
 
     /// In which state it is (rule L32).

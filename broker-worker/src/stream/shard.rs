@@ -3,21 +3,19 @@
 use std::{sync::Arc, time::Duration};
 
 use broker_core::{Error, Result, ShardLease, Timestamp};
-use tokio::{sync::Mutex, task::JoinSet};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    counts::add,
     job::{self, Job, JobDone, JobEnd},
     lanes::{Lanes, Sizes},
     lease::{ShardWork, after, millis},
     mapping::Shared,
-    progress::Progress,
     reader::{Found, Reader},
     tumbling::Tumbling,
     wire,
 };
-use crate::queue::is_the_end;
+use crate::{queue::is_the_end, telemetry::WorkerEvent};
 
 /// After an error of the stream the shard is begun again at its checkpoint, after this time.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -42,12 +40,15 @@ pub(super) async fn run(
     lost: CancellationToken,
 ) -> End {
     let clock = mapping.clock.clone();
-    let mut shard = Shard::new(mapping, lease, stop.clone(), lost.clone());
+    // Of its own, so that what ends the work of this shard does not end the wait after an error.
+    let mut shard = Shard::new(mapping, lease, stop.child_token(), lost.clone());
     match shard.run().await {
         Ok(()) | Err(Error::LeaseLost { .. }) => End::Left,
         Err(error) if is_the_end(&error) => End::Broken(error),
         Err(error) => {
             tracing::warn!(shard = %shard.work.lease.shard(), %error, "a shard is begun again at its checkpoint");
+            let failed = || WorkerEvent::ReceiveFailed { error: error.to_string() };
+            shard.work.mapping.telemetry.tell(failed);
             // What runs is waited for: it must not run beside whoever begins again.
             shard.drain().await;
             tokio::select! {
@@ -85,9 +86,10 @@ impl Shard {
         let tumbling =
             (!settings.tumbling_window.is_zero()).then(|| Tumbling::new(millis(settings.tumbling_window)));
         let lanes = Lanes::new(sizes, mapping.clock.now().as_millis());
-        let reader = Reader::new(mapping.stream.clone(), mapping.clock.clone(), lease.shard(), lease.next());
-        let progress = Mutex::new(Progress::default());
-        let work = Arc::new(ShardWork { mapping, lease, progress, stop, lost });
+        let (stream, clock, telemetry) =
+            (mapping.stream.clone(), mapping.clock.clone(), mapping.telemetry.clone());
+        let reader = Reader::new(stream, clock, telemetry, lease.shard(), lease.next());
+        let work = Arc::new(ShardWork::new(mapping, lease, stop, lost));
         Self { work, reader, lanes, tumbling, jobs: JoinSet::new(), closing: false }
     }
 
@@ -143,8 +145,7 @@ impl Shard {
     async fn take(&mut self, found: Found) -> Result<()> {
         let mapping = self.work.mapping.clone();
         let (shard, stream, source) = (self.work.lease.shard(), mapping.stream.name(), &mapping.source);
-        add(&mapping.counters.read, found.records.len());
-        add(&mapping.counters.missed, usize::try_from(found.missed).unwrap_or(usize::MAX));
+        mapping.extra.missed(found.missed);
         let mut unwanted = Vec::new();
         {
             let mut progress = self.work.progress.lock().await;
@@ -164,7 +165,7 @@ impl Shard {
         if unwanted.is_empty() {
             return Ok(());
         }
-        add(&mapping.counters.filtered, unwanted.len());
+        mapping.telemetry.filtered(unwanted.len());
         self.work.done(&unwanted).await
     }
 

@@ -109,3 +109,31 @@ impl OpenWindow {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(sequence: u64, arrived_at: u64) -> Record {
+        Record {
+            number: format!("49{sequence:054}").parse().unwrap(),
+            partition_key: "key".into(),
+            data: bytes::Bytes::new(),
+            arrived_at: Timestamp::from_millis(arrived_at),
+        }
+    }
+
+    // L90
+    #[test]
+    fn a_record_that_comes_after_its_window_was_closed_counts_for_the_next_one() {
+        let mut tumbling = Tumbling::new(1_000);
+        let start = |window: Option<Window>| window.unwrap().start.as_millis();
+        assert_eq!(start(tumbling.window(&[record(1, 5_100)])), 5_000);
+        tumbling.close();
+        assert_eq!(start(tumbling.window(&[record(2, 5_900)])), 6_000);
+        // One that was too large was ended before its time: what belongs to the rest of it makes another.
+        tumbling.set_state(json!({}), STATE_BYTES_MAX + 1);
+        tumbling.close();
+        assert_eq!(start(tumbling.window(&[record(3, 6_900)])), 6_000);
+    }
+}

@@ -1,4 +1,4 @@
-//! What a mapping has done so far, as numbers.
+//! What a mapping or a function has done so far, as numbers.
 
 use std::{
     fmt,
@@ -33,6 +33,8 @@ pub struct Counts {
     pub stale: u64,
     /// Messages that the queue could not settle, because of an error.
     pub unsettled: u64,
+    /// Transactions of handlers that were rejected.
+    pub rejected: u64,
     /// Messages given back at once, by a shutdown or because they did not fit into a batch.
     pub released: u64,
     /// Leases that ended while the handler worked.
@@ -57,6 +59,7 @@ impl Add for Counts {
             failed: self.failed + more.failed,
             stale: self.stale + more.stale,
             unsettled: self.unsettled + more.unsettled,
+            rejected: self.rejected + more.rejected,
             released: self.released + more.released,
             leases_lost: self.leases_lost + more.leases_lost,
         }
@@ -78,11 +81,15 @@ pub(crate) enum Counter {
     Failed,
     Stale,
     Unsettled,
+    Rejected,
     Released,
     LeasesLost,
+    /// These are in the counts of streams and functions alone.
+    DestinationFailures,
+    DeadLetterErrors,
 }
 
-const COUNTERS: usize = Counter::LeasesLost as usize + 1;
+const COUNTERS: usize = Counter::DeadLetterErrors as usize + 1;
 
 /// The [`Counts`] of a mapping, while they grow.
 #[derive(Default)]
@@ -109,8 +116,12 @@ impl Counters {
         }
     }
 
+    pub(crate) fn of(&self, counter: Counter) -> u64 {
+        self.0[counter as usize].load(Ordering::Relaxed)
+    }
+
     pub(crate) fn counts(&self) -> Counts {
-        let of = |counter: Counter| self.0[counter as usize].load(Ordering::Relaxed);
+        let of = |counter: Counter| self.of(counter);
         Counts {
             received: of(Counter::Received),
             filtered: of(Counter::Filtered),
@@ -124,6 +135,7 @@ impl Counters {
             failed: of(Counter::Failed),
             stale: of(Counter::Stale),
             unsettled: of(Counter::Unsettled),
+            rejected: of(Counter::Rejected),
             released: of(Counter::Released),
             leases_lost: of(Counter::LeasesLost),
         }
@@ -146,6 +158,7 @@ impl fmt::Display for Counts {
             (self.failed, "failed"),
             (self.stale, "stale"),
             (self.unsettled, "not settled"),
+            (self.rejected, "transactions rejected"),
             (self.released, "released"),
             (self.leases_lost, "leases lost"),
         ];

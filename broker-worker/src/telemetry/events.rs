@@ -1,4 +1,4 @@
-//! What a mapping does, as it happens: a stream for logs, tests and dashboards.
+//! What a mapping or a function does, as it happens: a stream for logs, tests and dashboards.
 
 use std::{
     pin::Pin,
@@ -6,18 +6,19 @@ use std::{
     time::Duration,
 };
 
-use broker_core::MessageId;
+use broker_core::{MessageId, ShardId};
 use futures_util::{Stream, stream};
 use tokio::sync::broadcast;
 
 use super::Counts;
 use crate::handler::Failure;
 
-/// Something that a mapping did.
+/// Something that a mapping of a queue or a stream, or a function, did. Messages are also the records of a stream and the events
+/// of a function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WorkerEvent {
-    /// The number of workers changed.
+    /// The number of workers changed: of a stream the shards that are consumed, of a function the events that are worked on.
     Workers {
         /// How many there are now.
         running: usize,
@@ -58,7 +59,15 @@ pub enum WorkerEvent {
         /// Why.
         failure: Failure,
     },
-    /// The messages of a batch were settled.
+    /// A transaction that a handler filled was rejected: nothing of it has happened.
+    Rejected {
+        /// The messages that it was to settle.
+        messages: usize,
+        /// Which operation could not be done, and why.
+        reason: String,
+    },
+    /// The messages of a batch were settled. Of a stream, `acked` are done, `dead` given up, and `failed` come again; of a function
+    /// `acked` succeeded, and `dead` was given up.
     Settled {
         /// What became of them.
         counts: Counts,
@@ -68,12 +77,24 @@ pub enum WorkerEvent {
         /// The message.
         id: MessageId,
     },
+    /// The lease of a shard was lost: what its handlers do no longer counts.
+    ShardLost {
+        /// The shard.
+        shard: ShardId,
+    },
+    /// A destination or a dead-letter queue was not told of what was given up or done. That is lost (rule L15).
+    DeliveryFailed {
+        /// How many messages.
+        messages: usize,
+        /// Why.
+        error: String,
+    },
     /// Leases could not be extended. It is tried again as long as they last.
     HeartbeatFailed {
         /// Why.
         error: String,
     },
-    /// A receive failed. It is tried again.
+    /// A receive failed, or records of a stream could not be settled. It is tried again.
     ReceiveFailed {
         /// Why.
         error: String,

@@ -29,13 +29,26 @@ pub(super) struct Instruments {
     process: Histogram,
     process_failed: [Histogram; KINDS.len()],
     workers: Gauge,
+    pub(super) destination_failures: Counter,
+    pub(super) dead_letter_errors: Counter,
 }
 
-const KINDS: [FailureKind; 4] =
-    [FailureKind::Error, FailureKind::Panic, FailureKind::Timeout, FailureKind::Payload];
+const KINDS: [FailureKind; 5] = [
+    FailureKind::Error,
+    FailureKind::Panic,
+    FailureKind::Timeout,
+    FailureKind::Payload,
+    FailureKind::Rejected,
+];
 
-pub(super) fn labels(queue: &str, operation: &'static str, more: Option<Label>) -> Vec<Label> {
-    let destination = Cow::<'static, str>::Owned(queue.to_owned());
+/// Deliveries of what was given up or done that failed: of ours too, after the metrics of Lambda (rule L15).
+pub(super) const DESTINATION_FAILURES: &str = "broker.worker.destination_delivery_failures";
+/// Dead letters that were lost, likewise.
+pub(super) const DEAD_LETTER_ERRORS: &str = "broker.worker.dead_letter_errors";
+
+/// The labels of an operation on a queue or a stream.
+pub(super) fn labels(name: &str, operation: &'static str, more: Option<Label>) -> Vec<Label> {
+    let destination = Cow::<'static, str>::Owned(name.to_owned());
     let common = [
         Label::new("messaging.system", SYSTEM),
         Label::new("messaging.destination.name", destination),
@@ -46,18 +59,26 @@ pub(super) fn labels(queue: &str, operation: &'static str, more: Option<Label>) 
 }
 
 impl Instruments {
-    pub(super) fn new(queue: &str) -> Self {
+    /// Of a queue, or of a stream and a consumer group.
+    pub(super) fn new(name: &str, group: Option<&str>) -> Self {
+        let labels = |operation| {
+            let group = group.map(|group| Label::new("messaging.consumer.group.name", group.to_owned()));
+            labels(name, operation, group)
+        };
         let failed = |kind: FailureKind| {
-            let error = Label::new("error.type", kind.as_str());
-            histogram!(PROCESS, labels(queue, "process", Some(error)))
+            let mut labels = labels("process");
+            labels.push(Label::new("error.type", kind.as_str()));
+            histogram!(PROCESS, labels)
         };
         Self {
-            consumed: counter!(CONSUMED, labels(queue, "receive", None)),
-            receive: histogram!(OPERATION, labels(queue, "receive", None)),
-            settle: histogram!(OPERATION, labels(queue, "settle", None)),
-            process: histogram!(PROCESS, labels(queue, "process", None)),
+            consumed: counter!(CONSUMED, labels("receive")),
+            receive: histogram!(OPERATION, labels("receive")),
+            settle: histogram!(OPERATION, labels("settle")),
+            process: histogram!(PROCESS, labels("process")),
             process_failed: KINDS.map(failed),
-            workers: gauge!(WORKERS, labels(queue, "process", None)),
+            workers: gauge!(WORKERS, labels("process")),
+            destination_failures: counter!(DESTINATION_FAILURES, labels("settle")),
+            dead_letter_errors: counter!(DEAD_LETTER_ERRORS, labels("settle")),
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use broker_core::{
     ChangeVisibility, Clock, DeadLettered, Deleted, Entries, Message, Outcomes, Queue, QueueAttributes,
-    QueueSettings, ReceiptHandle, ReceiveOptions, Result, SendMessage, Sent, TokioClock, VisibilityChanged,
+    QueueSettings, ReceiptHandle, ReceiveOptions, Result, SendMessage, Sent, VisibilityChanged,
 };
 use metrics::{Counter, Histogram, counter, histogram};
 use tracing::Instrument as _;
@@ -47,31 +47,52 @@ pub struct Traced<Q> {
 }
 
 impl<Q: Queue> Traced<Q> {
-    /// Tells of the sends to a queue. `current` is asked inside the span of each send. A message that carries a context
-    /// already keeps it, and one with ten attributes, which is as many as SQS takes, gets none.
+    /// Tells of the sends to a queue, by its clock. `current` is asked inside the span of each send. A message that carries a context
+    /// already keeps it. A context is W3C's attributes; where there is no room for them, because of the size of the message or of
+    /// the batch, or because it has ten attributes, it is `AWSTraceHeader`, which takes none.
     pub fn new(queue: Q, current: impl Fn() -> Option<TraceContext> + Send + Sync + 'static) -> Self {
         let labels = labels(queue.name(), "send", None);
         let (sent, took) = (counter!(SENT, labels.clone()), histogram!(OPERATION, labels));
-        Self { queue, current: Arc::new(current), clock: Arc::new(TokioClock::new()), sent, took }
+        Self { clock: queue.clock(), queue, current: Arc::new(current), sent, took }
     }
 
-    /// Measures with this clock. By default a [`TokioClock`].
-    pub fn clock(self, clock: Arc<dyn Clock>) -> Self {
-        Self { clock, ..self }
-    }
-
-    fn mark(&self, entries: &mut Entries<SendMessage>) {
-        let Some(context) = (self.current)() else { return };
+    /// Puts the context into messages.
+    async fn mark(&self, entries: &mut Entries<SendMessage>, context: TraceContext) {
+        let bytes = |entries: &mut Entries<SendMessage>| {
+            entries.requests_mut().map(|message| message.size_bytes()).fold(0, usize::saturating_add)
+        };
+        let context_bytes = context.inject(SendMessage::default()).size_bytes();
+        let mut total = bytes(entries);
+        let is_small = total <= SMALL_BYTES.saturating_sub(context_bytes);
+        let message_max = if is_small {
+            SMALL_BYTES
+        } else {
+            // A queue that does not answer takes nothing either.
+            self.queue.attributes().await.map_or(0, |attributes| attributes.max_message_size)
+        };
         for message in entries.requests_mut() {
-            if message.attributes.get(TRACE_PARENT).is_none() && message.attributes.len() < ATTRIBUTES_MAX {
-                *message = context.inject(std::mem::take(message));
+            if message.attributes.get(TRACE_PARENT).is_some() || message.trace_header.is_some() {
+                continue;
             }
+            let count = message.attributes.len() + 1 + usize::from(context.state.is_some());
+            let size = message.size_bytes().saturating_add(context_bytes);
+            let all = total.saturating_add(context_bytes);
+            *message = if count <= ATTRIBUTES_MAX && size <= message_max && all <= BATCH_BYTES_MAX {
+                total = all;
+                context.inject(std::mem::take(message))
+            } else {
+                context.inject_aws(std::mem::take(message))
+            };
         }
     }
 }
 
 /// As many attributes as a message of SQS may have.
 const ATTRIBUTES_MAX: usize = 10;
+/// As large as a batch of SQS may be.
+const BATCH_BYTES_MAX: usize = 1024 * 1024;
+/// Every queue takes messages of this size.
+const SMALL_BYTES: usize = 1_024;
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
@@ -84,9 +105,15 @@ impl<Q: Queue> Queue for Traced<Q> {
         self.queue.largest_receive()
     }
 
+    fn clock(&self) -> Arc<dyn Clock> {
+        self.clock.clone()
+    }
+
     async fn send_batch(&self, mut entries: Entries<SendMessage>) -> Result<Outcomes<Sent>> {
         let span = send_span(self.name());
-        span.in_scope(|| self.mark(&mut entries));
+        if let Some(context) = span.in_scope(|| (self.current)()) {
+            self.mark(&mut entries, context).await;
+        }
         let began = self.clock.now();
         let sent = self.queue.send_batch(entries).instrument(span).await;
         self.took.record(self.clock.now().since(began));

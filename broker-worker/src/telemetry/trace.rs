@@ -1,8 +1,11 @@
-//! The trace context of messages: W3C's `traceparent` and `tracestate` as message attributes, and AWS's trace header.
+//! The trace context of messages: W3C's `traceparent` and `tracestate` as message attributes, and AWS's trace header; and of records
+//! of a stream, which carry nothing beside their data: the same two as members of the JSON in it.
 
-use std::{fmt, str::FromStr};
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use broker_core::{AttributeValue, Message, SendMessage};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 /// The message attribute that holds the trace context, as W3C writes it.
 pub const TRACE_PARENT: &str = "traceparent";
@@ -45,10 +48,49 @@ impl TraceContext {
     pub fn extract(message: &Message) -> Option<Self> {
         let text = |name| message.attributes.get(name).and_then(AttributeValue::text);
         if let Some(context) = text(TRACE_PARENT).and_then(|parent| parent.parse::<Self>().ok()) {
-            let state = text(TRACE_STATE).filter(|state| state.len() <= STATE_BYTES_MAX);
-            return Some(Self { state: state.map(str::to_owned), ..context });
+            return Some(context.with_state(text(TRACE_STATE).map(str::to_owned)));
         }
         message.trace_header.as_deref().and_then(|header| Self::from_aws(header).ok())
+    }
+
+    /// The context in a JSON object: its members `traceparent` and `tracestate`, as the events of `CloudEvents` have them. `None` if
+    /// there is none that makes sense. It reads all of the JSON.
+    ///
+    /// ```
+    /// use broker_worker::telemetry::TraceContext;
+    ///
+    /// let click = br#"{"page": 7, "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}"#;
+    /// assert_eq!(TraceContext::of_json(click).map(|context| context.span_id), Some(0x00f0_67aa_0ba9_02b7));
+    /// ```
+    pub fn of_json(json: &[u8]) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Members {
+            traceparent: String,
+            tracestate: Option<String>,
+        }
+        let members: Members = serde_json::from_slice(json).ok()?;
+        Some(members.traceparent.parse::<Self>().ok()?.with_state(members.tracestate))
+    }
+
+    /// The same JSON object with this context, at its end. `None` if it is no object, or has a context.
+    pub(super) fn in_json(&self, json: &[u8]) -> Option<Vec<u8>> {
+        let members: BTreeMap<String, &RawValue> = serde_json::from_slice(json).ok()?;
+        if members.contains_key(TRACE_PARENT) {
+            return None;
+        }
+        let mut more = json.trim_ascii_end().strip_suffix(b"}")?.trim_ascii_end().to_vec();
+        let comma = if members.is_empty() { "" } else { "," };
+        more.extend_from_slice(format!(r#"{comma}"{TRACE_PARENT}":"{self}""#).as_bytes());
+        if let Some(state) = self.state.as_deref().filter(|_| !members.contains_key(TRACE_STATE)) {
+            let state = serde_json::Value::from(state);
+            more.extend_from_slice(format!(r#","{TRACE_STATE}":{state}"#).as_bytes());
+        }
+        more.push(b'}');
+        Some(more)
+    }
+
+    fn with_state(self, state: Option<String>) -> Self {
+        Self { state: state.filter(|state| state.len() <= STATE_BYTES_MAX), ..self }
     }
 
     /// The message with this context as W3C's attributes. They count towards its size, and its ten attributes.

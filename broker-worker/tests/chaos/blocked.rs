@@ -13,8 +13,10 @@ use std::{
 use broker_core::{Broker, Clock, ManualClock, ReceiveOptions};
 use broker_mem::MemStorage;
 use broker_worker::{
-    handler::each,
-    queue::{Pollers, QueueMapping, Received},
+    Failure,
+    handler::{batch, each},
+    invoke::{AsyncFunction, function},
+    queue::{Batch, Pollers, QueueMapping, Received},
 };
 
 const VISIBILITY: Duration = Duration::from_secs(1);
@@ -136,4 +138,62 @@ async fn a_shutdown_releases_the_messages_of_a_blocked_handler() {
     let again = queue.receive(ReceiveOptions::up_to(1)).await.unwrap();
     assert_eq!(again[0].receive_count, 2);
     assert_eq!(queue.delete(again[0].receipt).await.unwrap(), broker_core::Deleted::Gone);
+}
+
+// A function that is stopped does not wait for a thread that is blocked either: the event is given back, and comes again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_stop_gives_back_the_event_of_a_blocked_function() {
+    let clock = ManualClock::new(1_000_000);
+    let broker = Broker::builder(MemStorage::new()).clock(clock.clone()).open().await.unwrap();
+    let queue = broker.queue("events").await.unwrap();
+    let (blocking, free) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let (begun, go_on) = (blocking.clone(), free.clone());
+    let blocks = function(move |(): (), _| {
+        let (begun, go_on) = (begun.clone(), go_on.clone());
+        async move {
+            begun.store(true, Ordering::SeqCst);
+            block_until("the test goes on", || go_on.load(Ordering::SeqCst));
+            Ok::<_, Failure>(())
+        }
+    });
+    let running = AsyncFunction::new("orders", queue.clone(), blocks).start().await.unwrap();
+    running.invoke("null").await.unwrap();
+    block_until("the function begins", || blocking.load(Ordering::SeqCst));
+    let caller = (*running).clone();
+    let stopping = running.stop(Duration::from_secs(5));
+    let time = async {
+        for _ in 0..8 {
+            tokio::task::yield_now().await;
+            clock.advance(Duration::from_secs(1));
+        }
+    };
+    let (drained, ()) = tokio::join!(stopping, time);
+    assert!(!drained);
+    free.store(true, Ordering::SeqCst);
+    tokio::spawn(async {}).await.unwrap();
+    assert_eq!(caller.counts().succeeded, 0);
+    let again = queue.receive(ReceiveOptions::up_to(1)).await.unwrap();
+    assert_eq!(again[0].receive_count, 2);
+}
+
+// L2: an answer that comes after the timeout is none, also of a handler that could not be dropped because it blocked.
+#[tokio::test(flavor = "current_thread")]
+async fn the_answer_of_a_handler_that_blocks_past_its_timeout_does_not_count() {
+    let clock = ManualClock::new(1_000_000);
+    let broker = Broker::builder(MemStorage::new()).clock(clock.clone()).open().await.unwrap();
+    let queue = broker.queue("orders").await.unwrap();
+    queue.send("a").await.unwrap();
+    let moved = clock.clone();
+    let handler = batch(move |_: Batch, _| {
+        let moved = moved.clone();
+        async move { moved.advance(Duration::from_millis(1_001)) }
+    });
+    let mapping = QueueMapping::new(queue.clone(), handler).timeout(Duration::from_secs(1));
+    let running = mapping.pollers(Pollers::Fixed(1)).start().await.unwrap();
+    while running.counts().invocations == 0 {
+        tokio::task::yield_now().await;
+    }
+    let counts = running.counts();
+    assert_eq!((counts.failed_invocations, counts.acked), (1, 0));
+    assert_eq!(queue.counters().await.unwrap().in_flight, 1);
 }

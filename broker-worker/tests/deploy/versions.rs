@@ -13,9 +13,14 @@ use broker_mem::MemStorage;
 use broker_worker::{
     Error, Failure, Handler,
     deploy::{Deploy, Health, Stage, Verdict, Versions},
+    event::{
+        Source,
+        sqs::{SqsEvent, function},
+    },
     handler::{Context, batch, each},
     queue::{Batch, Pollers, QueueMapping, Received, Running},
 };
+use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use crate::secs;
@@ -190,4 +195,47 @@ async fn one_deployment_at_a_time_and_none_that_replaces_workers() {
     assert_eq!(first.finished().await, Stage::Done);
     versions.deploy("three", two(), Deploy::all_at_once()).unwrap();
     assert_eq!(versions.current(), "three");
+}
+
+// A function of Lambda names what failed in JSON: that counts if its mapping reads it (L50).
+#[tokio::test(start_paused = true)]
+async fn messages_that_an_answer_names_are_failures() {
+    for (reads, rolls_back) in [(true, true), (false, false)] {
+        let log = Log::default();
+        let versions = Versions::new("one", handler("one", QUICK, false, &log));
+        let broker = Broker::open(MemStorage::new()).await.unwrap();
+        let queue = broker.queue("orders").visibility_timeout(secs(600)).await.unwrap();
+        let mapping = QueueMapping::new(queue.clone(), versions.clone()).batch_size(1);
+        let _running = mapping.report_batch_item_failures(reads).start().await.unwrap();
+        let naming = function(Source::default(), |event: SqsEvent, _| async move {
+            let id = &event.records[0].message_id;
+            Ok::<_, Failure>(json!({"batchItemFailures": [{"itemIdentifier": id}]}))
+        });
+        let health = Health::new().error_rate_max(0.5).invocations_min(3);
+        let plan = Deploy::canary(50, secs(100)).health(health);
+        let mut deployment = versions.deploy("two", naming, plan).unwrap();
+        send(&queue, 20).await;
+        let stage = deployment.finished().await;
+        let unwell = Stage::RolledBack(Verdict::Failing { failed: 3, of: 3 });
+        assert_eq!(stage, if rolls_back { unwell } else { Stage::Done });
+    }
+}
+
+// A deployment whose handler is gone ends where it was, at once, and holds nothing.
+#[tokio::test(start_paused = true)]
+async fn a_deployment_ends_with_its_handler() {
+    let held = Arc::new(());
+    let (in_two, log) = (held.clone(), Log::default());
+    let two = each(move |_: String, _: Received| {
+        let _ = &in_two;
+        async {}
+    });
+    let versions = Versions::new("one", handler("one", QUICK, false, &log));
+    let mut deployment = versions.deploy("two", two, Deploy::canary(10, secs(500_000))).unwrap();
+    sleep(secs(1)).await;
+    let began = Instant::now();
+    drop(versions);
+    assert_eq!(deployment.finished().await, Stage::Shifting);
+    assert_eq!(began.elapsed(), Duration::ZERO);
+    assert_eq!(Arc::strong_count(&held), 1);
 }

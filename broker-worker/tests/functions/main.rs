@@ -6,9 +6,14 @@ mod aging;
 mod concurrency;
 mod configuration;
 mod dead_letters;
+mod deploying;
 mod destinations;
+mod hanging;
 mod provisioned;
 mod restarts;
 mod retries;
+#[path = "../common/telemetry.rs"]
+mod seen;
 mod support;
+mod telemetry;
 mod throttling;

@@ -105,3 +105,28 @@ async fn raising_the_reservation_frees_the_events_that_wait() {
     assert_eq!(world.times(), [0, 15_000, 15_000]);
     assert_eq!(function.counts().succeeded, 3);
 }
+
+// An attempt gives its permit back, whatever becomes of it.
+#[tokio::test(start_paused = true)]
+async fn permits_of_attempts_that_fail_panic_or_take_too_long_come_back() {
+    let world = World::new().await;
+    let concurrency = Account::new(AccountLimits::default()).function("orders");
+    concurrency.reserve(1).unwrap();
+    let function = world.function("orders", |event: Invocation, _| async move {
+        match event.json::<u32>()? {
+            0 => Err(broker_worker::Failure::new("no")),
+            1 => panic!("on purpose"),
+            2 => std::future::pending().await,
+            _ => Ok(Value::Null),
+        }
+    });
+    let config = InvokeConfig { maximum_retry_attempts: Some(0), ..InvokeConfig::default() };
+    let function = function.await.timeout(secs(1)).config(config).gate(concurrency.gate(""));
+    let function = function.start().await.unwrap();
+    for event in 0..4 {
+        function.invoke(event.to_string()).await.unwrap();
+        tokio::time::sleep(secs(2)).await;
+    }
+    let counts = function.counts();
+    assert_eq!((counts.attempts, counts.given_up, counts.succeeded, counts.throttled), (4, 3, 1, 0));
+}

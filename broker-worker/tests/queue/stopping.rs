@@ -7,7 +7,7 @@ use broker_worker::{
     shutdown::stop_all,
 };
 
-use crate::ground::{Log, broker, counters, ms, queue, secs, send, sleep};
+use crate::ground::{Log, broker, counters, late, ms, queue, secs, send, sleep};
 
 // What runs may finish, and nothing new is received.
 #[tokio::test(start_paused = true)]
@@ -151,7 +151,9 @@ async fn on_a_fifo_queue_what_did_not_fit_goes_back_at_once() {
         let fails = first == "a" && messages.messages()[0].receive_count == 1;
         async move { if fails { Err("no") } else { Ok(()) } }
     });
-    let running = QueueMapping::new(queue, handler).start().await.unwrap();
+    // One worker that stays: it would go on with what it had.
+    let mapping = QueueMapping::new(queue, handler).pollers(Pollers::Fixed(1));
+    let running = mapping.start().await.unwrap();
     sleep(secs(100)).await;
     drop(running);
     assert_eq!(log.words(), ["a", "a", "b", "c"]);
@@ -208,4 +210,50 @@ async fn messages_that_were_released_are_received_by_others_at_once() {
     let log = Log::new();
     let (report, message) = tokio::join!(running.stop(secs(3)), queue.recv());
     assert_eq!((report.released, message.unwrap().receive_count, log.now()), (1, 2, 3_000));
+}
+
+// What did not fit into a batch is ours only as long as its lease: if the batch takes until then, it comes from the queue again.
+#[tokio::test(start_paused = true)]
+async fn what_did_not_fit_is_forgotten_when_its_lease_ends() {
+    let limits = broker_core::Limits { batch_bytes_max: usize::MAX, ..broker_core::Limits::unlimited() };
+    let broker =
+        broker_core::Broker::builder(broker_mem::MemStorage::new()).limits(limits).open().await.unwrap();
+    let queue = broker.queue("orders").await.unwrap();
+    let bodies = ["a", "b"].map(|name| name.repeat(4_000_000));
+    send(&queue, bodies).await;
+    let log = Log::new();
+    let seen = log.clone();
+    // The first one hangs until its timeout, which is the visibility timeout of both.
+    let handler = each(move |body: String, message: Received| {
+        let is_first = body.starts_with('a') && message.receive_count == 1;
+        seen.note(format!("{} {} {}", &body[..1], message.receive_count, message.lease().is_lost()));
+        async move {
+            if is_first {
+                std::future::pending::<()>().await;
+            }
+        }
+    });
+    let mapping = QueueMapping::new(queue, handler).pollers(Pollers::Fixed(1));
+    let running = mapping.start().await.unwrap();
+    sleep(secs(100)).await;
+    assert_eq!(running.counts().acked, 2);
+    let mut words = log.words();
+    words.sort();
+    assert_eq!(words, ["a 1 false", "a 2 false", "b 2 false"]);
+}
+
+// A batch that waits for a permit is given back at once, also if it waits for the end of its lease.
+#[tokio::test(start_paused = true)]
+async fn a_batch_without_a_permit_is_given_back_whenever_it_is_stopped() {
+    for second in [1, 14, 27] {
+        let queue = queue().await;
+        send(&queue, ["a"]).await;
+        let mapping = QueueMapping::new(queue.clone(), batch(|_: Batch, _| async {})).gate(late(secs(1_000)));
+        let running = mapping.pollers(Pollers::Fixed(1)).start().await.unwrap();
+        sleep(secs(second)).await;
+        assert_eq!(counters(&queue).await, (0, 1, 0));
+        let report = running.stop(secs(10)).await;
+        assert_eq!((report.released, report.drained), (1, true), "after {second} s");
+        assert_eq!(counters(&queue).await, (1, 0, 0));
+    }
 }

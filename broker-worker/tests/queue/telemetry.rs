@@ -1,76 +1,30 @@
 //! Spans, metrics, trace context and events.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
-use broker_core::{Queue, QueueExt, SendMessage};
+use broker_core::{AttributeValue, Queue, QueueExt, SendMessage};
 use broker_worker::{
     handler::batch,
     queue::{Batch, Pollers, QueueMapping},
     telemetry::{Counts, TraceContext, Traced, WorkerEvent},
 };
 use futures_util::StreamExt;
-use metrics_util::debugging::{DebugValue, DebuggingRecorder};
+use metrics_util::debugging::DebuggingRecorder;
 use parking_lot::Mutex;
-use tracing::{
-    Metadata, Subscriber,
-    field::{Field, Visit},
-    span,
+
+use crate::{
+    ground::{ms, queue, run_for, secs, send, sleep},
+    seen::{Metrics, PARENT, Spans, assert_fields},
 };
 
-use crate::ground::{ms, queue, run_for, secs, send, sleep};
-
-const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+/// A trace context as AWS writes it, and the same as W3C would.
 const AWS: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
-
-/// The fields of spans, by the names of the spans.
-#[derive(Clone, Default)]
-struct Spans(Arc<Mutex<Vec<Span>>>);
-
-type Span = (&'static str, HashMap<String, String>);
-
-struct Fields<'f>(&'f mut HashMap<String, String>);
-
-impl Visit for Fields<'_> {
-    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
-        self.0.insert(field.name().to_owned(), format!("{value:?}").trim_matches('"').to_owned());
-    }
-}
-
-impl Subscriber for Spans {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-
-    fn new_span(&self, attributes: &span::Attributes<'_>) -> span::Id {
-        let mut spans = self.0.lock();
-        let mut fields = HashMap::new();
-        attributes.record(&mut Fields(&mut fields));
-        spans.push((attributes.metadata().name(), fields));
-        span::Id::from_u64(spans.len() as u64)
-    }
-
-    fn record(&self, span: &span::Id, values: &span::Record<'_>) {
-        let at = usize::try_from(span.into_u64()).unwrap() - 1;
-        values.record(&mut Fields(&mut self.0.lock()[at].1));
-    }
-
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-    fn event(&self, _: &tracing::Event<'_>) {}
-    fn enter(&self, _: &span::Id) {}
-    fn exit(&self, _: &span::Id) {}
-}
-
-impl Spans {
-    fn named(&self, name: &str) -> Vec<HashMap<String, String>> {
-        self.0.lock().iter().filter(|(of, _)| *of == name).map(|(_, fields)| fields.clone()).collect()
-    }
-}
+const FROM_AWS: &str = "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01";
 
 // Spans for receive, process and settle, with OpenTelemetry's names; process is linked to who sent.
 #[tokio::test(start_paused = true)]
 async fn there_are_spans_with_the_names_of_opentelemetry() {
-    let spans = Spans::default();
-    let _guard = tracing::subscriber::set_default(spans.clone());
+    let spans = Spans::collect();
     let queue = queue().await;
     let traced = Traced::new(queue.clone(), || PARENT.parse().ok());
     let sent = traced.send_one(SendMessage::from("hello")).await.unwrap();
@@ -87,7 +41,7 @@ async fn there_are_spans_with_the_names_of_opentelemetry() {
     assert_eq!(spans.named("send")[0]["otel.name"], "send orders");
     assert_eq!(spans.named("receive")[0]["otel.kind"], "client");
     let [done, failed] = &spans.named("process")[..] else { panic!("two invocations") };
-    for (field, value) in [
+    let fields = [
         ("otel.name", "process orders"),
         ("otel.kind", "consumer"),
         ("messaging.operation.name", "process"),
@@ -98,14 +52,13 @@ async fn there_are_spans_with_the_names_of_opentelemetry() {
         ("messaging.message.id", &*sent.id.to_string()),
         ("messaging.message.body.size", "5"),
         ("messaging.links", PARENT),
-    ] {
-        assert_eq!(done[field], value, "{field}");
-    }
+    ];
+    assert_fields(done, fields);
     assert!(!done.contains_key("error.type"));
     assert_eq!((&*failed["error.type"], &*failed["otel.status_code"]), ("error", "ERROR"));
-    let from_aws = "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01";
-    assert_eq!(failed["messaging.links"], from_aws);
-    assert_eq!(*linked.lock(), [PARENT, from_aws]);
+    assert_eq!(failed["messaging.links"], FROM_AWS);
+    assert_eq!(*linked.lock(), [PARENT, FROM_AWS]);
+    assert_eq!(spans.named("receive")[0]["messaging.batch.message_count"], "1");
     assert_eq!(spans.named("settle").len(), 2);
 }
 
@@ -127,35 +80,13 @@ async fn there_are_metrics_with_the_names_of_opentelemetry() {
     let mapping = QueueMapping::new(queue, handler).batch_size(1).pollers(Pollers::Fixed(1));
     run_for(mapping.start().await.unwrap(), secs(1)).await;
 
-    let found: HashMap<(String, String, Option<String>), DebugValue> = snapshotter
-        .snapshot()
-        .into_vec()
-        .into_iter()
-        .map(|(key, _, _, value)| {
-            let label = |name: &str| {
-                key.key().labels().find(|label| label.key() == name).map(|label| label.value().to_owned())
-            };
-            assert_eq!(label("messaging.destination.name").as_deref(), Some("orders"));
-            assert_eq!(label("messaging.system").as_deref(), Some("broker"));
-            let operation = label("messaging.operation.name").unwrap();
-            ((key.key().name().to_owned(), operation, label("error.type")), value)
-        })
-        .collect();
-    let of = |name: &str, operation: &str, error: Option<&str>| {
-        &found[&(name.to_owned(), operation.to_owned(), error.map(str::to_owned))]
-    };
-    let samples = |value: &DebugValue| match value {
-        DebugValue::Histogram(samples) => {
-            samples.iter().map(|sample| sample.into_inner()).collect::<Vec<_>>()
-        }
-        other => panic!("{other:?}"),
-    };
-    assert_eq!(*of("messaging.client.sent.messages", "send", None), DebugValue::Counter(2));
-    assert_eq!(*of("messaging.client.consumed.messages", "receive", None), DebugValue::Counter(2));
-    assert_eq!(samples(of("messaging.process.duration", "process", None)), [0.25]);
-    assert_eq!(samples(of("messaging.process.duration", "process", Some("error"))), [0.25]);
-    assert_eq!(samples(of("messaging.client.operation.duration", "settle", None)).len(), 2);
-    assert_eq!(samples(of("messaging.client.operation.duration", "receive", None)), [0.0, 0.0]);
+    let found = Metrics::of(&snapshotter, "orders", None);
+    assert_eq!(found.counter("messaging.client.sent.messages", "send"), 2);
+    assert_eq!(found.counter("messaging.client.consumed.messages", "receive"), 2);
+    assert_eq!(found.samples("messaging.process.duration", "process", None), [0.25]);
+    assert_eq!(found.samples("messaging.process.duration", "process", Some("error")), [0.25]);
+    assert_eq!(found.samples("messaging.client.operation.duration", "settle", None).len(), 2);
+    assert_eq!(found.samples("messaging.client.operation.duration", "receive", None), [0.0, 0.0]);
 }
 
 // W3C and AWS: what is written can be read, and what makes no sense is no context.
@@ -200,21 +131,50 @@ async fn trace_contexts_are_written_and_read() {
     assert_eq!(TraceContext::extract(&message), Some(TraceContext { state: None, ..with_state }));
 }
 
-// A message that carries a context keeps it, and there is room for no eleventh attribute.
+// A message that carries a context keeps it, and where there is no room for W3C's attributes it gets AWS's header.
 #[tokio::test(start_paused = true)]
-async fn a_traced_send_adds_the_context_where_there_is_none_and_room() {
+async fn a_traced_send_adds_the_context_where_there_is_none_in_the_form_that_fits() {
     let queue = queue().await;
-    let traced = Traced::new(queue.clone(), || PARENT.parse().ok());
+    let state = Some("vendor=1".to_owned());
+    let context = TraceContext { state: state.clone(), ..PARENT.parse().unwrap() };
+    let without_state: TraceContext = PARENT.parse().unwrap();
+    let traced = Traced::new(queue.clone(), move || {
+        Some(TraceContext { state: state.clone(), ..PARENT.parse().unwrap() })
+    });
     let other: TraceContext = "00-000000000000000000000000000000aa-00000000000000bb-00".parse().unwrap();
-    let mut full = SendMessage::from("full");
-    for number in 0..10 {
-        full = full.attribute(number.to_string(), broker_core::AttributeValue::number(number));
-    }
-    let messages = [SendMessage::from("plain"), other.inject(SendMessage::from("marked")), full];
+    let full = |attributes: u32| {
+        let add = |message: SendMessage, number: u32| {
+            message.attribute(number.to_string(), AttributeValue::number(number))
+        };
+        (0..attributes).fold(SendMessage::from("full"), add)
+    };
+    let plain = SendMessage::from("plain");
+    let messages =
+        [plain, other.inject("a".into()), other.inject_aws("b".into()), full(8), full(9), full(10)];
     traced.send_batch(messages.into_iter().collect()).await.unwrap().all().unwrap();
     let received = queue.receive(broker_core::ReceiveOptions::up_to(10)).await.unwrap();
-    let found: Vec<_> = received.iter().map(TraceContext::extract).collect();
-    assert_eq!(found, [PARENT.parse().ok(), Some(other), None]);
+    let found: Vec<_> = received.iter().map(|message| TraceContext::extract(message).unwrap()).collect();
+    let fits = [context.clone(), other.clone(), other, context, without_state.clone(), without_state];
+    assert_eq!(found, fits);
+}
+
+// The context makes no message and no batch too large.
+#[tokio::test(start_paused = true)]
+async fn a_traced_send_takes_as_large_messages_as_the_queue() {
+    const MAX: usize = 1024 * 1024;
+    let queue = queue().await;
+    let traced = Traced::new(queue.clone(), || PARENT.parse().ok());
+    traced.send_one("x".repeat(MAX).into()).await.unwrap();
+    let parts = (0..10).map(|_| SendMessage::new("x".repeat(MAX / 10)));
+    traced.send_batch(parts.collect()).await.unwrap().all().unwrap();
+    let mut found = 0;
+    for _ in 0..2 {
+        for message in queue.receive(broker_core::ReceiveOptions::up_to(10)).await.unwrap() {
+            assert_eq!(TraceContext::extract(&message), PARENT.parse().ok());
+            found += 1;
+        }
+    }
+    assert_eq!(found, 11);
 }
 
 // Events tell what happens, in order; who is too slow is told what was missed.

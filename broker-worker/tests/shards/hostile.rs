@@ -1,7 +1,10 @@
 //! Records that mean harm: they are handed on or dropped, and nothing breaks. L36, L70.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use broker_core::PutRecord;
 use broker_worker::{
+    concurrency::{Gate, Open, Permit, Throttled},
     event::Source,
     stream::{KinesisEvent, RecordBatch, StreamFilters, StreamMapping, batch},
 };
@@ -43,4 +46,36 @@ async fn records_of_any_bytes_are_filtered_and_written_as_json() {
         let counts = running.counts();
         assert_eq!((counts.done, counts.done + counts.filtered), (expected, 8), "{counts:?}");
     }
+}
+
+/// A gate that panics when it is asked for the second time.
+struct FallsOver(AtomicUsize);
+
+impl Gate for FallsOver {
+    fn try_enter(&self) -> Result<Permit, Throttled> {
+        assert_ne!(self.0.fetch_add(1, Ordering::SeqCst), 1, "the gate falls over");
+        Open.try_enter()
+    }
+}
+
+// What breaks in one lane tears nothing out of another: that is waited for, and then the shard is begun again at its checkpoint.
+#[tokio::test(start_paused = true)]
+async fn a_gate_that_panics_in_one_lane_leaves_the_batch_of_the_other_alone() {
+    let world = World::new(1).await;
+    for key in 0..20 {
+        world.put(&key.to_string(), "a").await;
+    }
+    let mapping = world.mapping(|_: RecordBatch, _| async {
+        tokio::time::sleep(secs(10)).await;
+        Ok(())
+    });
+    let mapping = mapping.parallelization_factor(2).gate(FallsOver(AtomicUsize::new(0)));
+    let running = mapping.start().await.unwrap();
+    tokio::time::sleep(secs(60)).await;
+    // Two lanes, of which the one was done at 10 s. A second later the other begins, and with it what of the one is behind the
+    // checkpoint.
+    assert_eq!(world.calls().iter().map(|call| call.at).collect::<Vec<_>>(), [0, 11_000, 11_000]);
+    let last: usize = world.calls().iter().skip(1).map(|call| call.texts.len()).sum();
+    assert!((10..20).contains(&last), "{last}");
+    assert!(running.counts().done >= 20);
 }

@@ -129,3 +129,17 @@ async fn a_blocked_lane_holds_up_the_others_in_the_end() {
     let done = running.counts().done;
     assert!((90_000..=110_000).contains(&done), "{done}");
 }
+
+// L80: while a batch is worked on for longer than an iterator is good for, the place is kept.
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_takes_longer_than_an_iterator_is_good_for_is_followed_at_once() {
+    let world = World::new(1).await;
+    world.put("k", "ab").await;
+    let mapping = world.mapping(|_: RecordBatch, _| async {
+        tokio::time::sleep(secs(400)).await;
+        Ok(())
+    });
+    let _running = mapping.batch_size(1).start().await.unwrap();
+    tokio::time::sleep(secs(900)).await;
+    assert_eq!(world.timeline(), crate::support::owned([(0, "a"), (400_000, "b")]));
+}

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use broker_core::{PutRecord, ShardId};
-use broker_worker::stream::RecordBatch;
+use broker_worker::{Failure, stream::RecordBatch, telemetry::WorkerEvent};
+use futures_util::StreamExt;
 
 use crate::support::{World, ms, secs};
 
@@ -105,4 +106,74 @@ async fn a_worker_that_vanishes_leaves_its_batch_to_others() {
     tokio::time::sleep(secs(60)).await;
     assert_eq!(world.texts(), ["a", "b", "b", "c"]);
     assert_eq!(second.counts().done, 2);
+}
+
+// L80: a shard without records is consumed as soon as it is closed, and its children follow.
+#[tokio::test(start_paused = true)]
+async fn the_children_of_an_empty_shard_are_consumed_at_once() {
+    let world = World::new(1).await;
+    let running = world.working().start().await.unwrap();
+    tokio::time::sleep(secs(1)).await;
+    world.stream.split_shard(ShardId(0), HALF).await.unwrap();
+    world.put("k", "a").await;
+    tokio::time::sleep(secs(1)).await;
+    assert_eq!(world.timeline(), crate::support::owned([(1_000, "a")]));
+    assert_eq!(running.counts().done, 1);
+}
+
+// L31: at the end of a shard nothing more can come, so that what waits for the end of its window goes at once.
+#[tokio::test(start_paused = true)]
+async fn the_end_of_a_shard_ends_the_window_of_its_batch() {
+    let world = World::new(1).await;
+    let running = world.working().window(secs(60)).start().await.unwrap();
+    tokio::time::sleep(secs(1)).await;
+    world.put("k", "a").await;
+    tokio::time::sleep(secs(1)).await;
+    world.stream.split_shard(ShardId(0), HALF).await.unwrap();
+    tokio::time::sleep(secs(1)).await;
+    assert_eq!(world.timeline(), crate::support::owned([(2_000, "a")]));
+    assert_eq!(running.counts().done, 1);
+}
+
+// L80: a shard that another worker is to have is handed over as soon as nothing of it is worked on.
+#[tokio::test(start_paused = true)]
+async fn a_shard_is_handed_over_between_two_batches() {
+    let world = World::new(2).await;
+    let _first = world.working().start().await.unwrap();
+    tokio::time::sleep(secs(60)).await;
+    let second = world.working().start().await.unwrap();
+    let mut events = second.events();
+    let begun = tokio::time::timeout(secs(20), events.next()).await.expect("it gets a shard in time");
+    assert_eq!(begun, Some(WorkerEvent::Workers { running: 1 }));
+}
+
+// L83, L89: whoever has lost a shard gives nothing up: the next one tries, and tells.
+#[tokio::test(start_paused = true)]
+async fn a_batch_whose_shard_was_lost_is_not_told_to_a_destination() {
+    let world = World::new(2).await;
+    let failed = world.queue("failed").await;
+    let slow = |_: RecordBatch, _| async {
+        tokio::time::sleep(secs(100)).await;
+        Err::<(), _>(Failure::new("no"))
+    };
+    let mapping = |world: &World| {
+        world.mapping(slow).maximum_retry_attempts(0).on_failure(crate::support::queue(&failed))
+    };
+    // A record in each shard.
+    world.stream.put(PutRecord::new("k", "a").explicit_hash_key(0)).await.unwrap();
+    world.stream.put(PutRecord::new("k", "b").explicit_hash_key(u128::MAX)).await.unwrap();
+    let first = mapping(&world).start().await.unwrap();
+    let mut events = first.events();
+    tokio::time::sleep(secs(1)).await;
+    let second = mapping(&world).start().await.unwrap();
+    // One shard is to go over, and is lost after 30 seconds, while the function works on it.
+    tokio::time::sleep(secs(300)).await;
+    assert_eq!(world.calls().len(), 3);
+    assert_eq!(world.told(&failed).await.len(), 2);
+    assert_eq!((first.counts().given_up, second.counts().given_up), (1, 1));
+    let mut lost = 0;
+    while let Ok(Some(event)) = tokio::time::timeout(ms(1), events.next()).await {
+        lost += u32::from(matches!(event, WorkerEvent::ShardLost { .. }));
+    }
+    assert_eq!(lost, 1);
 }

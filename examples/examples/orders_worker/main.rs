@@ -7,12 +7,11 @@
 //! A handler gets batches of orders and decides on each of them. Some cannot be paid at first and are tried again ten seconds
 //! later, some never can, and go to the dead letters with the reason. The pool asks its scaler every few seconds.
 
-mod plot;
-
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, ensure};
 use broker_core::{Broker, LocalQueue, ReceiveOptions, SendMessage};
+use broker_examples::looks::{Look, draw};
 use broker_mem::MemStorage;
 use broker_worker::{
     Handler, Json, Outcome,
@@ -105,12 +104,12 @@ async fn narrate(pool: &RunningPool, begin: Instant) {
 }
 
 /// Looks every few seconds at the queue and at the workers.
-async fn observe(pool: &RunningPool, orders: &LocalQueue, begin: Instant) -> anyhow::Result<Vec<plot::Look>> {
+async fn observe(pool: &RunningPool, orders: &LocalQueue, begin: Instant) -> anyhow::Result<Vec<Look>> {
     let mut looks = Vec::new();
     loop {
         let counters = orders.counters().await?;
         let workers = u32::try_from(pool.workers().running)?;
-        looks.push(plot::Look { second: begin.elapsed().as_secs(), depth: counters.total(), workers });
+        looks.push(Look { second: begin.elapsed().as_secs(), depth: counters.total(), workers });
         if begin.elapsed() >= DAY {
             return Ok(looks);
         }
@@ -173,7 +172,7 @@ async fn run(options: &Options) -> anyhow::Result<()> {
     println!("{sent} orders: {} shipped, {} dead, at most {most} workers", counts.acked, counts.dead);
     ensure!(counts.acked + counts.dead == u64::from(sent) && most == WORKERS_MAX, "an order was lost");
     if let Some(path) = &options.plot {
-        std::fs::write(path, plot::draw(&looks)).with_context(|| format!("writing {}", path.display()))?;
+        std::fs::write(path, draw(&looks)).with_context(|| format!("writing {}", path.display()))?;
         println!("drawn: {}", path.display());
     }
     Ok(())

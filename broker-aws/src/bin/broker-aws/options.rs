@@ -3,6 +3,7 @@
 use std::{
     net::{IpAddr, Ipv4Addr},
     path::PathBuf,
+    time::Duration,
 };
 
 use broker_aws::{AllowedHosts, serve::AccessKeys};
@@ -24,6 +25,7 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Clone, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(crate) struct Serve {
     /// Address to listen on; anything but loopback lets others in
     #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
@@ -43,6 +45,12 @@ pub(crate) struct Serve {
     /// Takes only requests signed with this key; may be given several times
     #[arg(long = "access-key", value_name = "ID:SECRET")]
     pub(crate) access_keys: Vec<String>,
+    /// How far the clocks of clients with a key may differ from the one here, in seconds
+    #[arg(long, default_value_t = 300, value_name = "SECONDS", requires = "access_keys")]
+    pub(crate) clock_skew: u64,
+    /// Takes each signature once; boto3 signs two equal calls within a second alike
+    #[arg(long, requires = "access_keys")]
+    pub(crate) refuse_replays: bool,
     /// Gives provisioned streams that are created the limits of Kinesis for the traffic of a shard
     #[arg(long)]
     pub(crate) throttle_streams: bool,
@@ -73,7 +81,10 @@ impl Serve {
         if self.access_keys.is_empty() {
             return Ok(None);
         }
-        let mut keys = AccessKeys::new();
+        let mut keys = AccessKeys::new().clock_skew(Duration::from_secs(self.clock_skew));
+        if self.refuse_replays {
+            keys = keys.refuse_replays();
+        }
         for given in &self.access_keys {
             let (id, secret) = given.split_once(':').ok_or("--access-key must be as ID:SECRET")?;
             keys = keys.key(id, secret);

@@ -10,7 +10,7 @@ use serde::{
     forward_to_deserialize_any,
 };
 
-use super::Node;
+use super::{Node, tree::NotAList};
 use crate::wire::error::{WireError, WireResult};
 
 /// Reads an input. Lists go by the name of their items, which is an alias of the field.
@@ -33,6 +33,12 @@ impl std::error::Error for Misfit {}
 impl de::Error for Misfit {
     fn custom<T: fmt::Display>(what: T) -> Self {
         Self(what.to_string())
+    }
+}
+
+impl From<NotAList> for Misfit {
+    fn from(_: NotAList) -> Self {
+        Self("a list whose items are not numbered".into())
     }
 }
 
@@ -89,12 +95,12 @@ impl<'de> Deserializer<'de> for Reader<'de> {
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
-        visitor.visit_seq(Items(self.0.items().into_iter()))
+        visitor.visit_seq(Items(self.0.items()?.into_iter()))
     }
 
     /// Entries of a map are numbered, and each has a name or key and a value.
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
-        visitor.visit_map(Entries { left: self.0.entries().into_iter(), value: None })
+        visitor.visit_map(Entries { left: self.0.entries()?.into_iter(), value: None })
     }
 
     fn deserialize_struct<V: Visitor<'de>>(

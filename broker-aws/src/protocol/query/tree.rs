@@ -1,6 +1,6 @@
 //! Parameters as a tree: `Entry.2.Id=a` is the text `a` below `Entry`, `2`, `Id`.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{borrow::Cow, collections::BTreeMap, num::ParseIntError};
 
 use crate::wire::error::{WireError, WireResult};
 
@@ -46,29 +46,35 @@ impl Node {
     }
 
     /// The entries of a map, in the same way; one without a number is the only one.
-    pub(super) fn entries(&self) -> Vec<&Node> {
+    pub(super) fn entries(&self) -> Result<Vec<&Node>, NotAList> {
         match self {
-            Self::Below(below) if below.contains_key("Name") || below.contains_key("Key") => vec![self],
+            Self::Below(below) if below.contains_key("Name") || below.contains_key("Key") => Ok(vec![self]),
             node => node.items(),
         }
     }
 
-    /// The items of a list or map in the order of their numbers. SNS puts a `member` or an `entry` around the numbers.
-    pub(super) fn items(&self) -> Vec<&Node> {
+    /// The items of a list or map in the order of their numbers. SNS puts a `member` or an `entry` around the numbers. What has no number is
+    /// not left out in silence.
+    pub(super) fn items(&self) -> Result<Vec<&Node>, NotAList> {
         let below = match self {
-            Self::Text(text) if text.is_empty() => return Vec::new(),
-            Self::Text(_) => return vec![self],
+            Self::Text(text) if text.is_empty() => return Ok(Vec::new()),
+            Self::Text(_) => return Ok(vec![self]),
             Self::Below(below) => below,
         };
         if let (1, Some(wrapped)) = (below.len(), below.get("member").or_else(|| below.get("entry"))) {
             return wrapped.items();
         }
-        let mut items: Vec<_> =
-            below.iter().filter_map(|(number, node)| Some((number.parse::<u32>().ok()?, node))).collect();
+        let numbered = below.iter().map(|(number, node)| Ok((number.parse::<u32>()?, node)));
+        let numbered = numbered.collect::<Result<Vec<_>, ParseIntError>>();
+        let mut items = numbered.map_err(|_| NotAList)?;
         items.sort_unstable_by_key(|(number, _)| *number);
-        items.into_iter().map(|(_, node)| node).collect()
+        Ok(items.into_iter().map(|(_, node)| node).collect())
     }
 }
+
+/// Parameters that should be numbered and are not.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct NotAList;
 
 /// The depth is that of the parts, which are bounded.
 fn insert(below: &mut BTreeMap<String, Node>, name: &str, value: String) -> WireResult<()> {
@@ -97,14 +103,19 @@ mod tests {
     #[test]
     fn items_come_in_the_order_of_their_numbers_wrapped_or_not() {
         let texts = |form: &str| match tree(form).expect("a tree") {
-            Node::Below(below) => below["L"].items().into_iter().cloned().collect::<Vec<_>>(),
+            Node::Below(below) => {
+                below["L"].items().map(|items| items.into_iter().cloned().collect::<Vec<_>>())
+            }
             Node::Text(_) => unreachable!("a root is no text"),
         };
         let numbers: Vec<_> = ["a", "b", "c"].map(|text| Node::Text(text.into())).into();
-        assert_eq!(texts("L.10=c&L.2=b&L.1=a"), numbers);
-        assert_eq!(texts("L.member.10=c&L.member.2=b&L.member.1=a"), numbers);
-        assert_eq!(texts("L="), []);
-        assert_eq!(texts("L=a"), numbers[..1]);
+        assert_eq!(texts("L.10=c&L.2=b&L.1=a"), Ok(numbers.clone()));
+        assert_eq!(texts("L.member.10=c&L.member.2=b&L.member.1=a"), Ok(numbers.clone()));
+        assert_eq!(texts("L="), Ok(Vec::new()));
+        assert_eq!(texts("L=a"), Ok(numbers[..1].to_vec()));
+        for odd in ["L.1=a&L.x=b", "L.-1=a", "L.4294967296=a", "L.member.1=a&L.entry.1=b"] {
+            assert_eq!(texts(odd), Err(NotAList), "{odd}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
-use broker_core::{Clock as _, Timestamp, TokioClock};
+use broker_core::Timestamp;
 use hmac::{Hmac, Mac};
 use http::request::Parts;
 use sha2::{Digest, Sha256};
@@ -17,7 +17,7 @@ use super::{
     signed::Signed,
 };
 
-/// How far the clocks may differ, and how long a request can be sent again by somebody who saw it: what AWS documents.
+/// How far the clocks may differ: what AWS documents.
 const SKEW: Duration = Duration::from_secs(300);
 
 /// Access keys with their secrets: a listener that has some takes only what is signed with one of them.
@@ -35,6 +35,14 @@ const SKEW: Duration = Duration::from_secs(300);
 pub struct AccessKeys {
     secrets: BTreeMap<String, String>,
     skew: Option<Duration>,
+    once: bool,
+}
+
+/// A good signature, until when. In the order of that time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Checked {
+    pub(super) good_until: Timestamp,
+    pub(super) signature: [u8; 32],
 }
 
 impl AccessKeys {
@@ -49,22 +57,31 @@ impl AccessKeys {
         self
     }
 
-    /// How far the clocks may differ, in whole seconds; by default five minutes. As long can a request be sent again by
-    /// somebody who saw it.
+    /// How far the clocks may differ, in whole seconds; by default five minutes. As long can a request be sent again by somebody who saw
+    /// it, unless [replays are refused](Self::refuse_replays).
     pub fn clock_skew(self, skew: Duration) -> Self {
         Self { skew: Some(skew), ..self }
     }
 
-    /// Refuses a request that is not signed with one of the keys, now.
-    pub(in crate::serve) fn check(&self, parts: &Parts, body: &[u8]) -> Result<(), Refused> {
-        // A new one reads the clock of the machine, as its user sets it.
-        self.check_at(parts, body, TokioClock::default().now())
+    /// Takes each signature once, so that nobody can send what he saw again. Presigned URLs are made to be used again, and can be, as long
+    /// as they say. What an earlier listener was sent is not known to the next one.
+    ///
+    /// Not the default, because some clients, as boto3, sign two equal calls within a second alike, of which the second is refused then.
+    /// The SDKs for Rust, JavaScript, Java and Go sign an id with each attempt.
+    pub fn refuse_replays(self) -> Self {
+        Self { once: true, ..self }
     }
 
-    pub(super) fn check_at(&self, parts: &Parts, body: &[u8], now: Timestamp) -> Result<(), Refused> {
+    /// Refuses a request that is not signed with one of the keys, now. Returns the signature if it is to be taken once.
+    pub(super) fn check_at(
+        &self,
+        parts: &Parts,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<Option<Checked>, Refused> {
         let signed = Signed::read(parts)?;
         let secret = self.secrets.get(&signed.scope.access_key).ok_or(Refused::UnknownKey)?;
-        self.check_time(&signed, now)?;
+        let good_until = self.check_time(&signed, now)?;
         let request = canonical::request(parts, &signed.headers, body).ok_or(Refused::Mismatch)?;
         let scope = &signed.scope;
         let scope_text = format!("{}/{}/{}/aws4_request", scope.date, scope.region, scope.service);
@@ -74,10 +91,14 @@ impl AccessKeys {
         let parts = [&scope.date, &scope.region, &scope.service, "aws4_request"];
         let key = parts.iter().fold(start, |key, part| mac(&key, part).finalize().into_bytes().to_vec());
         // Compares in a time that does not depend on where they differ.
-        mac(&key, &to_sign).verify_slice(&signed.signature).map_err(|_| Refused::Mismatch)
+        mac(&key, &to_sign).verify_slice(&signed.signature).map_err(|_| Refused::Mismatch)?;
+        let signature = <[u8; 32]>::try_from(signed.signature).map_err(|_| Refused::Mismatch)?;
+        let once = self.once && signed.expires.is_none();
+        Ok(once.then_some(Checked { good_until, signature }))
     }
 
-    fn check_time(&self, signed: &Signed, now: Timestamp) -> Result<(), Refused> {
+    /// Until when the signature is good.
+    fn check_time(&self, signed: &Signed, now: Timestamp) -> Result<Timestamp, Refused> {
         let at =
             read_date(&signed.date).ok_or(Refused::Incomplete("The date must be as 20261126T101500Z."))?;
         let skew = self.skew.unwrap_or(SKEW);
@@ -89,7 +110,8 @@ impl AccessKeys {
         if now.since(at) > good_for {
             return Err(Refused::Expired { signed: then, now: here, tolerated: good_for.as_secs() });
         }
-        Ok(())
+        let good_for = u64::try_from(good_for.as_millis()).unwrap_or(u64::MAX);
+        Ok(Timestamp::from_millis(at.as_millis().saturating_add(good_for)))
     }
 }
 

@@ -36,6 +36,11 @@ pub(in crate::serve) enum Refused {
         /// The seconds that are tolerated.
         tolerated: u64,
     },
+    /// It came already.
+    #[error(
+        "The request was received already: each is taken once, so that nobody can send what he saw again."
+    )]
+    Again,
     /// It was made with another key, or for another request.
     #[error(
         "The request signature we calculated does not match the signature you provided. Check your AWS Secret \

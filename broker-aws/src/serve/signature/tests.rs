@@ -5,7 +5,7 @@ use std::time::Duration;
 use broker_core::Timestamp;
 use http::{Request, request::Parts};
 
-use super::{keys::AccessKeys, refused::Refused};
+use super::{guard::Guard, keys::AccessKeys, refused::Refused};
 
 /// From the examples of AWS for Signature Version 4: key, secret and time.
 const KEY: &str = "AKIDEXAMPLE";
@@ -14,8 +14,16 @@ const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 const SIGNED_AT: u64 = 1_440_938_160_000;
 
 fn check(parts: &Parts, body: &[u8], seconds_later: i64) -> Result<(), Refused> {
-    let now = SIGNED_AT.saturating_add_signed(seconds_later * 1_000);
-    AccessKeys::new().key(KEY, SECRET).check_at(parts, body, Timestamp::from_millis(now))
+    guard(|keys| keys).check_at(parts, body, at(seconds_later))
+}
+
+/// One that knows the key, and has seen nothing.
+fn guard(set: impl FnOnce(AccessKeys) -> AccessKeys) -> Guard {
+    Guard::new(set(AccessKeys::new().key(KEY, SECRET)))
+}
+
+fn at(seconds_later: i64) -> Timestamp {
+    Timestamp::from_millis(SIGNED_AT.saturating_add_signed(seconds_later * 1_000))
 }
 
 /// `get-vanilla` and its like, from the published test suite.
@@ -55,11 +63,9 @@ fn a_changed_request_is_refused() {
 
 #[test]
 fn an_unknown_key_and_a_wrong_secret_are_refused() {
-    let now = Timestamp::from_millis(SIGNED_AT);
     let parts = vanilla("/", VANILLA);
-    assert_eq!(AccessKeys::new().check_at(&parts, b"", now), Err(Refused::UnknownKey));
-    let wrong = AccessKeys::new().key(KEY, "another");
-    assert_eq!(wrong.check_at(&parts, b"", now), Err(Refused::Mismatch));
+    assert_eq!(Guard::new(AccessKeys::new()).check_at(&parts, b"", at(0)), Err(Refused::UnknownKey));
+    assert_eq!(guard(|keys| keys.key(KEY, "another")).check_at(&parts, b"", at(0)), Err(Refused::Mismatch));
 }
 
 #[test]
@@ -70,9 +76,25 @@ fn a_signature_is_good_for_five_minutes_either_way() {
     }
     assert!(matches!(check(&parts, b"", 301), Err(Refused::Expired { .. })));
     assert!(matches!(check(&parts, b"", -301), Err(Refused::NotYet { .. })));
-    let patient = AccessKeys::new().key(KEY, SECRET).clock_skew(Duration::from_secs(900));
-    let later = Timestamp::from_millis(SIGNED_AT + 900_000);
-    assert_eq!(patient.check_at(&parts, b"", later), Ok(()));
+    let patient = guard(|keys| keys.clock_skew(Duration::from_secs(900)));
+    assert_eq!(patient.check_at(&parts, b"", at(900)), Ok(()));
+}
+
+#[test]
+fn a_request_is_taken_once_if_replays_are_refused() {
+    let parts = vanilla("/", VANILLA);
+    let strict = guard(AccessKeys::refuse_replays);
+    assert_eq!(strict.check_at(&parts, b"another body", at(0)), Err(Refused::Mismatch));
+    assert_eq!(strict.check_at(&parts, b"", at(0)), Ok(()), "what was refused does not count");
+    for seconds in [0, 300] {
+        assert_eq!(strict.check_at(&parts, b"", at(seconds)), Err(Refused::Again), "{seconds}");
+    }
+    assert_eq!(strict.check_at(&vanilla("/", &VANILLA.to_uppercase()), b"", at(0)), Err(Refused::Again));
+    assert!(matches!(strict.check_at(&parts, b"", at(301)), Err(Refused::Expired { .. })));
+    let lenient = guard(|keys| keys);
+    for seconds in [0, 0, 300] {
+        assert_eq!(lenient.check_at(&parts, b"", at(seconds)), Ok(()), "{seconds}");
+    }
 }
 
 #[test]

@@ -36,7 +36,7 @@ enum SpentLook {
 
 impl LocalQueue {
     /// The queue that this one's dead letters go to, if it has one and that exists.
-    pub(super) fn dead_letter_queue(&self) -> Option<Arc<QueueCell>> {
+    pub(crate) fn dead_letter_queue(&self) -> Option<Arc<QueueCell>> {
         let policy = self.cell.settings().redrive_policy;
         let (name, _) = policy.target()?;
         // Another type of queue may have got the name since.
@@ -118,16 +118,12 @@ impl LocalQueue {
         reason: impl Into<String>,
     ) -> Result<DeadLettered> {
         let reason = reason.into();
-        if reason.is_empty() || reason.len() > REASON_BYTES_MAX {
-            let allowed = format!("must have 1 to {REASON_BYTES_MAX} bytes");
-            return Err(Error::invalid("reason", reason, allowed));
-        }
+        check_reason(&reason)?;
         let cell = &*self.cell;
         let place = self.open_receipt(receipt)?;
         let mut read: Option<Read> = None;
         loop {
-            let missing = || Error::NoDeadLetterQueue { name: cell.name.clone() };
-            let target = self.dead_letter_queue().ok_or_else(missing)?;
+            let target = self.dead_letter_queue().ok_or_else(|| cell.no_dead_letter_queue())?;
             let step = |op: &mut Operation<'_>, other: &mut Operation<'_>| {
                 Ok(match give_up(op, place, read.take())? {
                     GivenUp::Taken(lease, content) => {
@@ -156,6 +152,15 @@ impl LocalQueue {
             }
         }
     }
+}
+
+/// Refuses a reason that is not 1 to 1,024 bytes.
+pub(super) fn check_reason(reason: &str) -> Result<()> {
+    if reason.is_empty() || reason.len() > REASON_BYTES_MAX {
+        let allowed = format!("must have 1 to {REASON_BYTES_MAX} bytes");
+        return Err(Error::invalid("reason", reason, allowed));
+    }
+    Ok(())
 }
 
 /// What must be read of a message before it can be given up: from which partition, in which epoch, at which time.
@@ -226,6 +231,10 @@ impl From<Deleted> for DeadLettered {
 }
 
 impl QueueCell {
+    pub(crate) fn no_dead_letter_queue(&self) -> Error {
+        Error::NoDeadLetterQueue { name: self.name.clone() }
+    }
+
     /// A move is a delete here and a send there, and never less durable than a receive.
     pub(crate) fn durability_of_move(&self, target: &Self) -> Durability {
         let of = |cell: &Self| Durability::from(cell.settings().durability);
@@ -234,7 +243,7 @@ impl QueueCell {
 
     /// Adds a message that was taken out of this queue to its dead-letter queue: with its id, and why. Returns how often it
     /// was received.
-    fn put_dead(
+    pub(super) fn put_dead(
         &self,
         seq: u64,
         lease: &Lease,

@@ -2,17 +2,23 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::{
     LocalQueue, LookedUp, Operation, QueueCell, ToLookUp,
+    dead::check_reason,
     send::{Prepared, no_deduplication_id},
 };
 use crate::{
     clock::{Timestamp, millis},
+    codec::Malformed,
     error::{Error, Result},
     ids::ReceiptHandle,
     queue::{
+        fetch::damaged_row,
         message::{SendMessage, Sent},
         options::Deleted,
+        row::RowContent,
         settings::check_duration,
         state::Place,
     },
@@ -23,12 +29,17 @@ use crate::{
 pub(crate) struct StagedSend(Option<Prepared>);
 
 /// What is to become of a received message.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) enum Settlement {
     Delete(Place),
     /// Visible after so many milliseconds.
     ChangeVisibility(Place, u64),
+    /// To the dead-letter queue, for this reason.
+    DeadLetter(Place, String),
 }
+
+/// The row of a message that is to be a dead letter, none if it was not there, and the partition that it was read from.
+pub(crate) type DeadRow = (u64, Option<Bytes>);
 
 impl LocalQueue {
     /// The checks that need no lock. Returns also how many bytes the message has.
@@ -47,6 +58,11 @@ impl LocalQueue {
         let place = self.open_receipt(receipt)?;
         check_duration("timeout", Some(timeout), Duration::ZERO, max)?;
         Ok(Settlement::ChangeVisibility(place, millis(timeout)))
+    }
+
+    pub(crate) fn stage_dead_letter(&self, receipt: ReceiptHandle, reason: String) -> Result<Settlement> {
+        check_reason(&reason)?;
+        Ok(Settlement::DeadLetter(self.open_receipt(receipt)?, reason))
     }
 }
 
@@ -89,11 +105,29 @@ impl QueueCell {
     }
 }
 
+/// Reads a row whose message is in flight. Cancel safe.
+pub(crate) async fn read_dead_row(cell: &QueueCell, partition: u64, seq: u64) -> Result<DeadRow> {
+    cell.fence().wait().await?;
+    let row = cell.engine.pipeline.read(move |store| store.row(partition, seq)).await?;
+    Ok((partition, row))
+}
+
+fn content_of(row: Option<&DeadRow>, seq: u64) -> Result<RowContent> {
+    let (partition, row) = row.expect("what is to be a dead letter is read before it is decided");
+    let content = row.as_ref().ok_or(Malformed("is missing")).and_then(RowContent::read);
+    content.map_err(|what| damaged_row(*partition, seq, what).into())
+}
+
 impl Settlement {
     fn place(&self) -> Place {
         match self {
-            Self::Delete(place) | Self::ChangeVisibility(place, _) => *place,
+            Self::Delete(place) | Self::ChangeVisibility(place, _) | Self::DeadLetter(place, _) => *place,
         }
+    }
+
+    /// Whether the message goes to the dead-letter queue, so that its row must be read.
+    pub(crate) fn is_move(&self) -> bool {
+        matches!(self, Self::DeadLetter(..))
     }
 
     pub(crate) fn seq(&self) -> u64 {
@@ -106,32 +140,57 @@ impl Settlement {
         Error::invalid("receipt", self.place().receipt, reason)
     }
 
-    /// Whether the receipt is the one that holds the message, and all else is as it must be.
-    pub(crate) fn check(&self, cell: &QueueCell, op: &Operation<'_>) -> Result<(), Reason> {
+    /// Whether the receipt is the one that holds the message, and all else is as it must be. `row` is that of a dead letter.
+    pub(crate) fn check(
+        &self,
+        cell: &QueueCell,
+        row: Option<&DeadRow>,
+        op: &Operation<'_>,
+    ) -> Result<(), Reason> {
         match op.state.can_give_up(self.place())? {
             Ok(()) => {}
             Err(Deleted::Stale) => return Err(Reason::ReceiptStale),
             Err(Deleted::Gone) => return Err(Reason::MessageGone),
         }
-        if let Self::ChangeVisibility(place, timeout_ms) = self {
-            let max = millis(cell.engine.limits.visibility_timeout_max);
-            op.state.check_visibility(*place, *timeout_ms, op.now, max)?;
+        match self {
+            Self::Delete(_) => Ok(()),
+            Self::ChangeVisibility(place, timeout_ms) => {
+                let max = millis(cell.engine.limits.visibility_timeout_max);
+                Ok(op.state.check_visibility(*place, *timeout_ms, op.now, max)?)
+            }
+            Self::DeadLetter(place, _) => Ok(content_of(row, place.seq).map(drop)?),
         }
-        Ok(())
     }
 
     /// Settles the message, which can be. Returns when it becomes visible, if it does.
     pub(crate) fn apply(&self, cell: &QueueCell, op: &mut Operation<'_>) -> Result<Option<Timestamp>> {
-        match *self {
+        match self {
             Self::Delete(place) => {
-                op.state.delete(place, op.now, op.batch)?;
+                op.state.delete(*place, op.now, op.batch)?;
                 Ok(None)
             }
             Self::ChangeVisibility(place, timeout_ms) => {
                 let max = millis(cell.engine.limits.visibility_timeout_max);
-                op.state.change_visibility(place, timeout_ms, op.now, max, op.batch)?;
-                Ok(Some(Timestamp::from_millis(op.now.saturating_add(timeout_ms))))
+                op.state.change_visibility(*place, *timeout_ms, op.now, max, op.batch)?;
+                Ok(Some(Timestamp::from_millis(op.now.saturating_add(*timeout_ms))))
             }
+            Self::DeadLetter(..) => unreachable!("a dead letter has two queues"),
         }
+    }
+
+    /// Moves a message, which can be, to its dead-letter queue.
+    pub(crate) fn apply_move(
+        &self,
+        (cell, op): (&QueueCell, &mut Operation<'_>),
+        (target, other): (&QueueCell, &mut Operation<'_>),
+        row: Option<&DeadRow>,
+    ) -> Result<()> {
+        let Self::DeadLetter(place, reason) = self else { unreachable!("only dead letters are moved") };
+        let content = content_of(row, place.seq)?;
+        let lease =
+            op.state.give_up(*place, op.now, op.batch).expect("it was looked whether it can be given up");
+        let receives = cell.put_dead(place.seq, &lease, content, Some(reason.clone()), other);
+        op.state.note_moved(place.seq, &target.name, receives, op.now);
+        Ok(())
     }
 }

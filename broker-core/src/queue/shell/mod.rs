@@ -22,7 +22,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use parking_lot::Mutex;
 
 pub(crate) use self::{
-    joint::{Settlement, StagedSend},
+    joint::{DeadRow, Settlement, StagedSend, read_dead_row},
     known_ids::{LookedUp, ToLookUp},
     operation::Operation,
     send::content_id,

@@ -1,6 +1,7 @@
 //! One step of a queue, or of several: time passes, the state decides, what was written is submitted, whoever waits is told.
 
 use parking_lot::MutexGuard;
+use smallvec::SmallVec;
 
 use super::{Description, Inner, QueueCell};
 use crate::{
@@ -149,7 +150,7 @@ impl QueueCell {
     ) -> Result<(T, Ticket)> {
         // Always in the order of the ids, or two steps could wait for each other.
         debug_assert!(cells.is_sorted_by(|a, b| a.id < b.id));
-        let mut turns: Vec<Turn<'_>> = cells.iter().map(|cell| Turn::lock(cell)).collect();
+        let mut turns: SmallVec<[Turn<'_>; 4]> = cells.iter().map(|cell| Turn::lock(cell)).collect();
         let gone = turns.iter().find(|turn| turn.inner.state.deleted);
         if let Some(Turn { cell, .. }) = gone {
             return Err(Error::QueueDoesNotExist { name: cell.name.clone() });
@@ -158,7 +159,7 @@ impl QueueCell {
         turns.iter_mut().try_for_each(|turn| turn.begin(now))?;
         let mut batch = std::mem::take(&mut *engine.spare_batch.lock());
         let outcome = {
-            let mut operations: Vec<_> = turns.iter_mut().map(Turn::operation).collect();
+            let mut operations: SmallVec<[_; 4]> = turns.iter_mut().map(Turn::operation).collect();
             step(&mut operations, (now, &mut batch))
         };
         for turn in &mut turns {

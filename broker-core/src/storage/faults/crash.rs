@@ -79,6 +79,12 @@ impl CrashStorage {
         log.applied.len() - log.inherited
     }
 
+    /// The commits that were applied, oldest first, those of earlier lives included: the first of them, committed to an empty
+    /// store, are the disk of an earlier moment.
+    pub fn applied(&self) -> Vec<(Batch, Durability)> {
+        self.log.lock().applied.clone()
+    }
+
     /// A number that stands for all commits that are on the disk, to the last byte and in their order: runs that did the same
     /// have the same.
     pub fn trace(&self) -> u64 {

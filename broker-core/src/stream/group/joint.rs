@@ -77,6 +77,21 @@ impl Checkpoint {
         Ok(self.next)
     }
 
+    /// The same for a transaction, which is the work of what it consumes: refuses what is consumed already, so that it is done once.
+    pub(crate) fn check_once(
+        &self,
+        stream: &StreamState,
+        group: &GroupState,
+        before: Option<u64>,
+    ) -> Result<u64> {
+        let next = self.check(stream, group, before)?;
+        if before.is_none() && next <= group.consumed(self.key.shard) {
+            let reason = format!("is consumed already in {}", self.key.shard);
+            return Err(Error::invalid("checkpoint", next, reason));
+        }
+        Ok(next)
+    }
+
     pub(crate) fn apply(&self, group: &mut GroupState, now: u64, batch: &mut Batch) -> Result<()> {
         group.checkpoint(self.key.shard, self.key.token, self.next, now, batch)
     }

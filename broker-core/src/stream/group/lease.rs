@@ -8,10 +8,9 @@ use std::{
 
 use async_trait::async_trait;
 
-use super::{cell::LeaseKey, member::Member, state::Held};
+use super::{cell::LeaseKey, joint::Checkpoint, member::Member, state::Held};
 use crate::{
-    clock::{Clock, Sleep, Timestamp, millis},
-    engine::Engine,
+    clock::{Clock, millis},
     error::{Error, Result},
     stream::{
         LocalStream, Stream, attributes::StreamAttributes, number::RecordNumber, record::StartingPosition,
@@ -76,7 +75,7 @@ pub trait ShardLease: Send + Sync + 'static {
     /// The shard.
     fn shard(&self) -> ShardId;
 
-    /// The number of the first record that is not consumed. It need not be there yet, or any more.
+    /// The number of the first record that is not consumed by now. It need not be there yet, or any more.
     fn next(&self) -> RecordNumber;
 
     /// This record of the shard and all before it are consumed: the group does not get them again.
@@ -84,6 +83,9 @@ pub trait ShardLease: Send + Sync + 'static {
     /// Fails with [`Error::LeaseLost`] if somebody else has the shard now, and refuses to go back. Returns when it has the stream's
     /// durability. Cancel safe in this sense: a dropped call has moved the checkpoint or not.
     async fn checkpoint(&self, last: RecordNumber) -> Result<()>;
+
+    /// The same as something that a [`Transaction`](crate::Transaction) does. Refuses a record of another shard.
+    fn at(&self, last: RecordNumber) -> Result<Checkpoint>;
 
     /// Says that the shard was closed and is consumed to its end, so that those that came from it can be consumed. Returns
     /// whether it is. Cancel safe in the same sense.
@@ -102,20 +104,7 @@ impl GroupStream for LocalStream {
     }
 
     fn clock(&self) -> Arc<dyn Clock> {
-        Arc::new(BrokerClock(self.cell.engine.clone()))
-    }
-}
-
-/// The broker's own time, as a clock.
-struct BrokerClock(Arc<Engine>);
-
-impl Clock for BrokerClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_millis(self.0.timeline.now())
-    }
-
-    fn sleep_until(&self, deadline: Timestamp) -> Sleep<'_> {
-        self.0.timeline.sleep_until(deadline.as_millis())
+        self.cell.engine.timeline.as_clock()
     }
 }
 
@@ -142,19 +131,31 @@ impl ShardLease for LocalLease {
     }
 
     fn next(&self) -> RecordNumber {
-        self.next
+        let consumed = self.key.group.state.lock().consumed(self.key.shard);
+        RecordNumber { seq: self.next.seq.max(consumed), ..self.next }
     }
 
     async fn checkpoint(&self, last: RecordNumber) -> Result<()> {
-        if (last.shard, last.epoch) != (self.next.shard, self.next.epoch) {
-            let reason = format!("is not of {}", self.key.shard);
-            return Err(Error::invalid("checkpoint", last, reason));
-        }
-        self.key.checkpoint(last.seq.saturating_add(1)).await
+        self.key.checkpoint(self.behind(last)?).await
+    }
+
+    fn at(&self, last: RecordNumber) -> Result<Checkpoint> {
+        Ok(Checkpoint::new(self.key.clone(), self.behind(last)?))
     }
 
     async fn end(&self) -> Result<bool> {
         self.key.end().await
+    }
+}
+
+impl LocalLease {
+    /// The sequence behind a record, which must be of this shard.
+    fn behind(&self, last: RecordNumber) -> Result<u64> {
+        if (last.shard, last.epoch) != (self.next.shard, self.next.epoch) {
+            let reason = format!("is not of {}", self.key.shard);
+            return Err(Error::invalid("checkpoint", last, reason));
+        }
+        Ok(last.seq.saturating_add(1))
     }
 }
 

@@ -268,6 +268,11 @@ impl GroupState {
         Ok(())
     }
 
+    /// The first sequence of a shard that is not consumed; zero if there is no lease of it.
+    pub(crate) fn consumed(&self, shard: ShardId) -> u64 {
+        self.leases.get(&shard.0).map_or(0, |lease| lease.progress.next)
+    }
+
     /// Refuses a checkpoint that cannot be moved. Returns who holds the lease.
     pub(crate) fn may_checkpoint(&self, shard: ShardId, token: u64, next: u64) -> Result<Holder> {
         let lost = || Error::LeaseLost { shard };

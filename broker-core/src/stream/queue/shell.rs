@@ -51,7 +51,7 @@ impl StreamQueue {
         &self.cell.name
     }
 
-    fn ready(&self) -> LocalQueue {
+    pub(crate) fn ready(&self) -> LocalQueue {
         LocalQueue { cell: self.cell.ready.clone(), broker: self.stream.broker.clone() }
     }
 

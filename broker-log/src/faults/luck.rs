@@ -1,9 +1,9 @@
 //! What a power cut does to that which was not durable.
 
-use crate::history::Numbers;
+use super::history::Numbers;
 
 /// What becomes of that which was not durable.
-pub(crate) enum Luck {
+pub enum Luck {
     /// All of it is lost.
     Bad,
     /// All of it is there: as if only the process had died.
@@ -13,7 +13,7 @@ pub(crate) enum Luck {
 }
 
 impl Luck {
-    pub(crate) fn holds(&mut self) -> bool {
+    pub(super) fn holds(&mut self) -> bool {
         match self {
             Luck::Bad => false,
             Luck::Good => true,
@@ -21,7 +21,7 @@ impl Luck {
         }
     }
 
-    pub(crate) fn write(&mut self, file: &mut Vec<u8>, offset: usize, bytes: &[u8], durable: bool) {
+    pub(super) fn write(&mut self, file: &mut Vec<u8>, offset: usize, bytes: &[u8], durable: bool) {
         let end = offset + bytes.len();
         let mut put = |from: usize, to: usize| {
             if file.len() < to {

@@ -1,19 +1,13 @@
 //! Histories of batches, and what a store must hold after each of them.
 
-use std::{collections::BTreeMap, env};
+use std::collections::BTreeMap;
 
 use broker_core::storage::{Batch, Durability, Op, Page, Storage, StorageError};
-use broker_log::{LogOptions, LogStorage};
 
-/// How many histories a test tries, unless told: so many that it takes some seconds.
-pub(crate) fn seeds(usual: u64) -> std::ops::Range<u64> {
-    let told =
-        env::var("BROKER_LOG_SEEDS").ok().map(|text| text.parse().expect("BROKER_LOG_SEEDS is a number"));
-    0..told.unwrap_or(usual)
-}
+use crate::{LogOptions, LogStorage};
 
 /// Segments so small that all that can happen to them happens soon.
-pub(crate) fn options(seed: u64) -> LogOptions {
+pub fn options(seed: u64) -> LogOptions {
     let at = usize::try_from(seed % 9).expect("small");
     LogOptions {
         segment_bytes: [700, 1_500, 4_000][at % 3],
@@ -28,34 +22,39 @@ const COUNT: &[u8] = b"commits";
 
 /// What a store holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Content {
-    pub(crate) rows: BTreeMap<(u64, u64), Vec<u8>>,
-    pub(crate) meta: BTreeMap<Vec<u8>, Vec<u8>>,
+pub struct Content {
+    /// The rows, by partition and sequence.
+    pub rows: BTreeMap<(u64, u64), Vec<u8>>,
+    /// The meta entries.
+    pub meta: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
 /// A history as it grows: the content after each commit, the first without any.
-pub(crate) struct History {
+pub struct History {
     numbers: Numbers,
-    pub(crate) after: Vec<Content>,
+    /// The content after each commit so far, the empty one first.
+    pub after: Vec<Content>,
     next: [u64; PARTITIONS],
 }
 
 impl History {
-    pub(crate) fn new(seed: u64) -> Self {
+    /// The history of that seed.
+    pub fn new(seed: u64) -> Self {
         Self { numbers: Numbers::new(seed + 1), after: vec![Content::default()], next: [0; PARTITIONS] }
     }
 
     /// The history that goes on after the first `commits` of this one.
-    pub(crate) fn forked(&self, commits: usize, seed: u64) -> Self {
+    pub fn forked(&self, commits: usize, seed: u64) -> Self {
         Self { numbers: Numbers::new(seed), after: self.after[..=commits].to_vec(), next: self.next }
     }
 
-    pub(crate) fn last(&self) -> &Content {
+    /// The content after the newest commit.
+    pub fn last(&self) -> &Content {
         self.after.last().expect("it begins with one")
     }
 
     /// The next batch. It counts itself in a meta entry.
-    pub(crate) fn batch(&mut self) -> Batch {
+    pub fn batch(&mut self) -> Batch {
         let (mut batch, mut content) = (Batch::new(), self.last().clone());
         let numbers = &mut self.numbers;
         for _ in 0..=numbers.below(5) {
@@ -98,7 +97,7 @@ impl History {
     }
 
     /// One in four commits is synced, more or less.
-    pub(crate) fn durability(&mut self) -> Durability {
+    pub fn durability(&mut self) -> Durability {
         [Durability::Synced, Durability::Buffered, Durability::Memory, Durability::Buffered]
             [self.numbers.index(4)]
     }
@@ -121,7 +120,7 @@ impl Content {
     }
 
     /// Everything that a store holds.
-    pub(crate) fn of(store: &LogStorage) -> Result<Self, StorageError> {
+    pub fn of(store: &LogStorage) -> Result<Self, StorageError> {
         let all = Page { entries: usize::MAX, bytes: usize::MAX };
         let mut content = Self::default();
         for partition in 0..PARTITIONS as u64 {
@@ -136,7 +135,7 @@ impl Content {
     }
 
     /// How many commits it is the content after.
-    pub(crate) fn commits(&self) -> usize {
+    pub fn commits(&self) -> usize {
         self.meta.get(COUNT).map_or(0, |count| {
             let count = count[..].try_into().expect("it comes back as it was written");
             usize::try_from(u64::from_be_bytes(count)).expect("few commits")
@@ -146,10 +145,11 @@ impl Content {
 
 /// Numbers that look random and are the same at each run (xorshift64*).
 #[derive(Clone)]
-pub(crate) struct Numbers(u64);
+pub struct Numbers(u64);
 
 impl Numbers {
-    pub(crate) fn new(seed: u64) -> Self {
+    /// The numbers of that seed.
+    pub fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
     }
 
@@ -160,15 +160,18 @@ impl Numbers {
         self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
     }
 
-    pub(crate) fn below(&mut self, limit: u64) -> u64 {
+    /// A number below the limit.
+    pub fn below(&mut self, limit: u64) -> u64 {
         (self.next() >> 11) % limit
     }
 
-    pub(crate) fn index(&mut self, limit: usize) -> usize {
+    /// An index below the limit.
+    pub fn index(&mut self, limit: usize) -> usize {
         usize::try_from(self.below(limit as u64)).expect("an index below a usize")
     }
 
-    pub(crate) fn bytes(&mut self, len: usize) -> Vec<u8> {
+    /// So many bytes.
+    pub fn bytes(&mut self, len: usize) -> Vec<u8> {
         (0..len).map(|_| self.next().to_le_bytes()[7]).collect()
     }
 }

@@ -1,21 +1,35 @@
 //! A simulated disk: it records every call, and says what a power cut after any of them may leave.
 //!
 //! A write that was not synced may be there, be lost, or be there in parts, whatever became of the writes before it. The
-//! same goes for lengths and names. What it may not do is written in `broker_log::files`.
+//! same goes for lengths and names. What it may not do is written in [`crate::files`].
+
+mod open;
 
 use std::{
     collections::BTreeMap,
-    io::{Error, ErrorKind, IoSlice, Result},
+    io::{ErrorKind, Result},
     sync::Arc,
 };
 
-use broker_log::files::{File, Files};
+use open::Open;
 use parking_lot::Mutex;
 
-use crate::{failing::Failure, history::Numbers, luck::Luck};
+use super::{history::Numbers, luck::Luck};
+use crate::files::{File, Files};
 
 /// What is on a disk: the files by name.
-pub(crate) type Image = BTreeMap<String, Vec<u8>>;
+pub type Image = BTreeMap<String, Vec<u8>>;
+
+/// How a call fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Failure {
+    /// The call that fails.
+    pub call: usize,
+    /// With which error.
+    pub kind: ErrorKind,
+    /// Whether the calls after it fail too.
+    pub lasting: bool,
+}
 
 #[derive(Debug, Clone)]
 enum Call {
@@ -44,11 +58,11 @@ struct State {
 
 /// See the module. Clones are the same disk.
 #[derive(Clone, Default)]
-pub(crate) struct Disk(Arc<Mutex<State>>);
+pub struct Disk(Arc<Mutex<State>>);
 
 impl Disk {
     /// A disk with these files on it.
-    pub(crate) fn with(image: &Image) -> Self {
+    pub fn with(image: &Image) -> Self {
         let disk = Self::default();
         let mut state = disk.0.lock();
         for (name, bytes) in image {
@@ -63,7 +77,7 @@ impl Disk {
 
     /// This disk as a process finds it that starts after the first `calls` calls, with what is not durable still not
     /// durable.
-    pub(crate) fn after_kill(&self, calls: usize) -> Self {
+    pub fn after_kill(&self, calls: usize) -> Self {
         let (before, disk) = (self.0.lock(), Self::default());
         let mut state = disk.0.lock();
         (state.first, state.first_names) = (before.first.clone(), before.first_names.clone());
@@ -78,41 +92,42 @@ impl Disk {
         disk
     }
 
-    pub(crate) fn fail(&self, failure: Failure) {
+    /// From now on a call fails.
+    pub fn fail(&self, failure: Failure) {
         self.0.lock().failure = Some(failure);
     }
 
     /// How many calls were made that change anything or make it durable.
-    pub(crate) fn calls(&self) -> usize {
+    pub fn calls(&self) -> usize {
         self.0.lock().calls.len()
     }
 
     /// How many bytes were written, ever.
-    pub(crate) fn written(&self) -> usize {
+    pub fn written(&self) -> usize {
         self.0.lock().written
     }
 
     /// How many bytes its files take.
-    pub(crate) fn bytes(&self) -> usize {
+    pub fn bytes(&self) -> usize {
         let state = self.0.lock();
         state.names.values().map(|inode| state.inodes[*inode].len()).sum()
     }
 
     /// How many files were renamed and removed.
-    pub(crate) fn named(&self) -> (usize, usize) {
+    pub fn named(&self) -> (usize, usize) {
         let state = self.0.lock();
         let count = |is: fn(&Call) -> bool| state.calls.iter().filter(|call| is(call)).count();
         (count(|call| matches!(call, Call::Rename { .. })), count(|call| matches!(call, Call::Remove { .. })))
     }
 
     /// What a process finds that starts now.
-    pub(crate) fn now(&self) -> Image {
+    pub fn now(&self) -> Image {
         let state = self.0.lock();
         state.names.iter().map(|(name, inode)| (name.clone(), state.inodes[*inode].clone())).collect()
     }
 
     /// What a power cut after the first `calls` calls may leave.
-    pub(crate) fn after_cut(&self, calls: usize, luck: &mut Luck) -> Image {
+    pub fn after_cut(&self, calls: usize, luck: &mut Luck) -> Image {
         let state = self.0.lock();
         let calls = &state.calls[..calls];
         let mut files = state.first.clone();
@@ -253,48 +268,4 @@ impl Files for Disk {
     fn place(&self, name: &str) -> String {
         name.to_owned()
     }
-}
-
-struct Open {
-    disk: Disk,
-    inode: usize,
-}
-
-fn index(offset: u64) -> usize {
-    usize::try_from(offset).expect("small files")
-}
-
-impl File for Open {
-    fn size(&self) -> Result<u64> {
-        Ok(self.disk.0.lock().inodes[self.inode].len() as u64)
-    }
-
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
-        let state = self.disk.0.lock();
-        let from = index(offset);
-        let bytes = state.inodes[self.inode].get(from..from + buffer.len());
-        buffer.copy_from_slice(bytes.ok_or_else(|| Error::from(ErrorKind::UnexpectedEof))?);
-        Ok(())
-    }
-
-    fn write_at(&self, slices: &[IoSlice<'_>], offset: u64) -> Result<()> {
-        let call = Call::Write { inode: self.inode, offset: index(offset), bytes: concat(slices) };
-        self.disk.0.lock().call(call)
-    }
-
-    fn set_len(&self, bytes: u64) -> Result<()> {
-        self.disk.0.lock().call(Call::SetLen { inode: self.inode, bytes: index(bytes) })
-    }
-
-    fn sync(&self) -> Result<()> {
-        self.disk.0.lock().call(Call::Sync { inode: self.inode, all: false })
-    }
-
-    fn sync_all(&self) -> Result<()> {
-        self.disk.0.lock().call(Call::Sync { inode: self.inode, all: true })
-    }
-}
-
-fn concat(slices: &[IoSlice<'_>]) -> Vec<u8> {
-    slices.iter().flat_map(|slice| slice.iter().copied()).collect()
 }

@@ -1,0 +1,136 @@
+//! The world of a history: a broker with one of everything, and what its operations know of each other.
+
+use std::{sync::Arc, time::Duration};
+
+use broker_core::{
+    Broker, Clock as _, Endpoint, LocalQueue, ManualClock, MemoryBounds, MoveTaskInfo, MoveTaskStatus,
+    PutRecord, ReceiptHandle, ReceiveOptions, Result, SendMessage, StartingPosition, StreamQueueSettings,
+    storage::{Durability, Storage},
+};
+
+/// Bounds so small that paging is part of every history.
+const TINY: MemoryBounds = MemoryBounds { ready: 2, delayed: 1, staged: 2, staged_bytes: 64, searched: 4 };
+const BEGIN_MS: u64 = 1_700_000_000_000;
+
+pub(super) const ORDERS: &str = "orders";
+pub(super) const LINE: &str = "line.fifo";
+pub(super) const SCRATCH: &str = "scratch";
+pub(super) const DEAD: &str = "dead";
+pub(super) const NEWS: &str = "news";
+pub(super) const CLICKS: &str = "clicks";
+/// Another stream, which nobody consumes.
+pub(super) const LOGS: &str = "logs";
+pub(super) const GROUP: &str = "billing";
+pub(super) const WORK: &str = "work";
+pub(super) const TOTALS: &str = "totals";
+
+/// How long a receive hides a message.
+pub(super) const LEASE: Duration = Duration::from_secs(30);
+/// How long the orders are kept.
+pub(super) const RETENTION: Duration = Duration::from_secs(120);
+const DELIVERIES_MAX: u32 = 1;
+
+/// What the operations of a history know of each other; the program keeps it while the broker dies and comes back.
+#[derive(Debug, Clone)]
+pub(crate) struct Known {
+    pub(crate) now_ms: u64,
+    /// The number of the next body.
+    pub(super) next: u64,
+    pub(super) orders: Vec<ReceiptHandle>,
+    pub(super) line: Vec<ReceiptHandle>,
+    pub(super) work: Vec<ReceiptHandle>,
+    pub(super) dead: Vec<ReceiptHandle>,
+}
+
+impl Known {
+    pub(crate) fn new() -> Self {
+        Self {
+            now_ms: BEGIN_MS,
+            next: 0,
+            orders: Vec::new(),
+            line: Vec::new(),
+            work: Vec::new(),
+            dead: Vec::new(),
+        }
+    }
+}
+
+/// A broker and what is known of it.
+pub(crate) struct World {
+    pub(crate) broker: Broker,
+    pub(crate) clock: ManualClock,
+    pub(crate) known: Known,
+}
+
+impl World {
+    /// Opens what is in the store, at the time that is known.
+    pub(crate) async fn open(store: Arc<dyn Storage>, known: Known) -> Result<Self> {
+        let clock = ManualClock::new(known.now_ms);
+        let broker = Broker::builder_on(store).clock(clock.clone()).seed(3).memory(TINY).open().await?;
+        let world = Self { broker, clock, known };
+        world.moved().await?;
+        Ok(world)
+    }
+
+    /// Waits until no move task runs: one that was cut off goes on by itself.
+    pub(crate) async fn moved(&self) -> Result<()> {
+        let running = |task: &MoveTaskInfo| task.status == MoveTaskStatus::Running;
+        while self.broker.list_queues(DEAD).iter().any(|name| name == DEAD)
+            && self.broker.list_move_tasks(DEAD, 1).await?.iter().any(running)
+        {
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+
+    /// One of everything.
+    pub(crate) async fn furnish(&self) -> Result<()> {
+        let broker = &self.broker;
+        broker.queue(DEAD).await?;
+        let orders = broker.queue(ORDERS).visibility_timeout(LEASE).retention(RETENTION);
+        let orders = orders.dead_letter(DEAD, DELIVERIES_MAX).await?;
+        let line = broker.queue(LINE).fifo().visibility_timeout(LEASE).await?;
+        line.send(SendMessage::new("first").group_id("a").deduplication_id("again")).await?;
+        // One of the orders is dead, the next one would be at its next delivery, and one was never received.
+        orders
+            .send_batch(["dead", "spent", "new"].into_iter().map(SendMessage::from).collect())
+            .await?
+            .all()?;
+        let got = orders.receive(ReceiveOptions::up_to(2).wait_time(Duration::ZERO)).await?;
+        for (at, order) in got.iter().enumerate() {
+            match at {
+                0 => drop(orders.dead_letter(order.receipt, "a bad order").await?),
+                _ => drop(orders.change_visibility(order.receipt, Duration::ZERO).await?),
+            }
+        }
+        broker.queue(SCRATCH).durability(Durability::Buffered).await?;
+        let news = broker.topic(NEWS).await?;
+        news.subscribe(&orders).raw_delivery(true).filter_attributes(r#"{"kind": ["order"]}"#).await?;
+        news.subscribe(Endpoint::handler("audit")).await?;
+        let clicks = broker.stream(CLICKS).shards(1).await?;
+        clicks.put(PutRecord::new("k", "first")).await?;
+        drop(clicks.consumer(GROUP).start(StartingPosition::TrimHorizon).await?);
+        clicks.queue(WORK, StartingPosition::TrimHorizon, &StreamQueueSettings::default()).await?;
+        broker.stream(LOGS).shards(1).await?.put(PutRecord::new("k", "first")).await?;
+        broker.space(TOTALS).await.map(drop)
+    }
+
+    /// What is known, at the time of the clock.
+    pub(crate) fn known_now(&self) -> Known {
+        Known { now_ms: self.now_ms(), ..self.known.clone() }
+    }
+
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.clock.now().as_millis()
+    }
+
+    /// A body that no other message has.
+    pub(super) fn body(&mut self) -> String {
+        self.known.next += 1;
+        format!("m{}", self.known.next)
+    }
+
+    pub(super) async fn queue(&self, name: &str) -> Result<LocalQueue> {
+        self.broker.open_queue(name).await
+    }
+}
