@@ -1,4 +1,4 @@
-//! One SendMessage of the official SDK: through the adapter, which has no socket, and through a listener on the loopback device with the
+//! One `SendMessage` of the official SDK: through the adapter, which has no socket, and through a listener on the loopback device with the
 //! SDK's own HTTP client. And the broker's own send, which is what both come down to.
 
 #![allow(clippy::disallowed_methods, reason = "a bench reads the clock")]
