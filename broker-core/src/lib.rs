@@ -213,15 +213,13 @@
 //!
 //! # It is not
 //!
-//! - a server: there is no port and no protocol. One process has a store open at a time;
-//! - a cluster: nothing is replicated, so a lost disk is a loss;
+//! - a server or a cluster: no port, no protocol, one process has a store open, and what is on a lost disk is lost;
 //! - exactly-once delivery: what a consumer does outside of a transaction must bear being done twice.
 //!
 //! # Features, none of them on by default
 //!
 //! - `conformance`: the module `storage::conformance`, a named test for each law of the storage trait, for whoever writes a backend.
 //! - `faults`: the module `storage::faults`, decorators that make any backend crash, fail or be slow on purpose.
-//! - `seeded-bugs`: bugs on purpose, for the project's tests of its own tests. Never for a program.
 
 mod broker;
 mod catalog;

@@ -13,7 +13,7 @@ use anyhow::ensure;
 use broker_core::storage::faults::{BUGS, VARIABLE};
 
 use self::{
-    programs::{Programs, Ran},
+    programs::Programs,
     table::{Check, SEEN_BY},
 };
 use crate::report::Outcome;
@@ -34,25 +34,18 @@ pub(crate) fn run(only: &[String]) -> anyhow::Result<Outcome> {
     let programs = Programs::build()?;
     let mut bad = Vec::new();
     for check in &checks {
-        let Ran { seconds, failed } = programs.run(*check, (VARIABLE, ""), PATIENCE)?;
-        println!(
-            "bugs: none in {check}: {} ({seconds} s)",
-            if failed.is_none() { "passes" } else { "FAILS" }
-        );
+        let failed = programs.run(*check, (VARIABLE, ""), PATIENCE)?;
+        println!("bugs: none in {check}: {}", if failed.is_none() { "passes" } else { "FAILS" });
         bad.extend(failed.map(|why| format!("{check} fails without any bug: {why}")));
     }
     let mut found = 0;
     for (bug, check) in &rows {
-        let Ran { seconds, failed } = programs.run(*check, (VARIABLE, bug), PATIENCE)?;
-        match failed {
-            Some(why) => {
-                println!("bugs: {bug}: found by {check} ({seconds} s): {why}");
-                found += 1;
-            }
-            None => {
-                println!("bugs: {bug}: MISSED by {check} ({seconds} s)");
-                bad.push(format!("{bug} is not seen by {check}"));
-            }
+        if let Some(why) = programs.run(*check, (VARIABLE, bug), PATIENCE)? {
+            println!("bugs: {bug}: found by {check}: {why}");
+            found += 1;
+        } else {
+            println!("bugs: {bug}: MISSED by {check}");
+            bad.push(format!("{bug} is not seen by {check}"));
         }
     }
     let (seeded, suites) = (rows.len() as u64, checks.len() as u64);

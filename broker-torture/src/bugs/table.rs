@@ -68,7 +68,7 @@ const LOG_CRASHES: Check = Check { suite: LOG_FAULTS, part: "crash::" };
 const LOG_DAMAGE: Check = Check { suite: LOG_FAULTS, part: "damage::" };
 const STORM: Check = Check { suite: WORKER_CHAOS, part: "storm::" };
 const SHARD_STORM: Check = Check { suite: WORKER_SHARDS, part: "storm::" };
-const WAKING: Check = Check { suite: SCHEDULES, part: "--schedules 20000" };
+const WAKING: Check = Check { suite: SCHEDULES, part: "--schedules 5000" };
 
 /// Each bug, and the check that is to see it.
 pub(super) const SEEN_BY: &[(&str, Check)] = &[
