@@ -217,12 +217,11 @@
 //! - a cluster: nothing is replicated, so a lost disk is a loss;
 //! - exactly-once delivery: what a consumer does outside of a transaction must bear being done twice.
 //!
-//! # Features
+//! # Features, none of them on by default
 //!
 //! - `conformance`: the module `storage::conformance`, a named test for each law of the storage trait, for whoever writes a backend.
 //! - `faults`: the module `storage::faults`, decorators that make any backend crash, fail or be slow on purpose.
-//!
-//! Both are off by default, and neither changes what the rest does.
+//! - `seeded-bugs`: bugs on purpose, for the project's tests of its own tests. Never for a program.
 
 mod broker;
 mod catalog;
@@ -237,6 +236,7 @@ mod limits;
 mod pipeline;
 mod queue;
 mod reclaim;
+mod seeded;
 mod space;
 pub mod storage;
 mod stream;

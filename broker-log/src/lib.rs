@@ -60,6 +60,7 @@ mod recover;
 mod reserve;
 mod roll;
 mod scan;
+mod seeded;
 mod state;
 mod tidy;
 mod verify;

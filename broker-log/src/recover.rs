@@ -20,6 +20,7 @@ use crate::{
     index, names,
     ops::{Logged, Ops},
     roll,
+    seeded::seeded,
     state::{Active, Dead, Sealed, State},
     writer::Writer,
 };
@@ -125,7 +126,8 @@ impl Opening<'_> {
                 }
                 Next::Index => break,
                 Next::Broken { detail } => {
-                    if frames.was_durable(at)? {
+                    let damaged = frames.was_durable(at)? && !seeded("log-damage-is-a-torn-tail");
+                    if damaged || seeded("log-torn-tail-is-damage") {
                         return Err(self.file.corrupt(at, &format!("{detail}, and valid frames follow")));
                     }
                     break;

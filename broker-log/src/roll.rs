@@ -14,6 +14,7 @@ use crate::{
     format::{HEADER_BYTES, Header, Trailer},
     index, names,
     ops::Frame,
+    seeded::seeded,
     state::{Active, Dead, Sealed, State},
     writer::Writer,
 };
@@ -52,7 +53,9 @@ fn finish(
     file.sync_all()?;
     let (from, to) = (names::unfinished(header.number), names::of(header.number));
     files.rename(&from, &to).map_err(|error| StorageError::io(format!("naming {}", file.place()), error))?;
-    sync_dir(files)?;
+    if !seeded("log-name-not-synced") {
+        sync_dir(files)?;
+    }
     Ok(bytes.len() as u64)
 }
 
@@ -157,7 +160,9 @@ impl Writer {
             self.file.set_len(self.end)?;
         }
         self.file.write(bytes, self.end)?;
-        self.file.sync_all()?;
+        if !seeded("log-seal-not-synced") {
+            self.file.sync_all()?;
+        }
         Ok(file_bytes)
     }
 }

@@ -3,7 +3,7 @@
 use crate::{
     Arguments, Suite, calls, cancel,
     crash_sim::{self, Ground},
-    kills, models, power,
+    errors, full, kills, models, power,
     runner::Job,
     schedules, soak,
     store::Store,
@@ -56,6 +56,14 @@ pub(crate) fn of(arguments: &Arguments) -> (Vec<Job>, Vec<Job>) {
                 calls::run(store, lives, seed)
             }));
         }
+        if wanted(Suite::Errors) {
+            jobs.push(Job::new(store.named("errors_log", "errors_sled"), move || {
+                errors::run(store, lives, seed)
+            }));
+        }
+        if wanted(Suite::Full) {
+            jobs.push(Job::new(store.named("full_log", "full_sled"), move || full::run(store, times)));
+        }
         if wanted(Suite::Models) {
             let (suite, runs) =
                 (store.named("models_log", "models_sled"), lives * MODEL_RUNS_PER_LIFE / PARTS as u64);
@@ -64,9 +72,10 @@ pub(crate) fn of(arguments: &Arguments) -> (Vec<Job>, Vec<Job>) {
             }
         }
         if arguments.suite.contains(&Suite::Soak) || full && wanted(Suite::Soak) {
-            let plots = arguments.plots.clone();
-            alone
-                .push(Job::new(store.named("soak_log", "soak_sled"), move || soak::run(store, seed, &plots)));
+            let (plots, minutes) = (arguments.plots.clone(), arguments.minutes);
+            alone.push(Job::new(store.named("soak_log", "soak_sled"), move || {
+                soak::run(store, seed, minutes, &plots)
+            }));
         }
     }
     if wanted(Suite::Schedules) {

@@ -79,6 +79,7 @@ pub mod invoke;
 pub mod pool;
 pub mod queue;
 pub mod scaling;
+mod seeded;
 pub mod shutdown;
 pub mod stream;
 pub mod telemetry;

@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use crate::{
     error::{Error, Result},
+    seeded::seeded,
     storage::StorageError,
 };
 
@@ -52,7 +53,9 @@ impl Ticket {
 
     /// Waits until the batch is committed.
     pub(crate) async fn wait(&self) -> Result<()> {
-        let Some(group) = &self.0 else { return Ok(()) };
+        let Some(group) = self.0.as_ref().filter(|_| !seeded("acknowledged-before-the-commit")) else {
+            return Ok(());
+        };
         let mut done = pin!(group.done.notified());
         if group.outcome.get().is_none() {
             done.as_mut().enable();

@@ -35,6 +35,7 @@ pub(crate) use watermark::Watermark;
 
 use crate::{
     error::{Error, Result},
+    seeded::seeded,
     storage::{Batch, Durability, Profile, Storage, StorageError},
 };
 
@@ -229,6 +230,8 @@ impl Pipeline {
 
     /// A commit in which a panic of the engine is an error like any other: it must not leave the waiters waiting.
     fn commit_one(&self, batch: &Batch, durability: Durability) -> Result<(), Arc<StorageError>> {
+        let unsynced = seeded("no-sync-before-the-reply");
+        let durability = if unsynced { durability.min(Durability::Buffered) } else { durability };
         let commit = || self.with_store(|store| store.commit(batch, durability));
         match catch_unwind(AssertUnwindSafe(commit)) {
             Ok(Ok(())) => Ok(()),
@@ -240,7 +243,8 @@ impl Pipeline {
 
     fn poison(&self, group: &Group, cause: &Arc<StorageError>) {
         let mut forming = self.forming.lock();
-        forming.stopped = Some(Error::Poisoned(cause.clone()));
+        forming.stopped =
+            Some(Error::Poisoned(cause.clone())).filter(|_| !seeded("goes-on-after-a-failed-commit"));
         forming.committing = false;
         forming.running = None;
         forming.batch.clear();

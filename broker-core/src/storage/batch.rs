@@ -8,7 +8,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 /// One write of a [`Batch`], as the store sees it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Op<'a> {
     /// Stores a row. Sequences ascend within a partition and are never written twice.
     PutRow {

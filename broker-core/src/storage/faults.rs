@@ -10,3 +10,7 @@ mod slow;
 pub use crash::{CrashPoint, CrashStorage, Survive};
 pub use failing::{Afterwards, FailingStorage, Fault};
 pub use slow::{Gate, SlowStorage};
+
+#[cfg(feature = "seeded-bugs")]
+#[doc(hidden)]
+pub use crate::seeded::{BUGS, VARIABLE, seeded};

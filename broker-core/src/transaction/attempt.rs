@@ -13,6 +13,7 @@ use crate::{
     pipeline::Admission,
     queue::shell::{Operation, QueueCell},
     reclaim,
+    seeded::seeded,
     storage::{Batch, Durability},
     stream::LocalStream,
 };
@@ -41,7 +42,11 @@ impl Transaction {
         let named = Named { queues, topics, streams };
         let mut step = Step::new((kinds, staged), named, parts, known, owners);
         let decide = |ops: &mut [Operation<'_>], (now, batch): (u64, &mut Batch)| {
-            step.run(ops, (reads, writes, &history), now, batch)
+            let decided = step.run(ops, (reads, writes, &history), now, batch);
+            if seeded("transaction-in-two-commits") && matches!(decided, Ok(Ok(_))) {
+                let _ = pipeline.submit(batch, Durability::Buffered, None)?;
+            }
+            decided
         };
         let done = QueueCell::operate_all(engine, &parts.cells, durability, admission, decide);
         let (decided, ticket) = match done {

@@ -10,7 +10,7 @@ use broker_core::{
         faults::{CrashPoint, CrashStorage, Survive},
     },
 };
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 
 use crate::points::{open, reopen, run_until, sweep};
 
@@ -19,13 +19,16 @@ const HALF: u128 = 1 << 127;
 /// What is in each shard: numbers and bodies.
 type Shards = BTreeMap<ShardId, Vec<(RecordNumber, String)>>;
 
+/// A record that was read: its shard, its number and its body.
+type Seen = (ShardId, RecordNumber, String);
+
 /// What was promised before the crash.
 #[derive(Default)]
 struct Promised {
     /// Puts that were acknowledged.
     acked: Vec<(PutOutcome, String)>,
     /// What a reader has seen.
-    seen: Vec<(ShardId, RecordNumber, String)>,
+    seen: Vec<Seen>,
     /// Shards whose making was acknowledged, or that a reader was told of.
     made: Vec<ShardId>,
     /// What the whole script put into each shard, if it came to its end.
@@ -50,7 +53,10 @@ async fn puts(clicks: &LocalStream, promised: &mut Promised) -> Result<()> {
         promised.acked.push((clicks.put(record).await?, body));
     }
     let at_once: Vec<_> = (0..4).map(|_| promised.record()).collect();
-    let done = join_all(at_once.iter().map(|(record, _)| clicks.put(record.clone()))).await;
+    // A reader looks while they are on their way.
+    let putting = join_all(at_once.iter().map(|(record, _)| clicks.put(record.clone())));
+    let (done, seen) = join(putting, see(clicks, &mut promised.seen, &mut promised.made)).await;
+    seen?;
     for (done, (_, body)) in done.into_iter().zip(at_once) {
         promised.acked.push((done?, body));
     }
@@ -59,20 +65,19 @@ async fn puts(clicks: &LocalStream, promised: &mut Promised) -> Result<()> {
     for (done, (_, body)) in done.into_iter().zip(batch) {
         promised.acked.push((done?, body));
     }
-    see(clicks, promised).await
+    see(clicks, &mut promised.seen, &mut promised.made).await
 }
 
 /// A reader that begins with the oldest shards and follows what it is told of.
-async fn see(clicks: &LocalStream, promised: &mut Promised) -> Result<()> {
+async fn see(clicks: &LocalStream, seen: &mut Vec<Seen>, made: &mut Vec<ShardId>) -> Result<()> {
     let mut left = vec![ShardId(0), ShardId(1)];
     while let Some(shard) = left.pop() {
         let mut at = Some(clicks.iterator(shard, StartingPosition::TrimHorizon).await?);
         while let Some(iterator) = at {
             let found = clicks.read(&iterator, 2).await?;
             let nothing = found.records.is_empty();
-            let saw = found.records.iter().map(|record| (shard, record.number, body(record)));
-            promised.seen.extend(saw);
-            promised.made.extend(&found.child_shards);
+            seen.extend(found.records.iter().map(|record| (shard, record.number, body(record))));
+            made.extend(&found.child_shards);
             left.extend(found.child_shards);
             at = found.next.filter(|_| !nothing);
         }

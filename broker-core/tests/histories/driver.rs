@@ -38,6 +38,11 @@ pub(crate) enum Step {
     Advance {
         ms: u64,
     },
+    /// To the `nth` moment at which something becomes visible or expires, or to just before that.
+    ToDeadline {
+        nth: usize,
+        early_ms: u64,
+    },
     SetRetention {
         s: u64,
     },
@@ -61,6 +66,7 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(nth, timeout_s)| Step::Change { nth, timeout_s }),
         6 => prop_oneof![0..3_000_u64, Just(10_000), 20_000..70_000_u64]
             .prop_map(|ms| Step::Advance { ms }),
+        2 => (0..20_usize, 0..2_u64).prop_map(|(nth, early_ms)| Step::ToDeadline { nth, early_ms }),
         1 => (60..200_u64).prop_map(|s| Step::SetRetention { s }),
         1 => Just(Step::Purge),
         2 => Just(Step::Reopen),
@@ -128,7 +134,7 @@ impl<G: Ground> Run<G> {
         Self { ground, bounds, clock, broker, queue, model, past, sent: 0 }
     }
 
-    pub(crate) async fn run(mut self, steps: &[Step]) {
+    pub(crate) async fn run(mut self, steps: &[Step]) -> G {
         for step in steps {
             self.step(step).await;
             let commits = self.ground.commits();
@@ -138,6 +144,7 @@ impl<G: Ground> Run<G> {
             self.past.push((commits, self.model.clone()));
         }
         self.drain().await;
+        self.ground
     }
 
     /// Everything that is left can be received, in order, and nothing else.
@@ -195,6 +202,10 @@ impl<G: Ground> Run<G> {
             Step::DeleteBatch { count } => self.delete_batch(count).await,
             Step::Change { nth, timeout_s } => self.change(nth, Duration::from_secs(timeout_s)).await,
             Step::Advance { ms } => self.clock.advance(Duration::from_millis(ms)),
+            Step::ToDeadline { nth, early_ms } => {
+                let until = self.model.deadline(now, nth).map_or(0, |deadline| deadline - now);
+                self.clock.advance(Duration::from_millis(until.saturating_sub(early_ms)));
+            }
             Step::SetRetention { s } => {
                 // A lowered retention reaches delayed messages in the time index late: a documented lag of counters.
                 let least = if self.bounds == TINY { self.model.retention_ms / 1_000 } else { 0 };

@@ -27,6 +27,11 @@ impl Crashing {
         Self { store: Arc::new(store), can_block, inherited: 0 }
     }
 
+    /// All that was committed, as a number.
+    pub(crate) fn trace(&self) -> u64 {
+        self.store.trace()
+    }
+
     fn restart(&mut self, survive: Survive) -> usize {
         let survived = self.store.survivors(survive, &MemStorage::new()).unwrap();
         let fresh = Arc::new(MemStorage::new());

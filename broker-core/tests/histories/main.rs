@@ -13,6 +13,7 @@ mod found;
 mod grounds;
 mod model;
 mod pairs;
+mod traces;
 
 use broker_core::MemoryBounds;
 use disk::Disk;
@@ -20,16 +21,16 @@ use driver::{Run, Step, TINY, step};
 use grounds::{Crashing, OnDisk};
 use proptest::{collection::vec, prelude::*};
 
-fn block_on(future: impl Future<Output = ()>) {
-    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future);
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
 }
 
 fn on_memory(steps: &[Step], can_block: bool, bounds: MemoryBounds) {
-    block_on(async { Run::new(Crashing::new(can_block), bounds).await.run(steps).await });
+    block_on(async { drop(Run::new(Crashing::new(can_block), bounds).await.run(steps).await) });
 }
 
 fn on_disk(disk: Disk, steps: &[Step], bounds: MemoryBounds) {
-    block_on(async { Run::new(OnDisk::new(disk), bounds).await.run(steps).await });
+    block_on(async { drop(Run::new(OnDisk::new(disk), bounds).await.run(steps).await) });
 }
 
 /// The same on each durable store.
@@ -39,11 +40,14 @@ fn on_disks(steps: &[Step], bounds: MemoryBounds) {
     }
 }
 
-/// So many cases, unless `PROPTEST_CASES` asks for another number.
+/// So many cases, unless `PROPTEST_CASES` asks for another number. What fails is made shorter, unless
+/// `PROPTEST_MAX_SHRINK_ITERS` says how often that may be tried.
 fn cases(cases: u32) -> ProptestConfig {
     let default = ProptestConfig::default();
-    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { default.cases } else { cases };
-    ProptestConfig { cases, max_shrink_iters: 20_000, ..default }
+    let given = |variable| std::env::var_os(variable).is_some();
+    let cases = if given("PROPTEST_CASES") { default.cases } else { cases };
+    let shortened = if given("PROPTEST_MAX_SHRINK_ITERS") { default.max_shrink_iters } else { 20_000 };
+    ProptestConfig { cases, max_shrink_iters: shortened, ..default }
 }
 
 proptest! {

@@ -48,6 +48,14 @@ impl Model {
         self.items.retain(|item| item.sent_at + retention > now);
     }
 
+    /// The `nth` moment to come at which a message becomes visible or expires, counted around.
+    pub(crate) fn deadline(&self, now: u64, nth: usize) -> Option<u64> {
+        let both = |item: &Item| [item.visible_at, item.sent_at + self.retention_ms];
+        let mut to_come: Vec<_> = self.items.iter().flat_map(both).filter(|time| *time > now).collect();
+        to_come.sort_unstable();
+        to_come.get(nth % to_come.len().max(1)).copied()
+    }
+
     pub(crate) fn send(&mut self, now: u64, id: MessageId, body: String, delay_ms: u64) {
         let visible_at = now + delay_ms;
         let item =

@@ -82,6 +82,7 @@ impl Bank {
             assert_eq!(tx.get(&self.done, id).await?, None, "transfer {id} was done before");
             tx.put(&self.done, id, "done")?;
             tx.ack(&self.transfers, message.receipt)?;
+            tokio::task::yield_now().await; // Once more: now only the commit can find out.
             tx.commit().await
         };
         self.broker.transact(work).await?;

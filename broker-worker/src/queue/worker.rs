@@ -21,6 +21,7 @@ use super::{
 use crate::{
     concurrency::{Gate, Permit},
     handler::{Context, Outcome, SharedHandler, call},
+    seeded::seeded,
     telemetry::{Counter, Telemetry, WorkerEvent, process_span, settle_span},
 };
 
@@ -149,6 +150,9 @@ impl Worker {
         let messages = batch.messages.iter().map(|received| &received.message);
         let span = process_span(batch.queue(), messages, shared.telemetry.link.as_deref());
         let kept = shared.keeper.keep(set.clone());
+        if seeded("worker-acknowledges-before-the-handler") {
+            settle::settle(&set, Some(&Outcome::Ack)).await;
+        }
         let began = self.now();
         let context =
             batch.messages.first().map_or_else(|| Context::new(set.cancelled.clone()), |m| m.context.clone());
@@ -174,7 +178,9 @@ impl Worker {
         let handled = self.now();
         shared.telemetry.processed(count, Duration::from_millis(handled - began), failure);
         let failed = failure.is_some();
-        let rest = answer.unwrap_or_else(Outcome::Failed);
+        let failed_as =
+            if seeded("worker-acknowledges-failures") { |_| Outcome::Ack } else { Outcome::Failed };
+        let rest = answer.unwrap_or_else(failed_as);
         let settling = handled;
         let (counts, problem) =
             settle::settle(&set, Some(&rest)).instrument(settle_span(shared.queue.name(), count)).await;

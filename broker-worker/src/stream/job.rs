@@ -20,6 +20,7 @@ use super::{
 use crate::{
     handler::{Context, Failure, call},
     invoke::Report,
+    seeded::seeded,
 };
 
 /// A batch of a lane.
@@ -111,6 +112,9 @@ impl Running {
                     continue;
                 }
             };
+            if seeded("worker-checkpoint-ahead") {
+                shard.done(&self.job.records[part.range.clone()]).await?;
+            }
             let verdict = self.invoke(part.range.clone(), part.invocations).await;
             drop(permit);
             if shard.lost.is_cancelled() {

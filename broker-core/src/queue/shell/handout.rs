@@ -7,6 +7,7 @@ use crate::{
     codec::Malformed,
     error::{Error, Result},
     queue::{fetch::damaged_row, message::Message, state::Leased},
+    seeded::seeded,
     storage::Durability,
 };
 
@@ -45,7 +46,9 @@ impl Handout<'_> {
                 true
             }
             Some(Err(error)) => {
-                damage.get_or_insert(error);
+                if !seeded("damaged-row-skipped") {
+                    damage.get_or_insert(error);
+                }
                 false
             }
             None => false,
@@ -75,7 +78,7 @@ impl Handout<'_> {
 
 impl Drop for Handout<'_> {
     fn drop(&mut self) {
-        if self.leased.is_empty() || self.repeated {
+        if self.leased.is_empty() || self.repeated || seeded("cancelled-receive-keeps-its-lease") {
             return;
         }
         let taken_back = self.cell.operate(Durability::Buffered, None, |op| {

@@ -9,6 +9,7 @@ use crate::{
     error::{Error, Result},
     pipeline::{Admission, Ticket},
     queue::state::{Fetched, Need, QueueState, Want},
+    seeded::seeded,
     storage::{Batch, Durability, StorageError},
 };
 
@@ -77,7 +78,8 @@ impl<'a> Turn<'a> {
             waiters.message_waits();
         }
         let next = state.next_event();
-        if next.is_some_and(|next| self.armed.is_none_or(|armed| next < armed)) {
+        let closer = next.is_some_and(|next| self.armed.is_none_or(|armed| next < armed));
+        if closer && !seeded("nearer-deadline-not-noticed") {
             waiters.event_came_closer();
         }
         if watched.as_mut().is_some_and(|watched| !watched.note(state)) {
@@ -160,6 +162,9 @@ impl QueueCell {
         };
         for turn in &mut turns {
             batch.append(turn.complete());
+            if seeded("commit-in-two-parts") {
+                let _ = engine.pipeline.submit(&mut batch, Durability::Buffered, None)?;
+            }
         }
         let asked_for = turns.iter().map(|turn| turn.inner.state.settings.durability.into()).max();
         let durability = durability(asked_for.unwrap_or(Durability::Memory));

@@ -15,6 +15,7 @@ use crate::{
         row::RowContent,
         state::{Leased, SpentRule, Want},
     },
+    seeded::seeded,
     storage::Durability,
 };
 
@@ -137,7 +138,9 @@ impl LocalQueue {
                 Look::Leased(partition, leased) | Look::Repeated(partition, leased) => (partition, leased),
             };
             let handout = Handout { cell, leased, repeated };
-            ticket.wait().await?;
+            if !seeded("counted-after-the-hand-out") {
+                ticket.wait().await?;
+            }
             if handout.leased.is_empty() {
                 return Ok(Vec::new());
             }

@@ -9,6 +9,7 @@ use std::{future::Future, pin::pin};
 use tokio::sync::{Mutex, Notify, futures::Notified};
 
 use super::QueueCell;
+use crate::seeded::seeded;
 
 /// The waiting receives of a queue.
 #[derive(Default)]
@@ -58,7 +59,7 @@ impl HandOn<'_> {
 
 impl Drop for HandOn<'_> {
     fn drop(&mut self) {
-        if let Some(waiters) = self.0 {
+        if let Some(waiters) = self.0.filter(|_| !seeded("wake-up-not-passed-on")) {
             waiters.message_waits();
         }
     }

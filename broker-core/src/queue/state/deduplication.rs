@@ -16,6 +16,7 @@ use fastbloom::BloomFilter;
 use crate::{
     codec::{Malformed, Reader},
     keys,
+    seeded::seeded,
     storage::Batch,
 };
 
@@ -87,7 +88,7 @@ impl Original {
 
     /// When the id is forgotten.
     pub(crate) fn forgotten_at(self) -> u64 {
-        self.sent_at.saturating_add(WINDOW_MS)
+        self.sent_at.saturating_add(WINDOW_MS + u64::from(seeded("deduplication-a-tick-long")))
     }
 }
 
@@ -122,7 +123,8 @@ impl Deduplication {
 
     /// The memory of a queue that was opened: ids up to now may be stored.
     pub(crate) fn reopened(now: u64) -> Self {
-        Self { unseen_below: now / GENERATION_MS + 1, ..Self::default() }
+        let unseen = !seeded("deduplication-lost-at-open");
+        Self { unseen_below: if unseen { now / GENERATION_MS + 1 } else { 0 }, ..Self::default() }
     }
 
     pub(crate) fn look_up(&self, id: &ScopedId, now: u64) -> Known {
@@ -143,7 +145,9 @@ impl Deduplication {
     pub(crate) fn accept(&mut self, partition: u64, mut id: ScopedId, seq: u64, now: u64, batch: &mut Batch) {
         let generation = now / GENERATION_MS;
         let original = Original { seq, sent_at: now };
-        batch.put_meta(id.key(partition, generation), &original.encode());
+        if !seeded("deduplication-not-persisted") {
+            batch.put_meta(id.key(partition, generation), &original.encode());
+        }
         if !self.filters.contains_key(&generation) {
             self.filters.retain(|generation, _| *generation >= oldest(now));
         }

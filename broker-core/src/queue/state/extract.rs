@@ -3,7 +3,13 @@
 use std::ops::Range;
 
 use super::{Need, PagedRow, Phase, QueueState};
-use crate::{codec::Malformed, keys, queue::lease::Lease, storage::Batch, storage::Page};
+use crate::{
+    codec::Malformed,
+    keys,
+    queue::lease::Lease,
+    seeded::seeded,
+    storage::{Batch, Page},
+};
 
 /// A stretch of the queue to be read, with what the rows will not say.
 #[derive(Debug)]
@@ -158,6 +164,9 @@ impl QueueState {
 
     /// Takes out a message that is in storage only.
     fn extract_stored(&mut self, seq: u64, cold: bool, batch: &mut Batch) {
+        if seeded("move-copies") {
+            return;
+        }
         batch.delete_row(self.partition, seq);
         if cold {
             batch.delete_meta(&keys::cold(self.partition, seq));

@@ -1,7 +1,7 @@
 //! Emptying a queue at once, and what that leaves in storage to be cleared later.
 
 use super::QueueState;
-use crate::queue::record::Record;
+use crate::{queue::record::Record, seeded::seeded};
 
 /// The sequences of a partition that nobody needs any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +30,9 @@ impl QueueState {
         self.past = std::mem::take(&mut left.past);
         self.past.note_purged(self.tail);
         self.epoch = left.epoch + 1;
+        if seeded("purge-takes-what-came-later") {
+            return Leftover { partition, from: self.tail, to: u64::MAX };
+        }
         left.leftover()
     }
 

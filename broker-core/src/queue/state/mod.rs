@@ -63,7 +63,7 @@ pub(crate) use settle::{Place, Recalled};
 use stage::{Stage, Staged};
 
 use super::{lease::Lease, record::Record, settings::Settings};
-use crate::{keys, limits::MemoryBounds, pipeline::Watermark, storage::Batch};
+use crate::{keys, limits::MemoryBounds, pipeline::Watermark, seeded::seeded, storage::Batch};
 
 /// What a live message is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,7 +161,7 @@ impl QueueState {
             in_flight: 0,
             delayed: 0,
             stored: record.stored,
-            cold: record.cold,
+            cold: if seeded("counts-not-restored") { 0 } else { record.cold },
             indexed: record.delayed,
             delayed_until: None,
             deduplication: Deduplication::new(record.as_of),
@@ -179,10 +179,12 @@ impl QueueState {
 
     /// The record that describes this state.
     pub(crate) fn record(&self, now: u64) -> Record {
+        let again = u64::from(self.stored == 0 && seeded("sequence-used-again"));
+        let tail = self.tail.saturating_sub(again);
         Record {
             partition: self.partition,
-            head: self.first_staged().unwrap_or(self.cursor),
-            tail: self.tail,
+            head: self.first_staged().unwrap_or(self.cursor).min(tail),
+            tail,
             stored: self.stored,
             cold: self.cold,
             delayed: self.indexed,
@@ -220,9 +222,10 @@ impl QueueState {
 
     /// Lets time do what is due by `now`: leases and delays end, messages expire, surplus leaves memory.
     pub(crate) fn tick(&mut self, now: u64, batch: &mut Batch) {
+        let due = now.saturating_sub(u64::from(seeded("deadline-a-tick-late")));
         // Bounded by what is in memory.
         while let Some((time, seq)) = self.due.first().copied()
-            && time <= now
+            && time <= due
         {
             let expiry = self.expiry(self.live[&seq].lease.sent_at);
             if expiry <= now {
@@ -250,7 +253,8 @@ impl QueueState {
 
     /// Whether a receive would find something, as far as memory knows.
     pub(crate) fn has_more(&self) -> bool {
-        !self.ready.is_empty() || !self.plain.is_empty() || self.groups.can_deliver() || self.may_page_in()
+        let returned = !self.ready.is_empty() && !seeded("returned-message-wakes-nobody");
+        returned || !self.plain.is_empty() || self.groups.can_deliver() || self.may_page_in()
     }
 
     /// Changes the settings. A new retention applies to what is in the queue already; so does the delay of a FIFO queue.

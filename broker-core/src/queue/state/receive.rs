@@ -9,6 +9,7 @@ use super::{GroupSlot, Live, Phase, QueueState};
 use crate::{
     keys,
     queue::{lease::Lease, row::RowContent},
+    seeded::seeded,
     storage::Batch,
 };
 
@@ -75,7 +76,9 @@ impl QueueState {
                 }
                 let Some((lease, group, row)) = self.take_visible(seq, batch) else { break 'runs };
                 let lease = lease.handed_out(now, visibility_timeout_ms);
-                lease.put(&keys::hot(self.partition, seq), self.group_name(group), batch);
+                if !seeded("lease-not-stored") {
+                    lease.put(&keys::hot(self.partition, seq), self.group_name(group), batch);
+                }
                 self.put_live(seq, lease, Phase::InFlight, group);
                 leased.push(Leased { seq, lease, row });
             }

@@ -6,6 +6,7 @@ use super::{Deduplication, GroupSlot, Live, Phase, QueueState, Staged, earlier};
 use crate::{
     keys,
     queue::{lease::Lease, redrive::RedrivePolicy},
+    seeded::seeded,
     storage::Batch,
 };
 
@@ -44,7 +45,8 @@ impl QueueState {
     }
 
     pub(super) fn expiry(&self, sent_at: u64) -> u64 {
-        sent_at.saturating_add(self.settings.retention_ms)
+        let early = u64::from(seeded("retention-a-tick-early"));
+        sent_at.saturating_add(self.settings.retention_ms).saturating_sub(early)
     }
 
     /// When time next does something to a live message.
@@ -57,6 +59,8 @@ impl QueueState {
     /// left to the next tick, which can write.
     pub(crate) fn restore(&mut self, seq: u64, lease: Lease, group: Option<&str>) {
         let phase = if lease.deliveries == 0 { Phase::Delayed } else { Phase::InFlight };
+        let lost = if lease.deliveries == 0 { "delay-lost-at-restart" } else { "lease-lost-at-open" };
+        let lease = if seeded(lost) { Lease { visible_at: 0, ..lease } } else { lease };
         let group = group.map(|name| self.groups.enter(name));
         self.put_live(seq, lease, phase, group);
     }
@@ -129,7 +133,7 @@ impl QueueState {
     /// Makes a message ready that has become visible, its hot lease being in storage. One that could overtake others of
     /// its group is put out of memory instead: it comes back in its turn.
     pub(super) fn make_ready(&mut self, seq: u64, lease: Lease, group: Option<GroupSlot>, batch: &mut Batch) {
-        if self.settings.fifo.is_some() && seq >= self.cursor {
+        if self.settings.fifo.is_some() && seq >= self.cursor && !seeded("redelivery-overtakes") {
             self.put_out(seq, &lease, group, batch);
             self.epoch += 1;
         } else {
@@ -147,7 +151,8 @@ impl QueueState {
 
     pub(super) fn is_spent(&self, lease: &Lease) -> bool {
         matches!(&self.settings.redrive_policy,
-            RedrivePolicy::DeadLetter { max_receive_count, .. } if lease.deliveries >= *max_receive_count)
+            RedrivePolicy::DeadLetter { max_receive_count, .. }
+                if lease.deliveries >= *max_receive_count + u32::from(seeded("dead-letter-a-receive-late")))
     }
 
     /// Finds the spent messages again, the policy having changed.
@@ -165,8 +170,10 @@ impl QueueState {
             if phase == Phase::InFlight {
                 self.groups.note_work(group, now.saturating_sub(lease.received_at), now);
             }
-            batch.delete_row(self.partition, seq);
-            batch.delete_meta(&keys::hot(self.partition, seq));
+            if !seeded("delete-not-persisted") {
+                batch.delete_row(self.partition, seq);
+                batch.delete_meta(&keys::hot(self.partition, seq));
+            }
             self.stored -= 1;
             // A page read from the cursor on must not find it again.
             self.fence |= seq >= self.cursor;

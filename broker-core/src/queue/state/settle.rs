@@ -10,6 +10,7 @@ use crate::{
         lease::Lease,
         options::{Deleted, VisibilityChanged},
     },
+    seeded::seeded,
     storage::Batch,
 };
 
@@ -82,7 +83,9 @@ impl QueueState {
                 let current = live.phase == Phase::InFlight && live.lease.deliveries == delivery;
                 if current { Ok(Hold::Current) } else { Err(expired()) }
             }
-            (Some(live), None) if live.lease.deliveries > delivery => Ok(Hold::Stale),
+            (Some(live), None) if live.lease.deliveries > delivery && !seeded("old-receipt-accepted") => {
+                Ok(Hold::Stale)
+            }
             (Some(_), None) => Ok(Hold::Current),
             (None, Some(_)) if self.is_staged(seq) || self.present.contains(&seq) => Err(expired()),
             (None, _) => Ok(Hold::Gone),
@@ -125,9 +128,12 @@ impl QueueState {
 
     /// Takes the message out of the queue, to be put into another one. Returns its lease, its delivery proven.
     pub(crate) fn give_up(&mut self, place: Place, now: u64, batch: &mut Batch) -> Option<Lease> {
-        let lease = self.live.get(&place.seq)?.lease.proven(place.delivery, now);
+        let Live { lease, group, .. } = *self.live.get(&place.seq)?;
         self.remove_live(place.seq, now, batch);
-        Some(lease)
+        if let Some(group) = group.filter(|_| seeded("group-locked-by-a-dead-letter")) {
+            self.groups.hide(group, place.seq, false);
+        }
+        Some(lease.proven(place.delivery, now))
     }
 
     /// Changes when the message becomes visible, counted from now.

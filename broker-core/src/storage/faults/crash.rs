@@ -1,6 +1,11 @@
 //! A machine that dies at a chosen commit, and what a new one finds on its disk.
 
-use std::{io, ops::Range, sync::Arc};
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    io,
+    ops::Range,
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -78,6 +83,17 @@ impl CrashStorage {
     /// store, are the disk of an earlier moment.
     pub fn applied(&self) -> Vec<(Batch, Durability)> {
         self.log.lock().applied.clone()
+    }
+
+    /// A number that stands for all commits that are on the disk, to the last byte and in their order: runs that did the same
+    /// have the same.
+    pub fn trace(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        for (batch, durability) in &self.log.lock().applied {
+            durability.hash(&mut hasher);
+            batch.ops().for_each(|op| op.hash(&mut hasher));
+        }
+        hasher.finish()
     }
 
     /// Whether the machine is off.

@@ -11,6 +11,7 @@ use crate::{
     keys,
     pipeline::Ticket,
     queue::{fetch::first_since, row::RowHead},
+    seeded::seeded,
     storage::{Durability, Page, Storage},
     stream::{shard::ShardId, stored::ShardDefinition},
 };
@@ -135,7 +136,10 @@ impl LocalStream {
         let ends = closed_at.is_some_and(|closed| closed < before);
         let read = move |store: &dyn Storage| {
             let one = |from: u64, to: u64| store.rows(partition, from..to, Page { entries: 1, bytes: 1 });
-            let keep_from = first_since(store, partition, range.clone(), before)?;
+            let mut keep_from = first_since(store, partition, range.clone(), before)?;
+            if keep_from > range.start && keep_from < range.end {
+                keep_from += u64::from(seeded("record-trimmed-too-early"));
+            }
             let first = one(range.start, keep_from)?.first().map(|(seq, _)| *seq);
             let oldest = one(keep_from, range.end)?;
             let oldest = oldest.first().and_then(|(_, row)| RowHead::read(row).ok()).map(|head| head.sent_at);

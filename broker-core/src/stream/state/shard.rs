@@ -10,6 +10,7 @@ use crate::{
     keys,
     pipeline::Watermark,
     queue::{record::Record, state::Leftover},
+    seeded::seeded,
     storage::Batch,
     stream::{
         number::RecordNumber,
@@ -80,7 +81,7 @@ impl Shard {
 
     /// Records below this are committed.
     pub(crate) fn readable(&self) -> u64 {
-        self.watermark.readable()
+        if seeded("record-read-before-its-commit") { self.tail } else { self.watermark.readable() }
     }
 
     pub(crate) fn newest_at(&self) -> u64 {

@@ -8,6 +8,7 @@ use crate::{
     error::{Error, Result},
     queue::shell::QueueCell,
     reclaim,
+    seeded::seeded,
     storage::Batch,
     topic::{
         backlog, check,
@@ -148,8 +149,12 @@ impl LocalTopic {
                 cell.check_policies(inner, policies)?;
             }
             self.check_dead_letter(&definition)?;
-            definition.save(cell.id, number, batch);
-            inner.put(there.redefined(definition));
+            if !seeded("policy-not-stored") {
+                definition.save(cell.id, number, batch);
+            }
+            if !seeded("filter-of-an-old-policy") {
+                inner.put(there.redefined(definition));
+            }
             Ok(())
         })?;
         ticket.wait().await

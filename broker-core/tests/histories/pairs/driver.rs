@@ -47,7 +47,7 @@ impl<G: Ground> Run<G> {
         Self { ground, bounds, clock, world, model, past, needed: None, attempts: Vec::new(), sent: 0 }
     }
 
-    pub(crate) async fn run(mut self, steps: &[Step]) {
+    pub(crate) async fn run(mut self, steps: &[Step]) -> G {
         for step in steps {
             self.step(step).await;
             self.remember();
@@ -55,6 +55,7 @@ impl<G: Ground> Run<G> {
             self.compare(&format!("after {step:?}")).await;
         }
         self.drain().await;
+        self.ground
     }
 
     /// Everything that is left can be received, and nothing else. No group is stuck.

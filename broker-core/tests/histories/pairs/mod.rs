@@ -5,7 +5,7 @@
 
 mod attempts;
 mod calls;
-mod driver;
+pub(crate) mod driver;
 mod line;
 mod pair;
 mod receive;
@@ -27,11 +27,11 @@ use crate::{
 };
 
 pub(crate) fn on_memory(setup: &Setup, steps: &[Step], can_block: bool, bounds: MemoryBounds) {
-    block_on(async { Run::new(Crashing::new(can_block), bounds, setup).await.run(steps).await });
+    block_on(async { drop(Run::new(Crashing::new(can_block), bounds, setup).await.run(steps).await) });
 }
 
 pub(crate) fn on_disk(disk: Disk, setup: &Setup, steps: &[Step], bounds: MemoryBounds) {
-    block_on(async { Run::new(OnDisk::new(disk), bounds, setup).await.run(steps).await });
+    block_on(async { drop(Run::new(OnDisk::new(disk), bounds, setup).await.run(steps).await) });
 }
 
 /// The same on each durable store.

@@ -16,11 +16,14 @@ fn run(world: World, setup: Setup, steps: Vec<Step>) {
     on_paused_time(Box::pin(async move { Run::new(world, setup).await.run(&steps).await }));
 }
 
-/// So many cases, unless `PROPTEST_CASES` asks for another number.
+/// So many cases, unless `PROPTEST_CASES` asks for another number. What fails is made shorter, unless
+/// `PROPTEST_MAX_SHRINK_ITERS` says how often that may be tried.
 fn cases(cases: u32) -> ProptestConfig {
     let default = ProptestConfig::default();
-    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { default.cases } else { cases };
-    ProptestConfig { cases, max_shrink_iters: 5_000, ..default }
+    let given = |variable| std::env::var_os(variable).is_some();
+    let cases = if given("PROPTEST_CASES") { default.cases } else { cases };
+    let shortened = if given("PROPTEST_MAX_SHRINK_ITERS") { default.max_shrink_iters } else { 5_000 };
+    ProptestConfig { cases, max_shrink_iters: shortened, ..default }
 }
 
 proptest! {
