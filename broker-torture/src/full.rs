@@ -4,7 +4,7 @@
 use std::{collections::HashSet, fs, path::Path, time::Duration};
 
 use anyhow::{bail, ensure};
-use broker_core::{Broker, Certainty, LocalQueue, ReceiveOptions};
+use broker_core::{Broker, Certainty, LocalQueue, ReceiveOptions, storage::StorageError};
 
 use crate::{machine::Machine, report::Outcome, store::Store};
 
@@ -16,6 +16,8 @@ const BALLAST_BYTES: usize = 8 << 20;
 const BODY_BYTES: usize = 60_000;
 /// More messages than the device has room for.
 const MESSAGES_MAX: usize = 2_000;
+/// Ten seconds of waiting.
+const TRIES_MAX: usize = 1_000;
 /// Sent when there is room again.
 const AFTERWARDS: usize = 20;
 
@@ -44,6 +46,21 @@ async fn open(store: Store, directory: &Path) -> anyhow::Result<(Broker, LocalQu
     Ok((broker, queue))
 }
 
+/// The last of the old broker goes when its threads end, a moment after it was dropped.
+async fn reopen(store: Store, directory: &Path) -> anyhow::Result<(Broker, LocalQueue)> {
+    for _ in 0..TRIES_MAX {
+        match store.open(directory) {
+            Err(StorageError::InUse { .. }) => tokio::time::sleep(Duration::from_millis(10)).await,
+            Err(error) => return Err(error.into()),
+            Ok(opened) => {
+                drop(opened);
+                return open(store, directory).await;
+            }
+        }
+    }
+    bail!("the store is in use long after its broker was dropped")
+}
+
 fn body(number: usize, salt: usize) -> String {
     format!("{number}:{}", "x".repeat(BODY_BYTES + (number * 31 + salt) % 3_000))
 }
@@ -66,7 +83,7 @@ async fn fill(store: Store, mount: &Path, salt: usize) -> anyhow::Result<usize> 
         (Store::Sled, Certainty::Indeterminate) => {
             drop((broker, queue));
             fs::remove_file(&ballast)?;
-            (broker, queue) = open(store, &directory).await?;
+            (broker, queue) = reopen(store, &directory).await?;
         }
         (_, certainty) => bail!("a full device: {certainty:?}, {refused}"),
     }
