@@ -59,6 +59,23 @@ const COLD: u8 = b'c';
 const DELAYED: u8 = b't';
 const DEDUPLICATION: u8 = b'u';
 
+/// The tags of keys that belong to something with the id or partition behind the tag.
+pub(crate) const OWNED: [u8; 13] = [
+    RECORD,
+    HOT,
+    COLD,
+    DELAYED,
+    DEDUPLICATION,
+    MOVE_TASK,
+    SUBSCRIPTION,
+    SHARD,
+    GROUP,
+    GROUP_LEASE,
+    STREAM_QUEUE,
+    POSITION,
+    USER_KEY,
+];
+
 pub(crate) fn definition(name: &str) -> Vec<u8> {
     named(DEFINITION, name)
 }

@@ -31,7 +31,8 @@ pub(crate) fn run(store: Store, places: u64, seed: u64) -> anyhow::Result<Outcom
             tally.next_store();
         }
         let life = Life { store, directory: &directory, number, seed: mix(seed) };
-        let end = life.die_at(call, CALLS, &mut tally.promises);
+        let fate = format!("signal=SIGKILL:when={call}");
+        let end = life.suffer(CALLS, &fate, u64::MAX, &mut tally.promises);
         let checked = end.and_then(|()| tally.promises.check(store, &directory, true));
         tally.note(number, checked);
         std::fs::remove_dir_all(&directory)?;

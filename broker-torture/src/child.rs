@@ -1,6 +1,11 @@
 //! The child: sends, receives, deletes and puts until it is ended, and says what it was promised.
 
-use std::{io::Write as _, path::Path, time::Duration};
+use std::{
+    io::Write as _,
+    path::Path,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 use broker_core::{Broker, LocalQueue, LocalStream, PutRecord, ReceiveOptions, SendMessage};
 
@@ -12,8 +17,15 @@ use crate::{
 /// Of this many messages that are received one is left in flight: its count must survive.
 const LEFT_IN_FLIGHT: u64 = 7;
 
-/// Works until it is ended from outside.
-pub(crate) fn work(store: Store, directory: &Path, life: u64, seed: u64) -> anyhow::Result<()> {
+/// Works until it is ended from outside, or has said so many lines.
+pub(crate) fn work(
+    store: Store,
+    directory: &Path,
+    life: u64,
+    seed: u64,
+    lines_max: u64,
+) -> anyhow::Result<()> {
+    LINES_LEFT.store(lines_max, Ordering::Relaxed);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build()?;
     runtime.block_on(async {
         let broker = Broker::builder_on(store.open(directory)?).open().await?;
@@ -38,8 +50,14 @@ pub(crate) fn work(store: Store, directory: &Path, life: u64, seed: u64) -> anyh
     })
 }
 
+/// How many lines are left to be said: then the child ends by itself.
+static LINES_LEFT: AtomicU64 = AtomicU64::new(u64::MAX);
+
 /// One write to the pipe: complete or not there, also when the process dies.
 fn say(line: &str) {
+    if LINES_LEFT.fetch_sub(1, Ordering::Relaxed) == 0 {
+        std::process::exit(0);
+    }
     let mut out = std::io::stdout().lock();
     let written = out.write_all(format!("{line}\n").as_bytes()).and_then(|()| out.flush());
     // The parent is gone or going: so is this process.

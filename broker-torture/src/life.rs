@@ -57,12 +57,20 @@ impl Life<'_> {
         ended
     }
 
-    /// Lets the child work until it dies at the call of that number to one of `calls`, in any of its threads.
-    pub(crate) fn die_at(self, call: u64, calls: &str, promises: &mut Promises) -> anyhow::Result<()> {
-        let child = self.command()?;
+    /// Lets the child work while strace does `what` to its calls to files, until it dies or has said so many lines. What it says is
+    /// promised to the last.
+    pub(crate) fn suffer(
+        self,
+        calls: &str,
+        what: &str,
+        lines_max: u64,
+        promises: &mut Promises,
+    ) -> anyhow::Result<()> {
+        let mut child = self.command()?;
+        child.args(["--lines", &lines_max.to_string()]);
         let mut strace = Command::new("strace");
         strace.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={calls}")]);
-        strace.args(["-e", &format!("inject={calls}:signal=SIGKILL:when={call}")]);
+        strace.args(["-e", &format!("inject={calls}:{what}")]);
         strace.arg(child.get_program()).args(child.get_args());
         let mut child = spawn(strace)?;
         let (told, reader) = listener(&mut child)?;

@@ -13,9 +13,6 @@ use std::{
 use anyhow::{Context as _, ensure};
 use tempfile::TempDir;
 
-/// Sparse: it takes what is written.
-const DEVICE_BYTES: u64 = 1 << 30;
-
 /// Shuts down the file system of each path that it reads.
 const CUTTER: &str = r#"
 import fcntl, os, struct, sys
@@ -37,12 +34,13 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// An error says what this computer does not have or allow.
-    pub(crate) fn new() -> anyhow::Result<Self> {
+    /// A device of that size; its file is sparse, and takes what is written. An error says what this computer does not have or
+    /// allow.
+    pub(crate) fn new(device_bytes: u64) -> anyhow::Result<Self> {
         let home = tempfile::tempdir()?;
         let mount = home.path().join("mount");
         fs::create_dir(&mount)?;
-        File::create(home.path().join("device"))?.set_len(DEVICE_BYTES)?;
+        File::create(home.path().join("device"))?.set_len(device_bytes)?;
         run(Command::new("mkfs.ext4").arg("-q").arg(home.path().join("device")))?;
         let mut cutter = Command::new("python3")
             .args(["-c", CUTTER])

@@ -10,6 +10,8 @@ mod calls;
 mod cancel;
 mod child;
 mod crash_sim;
+mod errors;
+mod full;
 mod histories;
 mod kills;
 mod life;
@@ -55,6 +57,9 @@ struct Arguments {
     /// For the use of the suite `bugs`: so many schedules, and nothing else.
     #[arg(long, hide = true)]
     schedules: Option<u64>,
+    /// How many real minutes the suite `soak` takes, instead of seven simulated days.
+    #[arg(long)]
+    minutes: Option<u64>,
     /// Where plots are written.
     #[arg(long, default_value = ".")]
     plots: PathBuf,
@@ -65,6 +70,8 @@ struct Arguments {
     store: Option<Store>,
     #[arg(long, hide = true, default_value_t = 0)]
     life: u64,
+    #[arg(long, hide = true, default_value_t = u64::MAX)]
+    lines: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -77,11 +84,15 @@ enum Suite {
     Calls,
     /// Futures that are dropped, at every await of every operation.
     Cancel,
+    /// Calls to files that fail, counted as those of `calls` are; needs strace.
+    Errors,
+    /// A file system that fills up, and gets room again; needs what `power` needs.
+    Full,
     /// Orders in which the tasks of a queue can run, in memory.
     Schedules,
     /// Equal results of the same operations on memory and on a durable store.
     Models,
-    /// Seven simulated days of churn; only when named, or in a full run.
+    /// Seven simulated days of churn, or some real minutes; only when named, or in a full run.
     Soak,
     /// The suites must see each of some fifty bugs that are put in; only when named, and only if built with the feature
     /// `seeded-bugs`.
@@ -93,19 +104,19 @@ enum Suite {
 fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
     if let (Some(directory), Some(store)) = (&arguments.child, arguments.store) {
-        child::work(store, directory, arguments.life, arguments.seed)?;
+        child::work(store, directory, arguments.life, arguments.seed, arguments.lines)?;
         return Ok(ExitCode::SUCCESS);
     }
     if let Some(outcome) = alone(&arguments)? {
         println!("\n{outcome}");
         return Ok(if outcome.is_bad() { ExitCode::FAILURE } else { ExitCode::SUCCESS });
     }
-    let (jobs, alone) = plan::of(&arguments);
+    let (jobs, last) = plan::of(&arguments);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let at_a_time = arguments.jobs.unwrap_or(cores);
-    println!("torture: seed {}, {at_a_time} at a time: {}", arguments.seed, plan::told(&jobs, &alone));
+    println!("torture: seed {}, {at_a_time} at a time: {}", arguments.seed, plan::told(&jobs, &last));
     let mut outcomes = runner::run(jobs, at_a_time);
-    outcomes.extend(runner::run(alone, 1));
+    outcomes.extend(runner::run(last, 1));
     println!();
     for outcome in &outcomes {
         println!("{outcome}");

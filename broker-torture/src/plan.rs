@@ -3,7 +3,7 @@
 use crate::{
     Arguments, Suite, calls, cancel,
     crash_sim::{self, Ground},
-    kills, models, power,
+    errors, full, kills, models, power,
     runner::Job,
     schedules, soak,
     store::Store,
@@ -11,9 +11,12 @@ use crate::{
 
 /// How often each store is killed, and how often its power is cut, in a run that is not full.
 const LIVES: u64 = 50;
+/// The same, in a full run.
+const LIVES_FULL: u64 = 1_000;
 /// How many schedules are tried.
 const SCHEDULES: u64 = 200_000;
-/// How many runs of operations there are on each store for each time that it is killed.
+/// How many runs of operations there are on each store; if a number of lives was named, so many for each of those.
+const MODEL_RUNS: u64 = 10_000;
 const MODEL_RUNS_PER_LIFE: u64 = 200;
 /// How many histories of calls to files there are.
 const FILE_HISTORIES: u64 = 120;
@@ -29,7 +32,8 @@ const FULL: u64 = 10;
 pub(crate) fn of(arguments: &Arguments) -> (Vec<Job>, Vec<Job>) {
     let &Arguments { full, seed, .. } = arguments;
     let times = if full { FULL } else { 1 };
-    let lives = arguments.lives.unwrap_or(LIVES * times);
+    let lives = arguments.lives.unwrap_or(if full { LIVES_FULL } else { LIVES });
+    let model_runs = arguments.lives.map_or(MODEL_RUNS * times, |lives| lives * MODEL_RUNS_PER_LIFE);
     let wanted = |suite| arguments.suite.is_empty() || arguments.suite.contains(&suite);
     let (mut jobs, mut alone) = (Vec::new(), Vec::new());
     if wanted(Suite::CrashSim) {
@@ -56,17 +60,25 @@ pub(crate) fn of(arguments: &Arguments) -> (Vec<Job>, Vec<Job>) {
                 calls::run(store, lives, seed)
             }));
         }
+        if wanted(Suite::Errors) {
+            jobs.push(Job::new(store.named("errors_log", "errors_sled"), move || {
+                errors::run(store, lives, seed)
+            }));
+        }
+        if wanted(Suite::Full) {
+            jobs.push(Job::new(store.named("full_log", "full_sled"), move || full::run(store, times)));
+        }
         if wanted(Suite::Models) {
-            let (suite, runs) =
-                (store.named("models_log", "models_sled"), lives * MODEL_RUNS_PER_LIFE / PARTS as u64);
+            let (suite, runs) = (store.named("models_log", "models_sled"), model_runs / PARTS as u64);
             for part in 0..PARTS as u64 {
                 jobs.push(Job::new(suite, move || models::run(store, part * runs..(part + 1) * runs, seed)));
             }
         }
         if arguments.suite.contains(&Suite::Soak) || full && wanted(Suite::Soak) {
-            let plots = arguments.plots.clone();
-            alone
-                .push(Job::new(store.named("soak_log", "soak_sled"), move || soak::run(store, seed, &plots)));
+            let (plots, minutes) = (arguments.plots.clone(), arguments.minutes);
+            alone.push(Job::new(store.named("soak_log", "soak_sled"), move || {
+                soak::run(store, seed, minutes, &plots)
+            }));
         }
     }
     if wanted(Suite::Schedules) {

@@ -7,10 +7,12 @@ use crate::{
     store::Store,
 };
 
+const DEVICE_BYTES: u64 = 1 << 30;
+
 /// Cuts the power so often.
 pub(crate) fn run(store: Store, lives: u64, seed: u64) -> anyhow::Result<Outcome> {
     let suite = store.named("power_log", "power_sled");
-    let mut machine = match Machine::new() {
+    let mut machine = match Machine::new(DEVICE_BYTES) {
         Ok(machine) => machine,
         Err(why) => return Ok(Outcome::skipped(suite, format!("{why:#}"))),
     };

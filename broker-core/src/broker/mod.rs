@@ -12,6 +12,7 @@ mod stream_builder;
 mod streams;
 mod topic_builder;
 mod topics;
+pub(crate) mod verify;
 
 use std::{
     collections::{BTreeMap, HashMap},

@@ -14,6 +14,7 @@ pub mod faults;
 
 use std::{io, ops::Range, path::PathBuf};
 
+pub use crate::broker::verify::{StoreProblem, StoreReport, verify};
 pub use batch::{Batch, Op};
 use bytes::Bytes;
 

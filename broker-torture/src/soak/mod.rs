@@ -1,6 +1,6 @@
 //! Soak: seven simulated days of churn, after which memory, threads, files and disk are where they were after two.
 //!
-//! The clock is moved by hand, so the days take minutes. Queues, groups, deduplication ids, subscriptions and consumer groups come
+//! The clock is moved by hand, so the days take minutes; told a number of real minutes, it takes those instead, and many more days. Queues, groups, deduplication ids, subscriptions and consumer groups come
 //! and go; nothing of them may stay behind.
 
 mod churn;
@@ -30,7 +30,7 @@ const SLACK: [u64; 4] = [8 << 10, 2, 4, 2 << 10];
 type Sample = [u64; FIGURES.len()];
 
 /// Runs on one store, and leaves a plot in `plots`.
-pub(crate) fn run(store: Store, seed: u64, plots: &Path) -> anyhow::Result<Outcome> {
+pub(crate) fn run(store: Store, seed: u64, minutes: Option<u64>, plots: &Path) -> anyhow::Result<Outcome> {
     let suite = store.named("soak_log", "soak_sled");
     if !Path::new("/proc/self/status").exists() {
         return Ok(Outcome::skipped(suite, "there is no /proc to look at".into()));
@@ -38,12 +38,16 @@ pub(crate) fn run(store: Store, seed: u64, plots: &Path) -> anyhow::Result<Outco
     let home = tempfile::tempdir()?;
     let directory = home.path().join("store");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    let (samples, operations) = runtime.block_on(days(store, &directory, seed, suite))?;
+    let (samples, operations) = runtime.block_on(days(store, &directory, seed, minutes))?;
     let plot = plots.join(format!("{suite}.svg"));
     fs::write(&plot, broker_plot::svg("hours", &curves(suite, &samples)))?;
     println!("{suite}: a plot is in {}", plot.display());
     let bad = grown(&samples).into_iter().map(|what| format!("{what}, seed {seed}")).collect();
-    Ok(Outcome::new(suite, vec![("hours", HOURS), ("operations", operations), ("seed", seed)], bad))
+    Ok(Outcome::new(
+        suite,
+        vec![("hours", samples.len() as u64), ("operations", operations), ("seed", seed)],
+        bad,
+    ))
 }
 
 /// The figures, each with a sample for every hour.
@@ -55,18 +59,29 @@ fn curves(suite: &str, samples: &[Sample]) -> Vec<Curve> {
     FIGURES.iter().enumerate().map(curve).collect()
 }
 
-async fn days(store: Store, directory: &Path, seed: u64, suite: &str) -> anyhow::Result<(Vec<Sample>, u64)> {
+/// Returns a sample of each hour, and how many operations there were.
+async fn days(
+    store: Store,
+    directory: &Path,
+    seed: u64,
+    minutes: Option<u64>,
+) -> anyhow::Result<(Vec<Sample>, u64)> {
     let clock = ManualClock::new(BEGIN_MS);
     let broker = Broker::builder_on(store.open(directory)?).clock(clock.clone()).seed(seed).open().await?;
     let (mut churn, mut samples) = (Churn::new(broker, clock.clone(), Dice::new(seed)).await?, Vec::new());
-    for hour in 0..HOURS {
+    let begin = tokio::time::Instant::now();
+    let is_over = |hour: u64| match minutes {
+        None => hour >= HOURS,
+        Some(minutes) => hour > HOURS && begin.elapsed() >= Duration::from_secs(60 * minutes),
+    };
+    for hour in (0..).take_while(|hour| !is_over(*hour)) {
         for minute in 0..60 {
             churn.minute(hour * 60 + minute).await?;
             clock.advance(Duration::from_secs(60));
         }
         samples.push(sample(directory)?);
         if hour % 24 == 23 {
-            println!("{suite}: day {}, {} operations", hour / 24 + 1, churn.operations);
+            println!("soak on {store}: day {}, {} operations", hour / 24 + 1, churn.operations);
         }
     }
     let operations = churn.operations;

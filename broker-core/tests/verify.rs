@@ -1,0 +1,120 @@
+//! A look at a whole store: all that there is is counted, and damage and what belongs to nothing is named.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::time::Duration;
+
+use broker_core::{
+    Broker, Endpoint, PublishMessage, PutRecord, ReceiveOptions, SendMessage, StartingPosition,
+    StreamQueueSettings,
+    storage::{Batch, Durability, Page, Storage, verify},
+};
+use broker_mem::MemStorage;
+
+/// One of everything, in use.
+async fn store() -> MemStorage {
+    let store = MemStorage::new();
+    let broker = Broker::builder(store.clone()).seed(3).open().await.unwrap();
+    let orders = broker.queue("orders").await.unwrap();
+    for number in 0..5 {
+        orders.send(format!("order {number}")).await.unwrap();
+    }
+    orders.send(SendMessage::new("later").delay(Duration::from_secs(60))).await.unwrap();
+    let got = orders.receive(ReceiveOptions::up_to(2)).await.unwrap();
+    orders.delete(got[0].receipt).await.unwrap();
+    let line = broker.queue("line.fifo").fifo().await.unwrap();
+    line.send(SendMessage::new("a").group_id("g").deduplication_id("a")).await.unwrap();
+    let news = broker.topic("news").await.unwrap();
+    news.subscribe(&orders).await.unwrap();
+    news.subscribe(Endpoint::handler("audit")).await.unwrap();
+    news.publish(PublishMessage::new("told")).await.unwrap();
+    let clicks = broker.stream("clicks").shards(2).await.unwrap();
+    for key in ["k", "l", "m"] {
+        clicks.put(PutRecord::new(key, "click")).await.unwrap();
+    }
+    let settings = StreamQueueSettings::default();
+    let work = clicks.queue("work", StartingPosition::TrimHorizon, &settings).await.unwrap();
+    work.receive(ReceiveOptions::up_to(1)).await.unwrap();
+    drop(clicks.consumer("billing").start(StartingPosition::TrimHorizon).await.unwrap());
+    let totals = broker.space("totals").await.unwrap();
+    totals.put("sum", "1").await.unwrap();
+    // What was deleted and purged belongs to nothing, and is no problem.
+    broker.queue("gone").await.unwrap().send("x").await.unwrap();
+    broker.delete_queue("gone").await.unwrap();
+    line.purge().await.unwrap();
+    broker.close().await.unwrap();
+    store
+}
+
+fn change(store: &MemStorage, fill: impl FnOnce(&mut Batch)) {
+    let mut batch = Batch::new();
+    fill(&mut batch);
+    store.commit(&batch, Durability::Synced).unwrap();
+}
+
+// IG3
+#[tokio::test(start_paused = true)]
+async fn all_that_there_is_is_counted_and_nothing_is_wrong() {
+    let report = verify(&store().await).unwrap();
+    assert_eq!(report.problems, []);
+    assert_eq!((report.queues, report.topics, report.streams, report.spaces), (2, 1, 1, 1));
+    assert_eq!((report.records, report.user_keys), (3, 1));
+    // Four orders, one that is delayed, one that was published, a copy of that in the backlog; and what the queue on the stream
+    // has pulled.
+    assert!(report.messages >= 8, "{report:?}");
+    assert_eq!(verify(&MemStorage::new()).unwrap(), broker_core::storage::StoreReport::default());
+}
+
+// IG3
+#[tokio::test(start_paused = true)]
+async fn every_row_that_is_cut_or_missing_is_named() {
+    let store = store().await;
+    let all = Page { entries: usize::MAX, bytes: usize::MAX };
+    let mut tried = 0;
+    for partition in 0_u64..40 {
+        // What is left of a queue that was deleted or purged belongs to nobody, and is being cleared.
+        if store.meta(&[b"g".as_slice(), &partition.to_be_bytes()].concat()).unwrap().is_some() {
+            continue;
+        }
+        for (seq, row) in store.rows(partition, 0..u64::MAX, all).unwrap() {
+            change(&store, |batch| batch.delete_row(partition, seq));
+            let missing = verify(&store).unwrap();
+            // A row that has no head any more.
+            change(&store, |batch| batch.put_row(partition, seq, row.slice(..1)));
+            let cut = verify(&store).unwrap();
+            change(&store, |batch| batch.delete_row(partition, seq));
+            change(&store, |batch| batch.put_row(partition, seq, row));
+            assert_eq!(missing.problems.len(), 1, "{partition}/{seq}: {missing:?}");
+            let place = format!("row {seq} of partition {partition}");
+            assert_eq!(cut.problems.len(), 1, "{cut:?}");
+            assert_eq!(cut.problems[0].place, place);
+            tried += 1;
+        }
+    }
+    assert!(tried > 8, "{tried} rows");
+}
+
+// IG3
+#[tokio::test(start_paused = true)]
+async fn every_key_that_is_cut_or_missing_harms_nothing_but_the_report() {
+    let store = store().await;
+    let all = Page { entries: usize::MAX, bytes: usize::MAX };
+    let mut named = 0;
+    for (key, value) in store.meta_range(&[0], &[255], all).unwrap() {
+        for cut in [None, Some(&value[..value.len() / 2])] {
+            change(&store, |batch| match cut {
+                None => batch.delete_meta(&key),
+                Some(cut) => batch.put_meta(&key, cut),
+            });
+            let before = store.meta_range(&[0], &[255], all).unwrap();
+            named += usize::from(!verify(&store).unwrap().problems.is_empty());
+            assert_eq!(store.meta_range(&[0], &[255], all).unwrap(), before, "it changes nothing");
+            change(&store, |batch| batch.put_meta(&key, &value));
+        }
+    }
+    assert!(named > 20, "{named} were named");
+    // A lease of a partition that there is not.
+    change(&store, |batch| batch.put_meta(&[b"s".as_slice(), &[7; 16]].concat(), b"x"));
+    let report = verify(&store).unwrap();
+    assert!(report.problems.iter().any(|it| it.detail.contains("which is not there")), "{report:?}");
+}
