@@ -37,7 +37,10 @@ async fn with_a_heartbeat_any_timeout_goes_with_a_window() {
         let queue = queue().await;
         send(&queue, ["a"]).await;
         let handler = batch(|messages: Batch, _| async move {
-            let lease = messages.messages()[0].lease().clone();
+            let first = messages.messages()[0].clone();
+            let lease = first.lease();
+            // The visibility timeout, the window and the margin: whoever dies does not keep a message for longer.
+            assert!(lease.until().since(first.first_received_at) <= secs(61));
             sleep(secs(40_000)).await;
             assert!(!lease.is_lost());
         });

@@ -224,9 +224,11 @@ async fn what_did_not_fit_is_forgotten_when_its_lease_ends() {
     let log = Log::new();
     let seen = log.clone();
     // The first one hangs until its timeout, which is the visibility timeout of both.
-    let handler = each(move |body: String, message: Received| {
-        let is_first = body.starts_with('a') && message.receive_count == 1;
-        seen.note(format!("{} {} {}", &body[..1], message.receive_count, message.lease().is_lost()));
+    let handler = batch(move |messages: Batch, _| {
+        let message = messages.messages()[0].clone();
+        let name = &message.text().unwrap()[..1];
+        let is_first = name == "a" && message.receive_count == 1;
+        seen.note(format!("{name} {} {}", message.receive_count, message.lease().is_lost()));
         async move {
             if is_first {
                 std::future::pending::<()>().await;

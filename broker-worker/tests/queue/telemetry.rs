@@ -175,6 +175,12 @@ async fn a_traced_send_takes_as_large_messages_as_the_queue() {
         }
     }
     assert_eq!(found, 11);
+    // A queue may take less than a batch may have.
+    let small = crate::ground::broker().await.queue("small").max_message_size(2_048).await.unwrap();
+    let traced = Traced::new(small.clone(), || PARENT.parse().ok());
+    traced.send_one("x".repeat(2_000).into()).await.unwrap();
+    let message = small.receive(broker_core::ReceiveOptions::default()).await.unwrap().remove(0);
+    assert_eq!(TraceContext::extract(&message), PARENT.parse().ok());
 }
 
 // Events tell what happens, in order; who is too slow is told what was missed.
