@@ -4,21 +4,19 @@
 
 use std::process::ExitCode;
 
-use broker_core::QueueExt as _;
 use broker_log::LogStorage;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
     let made = tempfile::tempdir()?;
-    let directory = match std::env::args_os().nth(1) {
-        Some(told) => told.into(),
-        None => {
-            let directory = made.path().join("orders");
-            let broker = broker_log::open(&directory).await?;
-            broker.queue("orders").await?.send("two pairs of socks").await?;
-            broker.close().await?;
-            directory
-        }
+    let directory = if let Some(told) = std::env::args_os().nth(1) {
+        told.into()
+    } else {
+        let directory = made.path().join("orders");
+        let broker = broker_log::open(&directory).await?;
+        broker.queue("orders").await?.send("two pairs of socks").await?;
+        broker.close().await?;
+        directory
     };
     // The files first: this opens nothing for writing.
     let files = broker_log::verify(&directory)?;
