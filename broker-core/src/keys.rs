@@ -59,22 +59,8 @@ const COLD: u8 = b'c';
 const DELAYED: u8 = b't';
 const DEDUPLICATION: u8 = b'u';
 
-/// The tags of keys that belong to something with the id or partition behind the tag.
-pub(crate) const OWNED: [u8; 13] = [
-    RECORD,
-    HOT,
-    COLD,
-    DELAYED,
-    DEDUPLICATION,
-    MOVE_TASK,
-    SUBSCRIPTION,
-    SHARD,
-    GROUP,
-    GROUP_LEASE,
-    STREAM_QUEUE,
-    POSITION,
-    USER_KEY,
-];
+/// The tags of keys that belong to something with the id or partition behind the tag: those of the table above.
+pub(crate) const OWNED: &[u8] = b"rsctumqhklowx";
 
 pub(crate) fn definition(name: &str) -> Vec<u8> {
     named(DEFINITION, name)

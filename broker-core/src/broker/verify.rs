@@ -226,7 +226,7 @@ impl Verifier<'_> {
 
     /// What belongs to nothing that there is.
     fn orphans(&mut self) -> Result<(), StorageError> {
-        for tag in keys::OWNED {
+        for &tag in keys::OWNED {
             let (mut from, to) = (vec![tag], keys::after_tag(tag));
             while let Some((key, _)) = self.store.meta_range(&from, &to, ONE)?.pop() {
                 let Some(owner) = owner_of(&key) else {
