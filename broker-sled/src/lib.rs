@@ -130,7 +130,7 @@ pub struct SledStorage {
     /// Set by the first failure that leaves the state unknown. Only reopening clears it.
     failed: AtomicBool,
     /// Declared last, so released last: when the next owner gets the lock, sled has closed its files.
-    _lock: File,
+    lock: File,
 }
 
 /// What the committing thread keeps count of.
@@ -276,6 +276,8 @@ impl Drop for SledStorage {
         // sled flushes as it closes and may panic at that. A destructor that panics can abort the process, and there
         // is nothing left to tell anyone: what was promised is on the disk.
         drop(catch_unwind(AssertUnwindSafe(|| drop(db))));
+        // Closing is not enough: a child that another thread has just forked holds the file until it executes its program.
+        drop(self.lock.unlock());
     }
 }
 

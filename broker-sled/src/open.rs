@@ -54,7 +54,7 @@ pub(crate) fn open(path: &Path, options: &SledOptions) -> Result<SledStorage, St
         committed: Mutex::new(Committed { number, record, unsynced_bytes: 0 }),
         view: RwLock::new(()),
         failed: AtomicBool::new(false),
-        _lock: lock,
+        lock,
     })
 }
 
@@ -140,5 +140,21 @@ pub(crate) fn lock(file: &Path, directory: &Path) -> Result<File, StorageError> 
         Ok(()) => Ok(opened),
         Err(fs::TryLockError::WouldBlock) => Err(StorageError::InUse { path: directory.to_owned() }),
         Err(fs::TryLockError::Error(error)) => Err(io("locking", file, error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SledOptions, open};
+
+    /// A child between its fork and its program has all files of the process, the lock's too.
+    #[test]
+    fn a_child_that_is_being_forked_does_not_keep_a_closed_store() {
+        let home = tempfile::tempdir().expect("a directory");
+        let store = open(home.path(), &SledOptions::default()).expect("a new store");
+        let of_the_child = store.lock.try_clone().expect("another handle of the same opening");
+        drop(store);
+        open(home.path(), &SledOptions::default()).expect("nobody has it open");
+        drop(of_the_child);
     }
 }
