@@ -17,6 +17,7 @@ mod kills;
 mod life;
 mod machine;
 mod models;
+mod places;
 mod plan;
 mod power;
 mod promises;
