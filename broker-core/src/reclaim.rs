@@ -15,6 +15,7 @@ use crate::{
     keys,
     queue::state::Leftover,
     storage::{Batch, Durability, Page, Storage, StorageError},
+    sync::yield_now,
 };
 
 /// Sequences cleared in one commit: a few milliseconds of work between other commits.
@@ -70,7 +71,7 @@ async fn clear(engine: &Weak<Engine>, mut left: Leftover) -> Result<()> {
         note(left, &mut batch);
         engine.pipeline.submit(&mut batch, Durability::Buffered, None)?.wait().await?;
         drop(engine);
-        tokio::task::yield_now().await;
+        yield_now().await;
     }
     clear_time_index(engine, partition).await?;
     clear_ids(engine, partition, u64::MAX).await?;
@@ -143,6 +144,6 @@ async fn clear_meta(
         }
         engine.pipeline.submit(&mut batch, Durability::Buffered, None)?.wait().await?;
         drop(engine);
-        tokio::task::yield_now().await;
+        yield_now().await;
     }
 }
