@@ -64,7 +64,10 @@ impl Scheduler for Bounded {
         }
         let taken = self.path[self.step].taken;
         let could = |id: TaskId| runnable.iter().any(|task| task.id() == id);
-        assert!(could(taken), "the same decisions have led to something else: the scene is not deterministic");
+        assert!(
+            could(taken),
+            "the same decisions have led to something else: the scene is not deterministic"
+        );
         if !yields && current.is_some_and(|current| current != taken && could(current)) {
             self.preemptions += 1;
         }

@@ -5,7 +5,9 @@
 //! chance has it, and be repeated.
 
 #[cfg(not(broker_shuttle))]
-compile_error!("needs --cfg broker_shuttle: run cargo in the directory broker-shuttle, whose .cargo/config.toml gives it");
+compile_error!(
+    "needs --cfg broker_shuttle: run cargo in the directory broker-shuttle, whose .cargo/config.toml gives it"
+);
 
 mod bounded;
 mod explore;

@@ -42,6 +42,11 @@ impl Store {
         Self { fails_at, ..self }
     }
 
+    /// What is in it, to be read in one step.
+    pub fn as_it_is(&self) -> &impl Storage {
+        &self.rows
+    }
+
     /// How many commits there were, failed ones too.
     pub fn commits(&self) -> usize {
         self.log(|log| log.len())
@@ -98,6 +103,11 @@ impl Storage for Store {
     }
 
     fn profile(&self) -> Profile {
-        Profile { can_block: self.can_block, survives_kill: true, survives_power_loss: true, ..self.rows.profile() }
+        Profile {
+            can_block: self.can_block,
+            survives_kill: true,
+            survives_power_loss: true,
+            ..self.rows.profile()
+        }
     }
 }

@@ -30,7 +30,8 @@ async fn a_batch(store: Store) {
     let queue = world.queue().await;
     let [first, second] = receivers(&queue);
     let _ = queue.send_batch(batch(&["one", "two"])).await.expect("nothing fails here");
-    let mut all: Vec<String> = [got(first).await, got(second).await].into_iter().flatten().flatten().collect();
+    let mut all: Vec<String> =
+        [got(first).await, got(second).await].into_iter().flatten().flatten().collect();
     all.sort();
     assert_eq!(all, ["one", "two"]);
 }

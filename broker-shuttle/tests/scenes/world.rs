@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use broker_core::{Broker, Error, LocalQueue, ManualClock, MemoryBounds, Message, ReceiveOptions};
+use broker_core::{
+    Broker, Error, LocalQueue, ManualClock, MemoryBounds, Message, ReceiveOptions, storage::verify,
+};
 use broker_shuttle::Store;
 
 /// When every clock starts.
@@ -46,4 +48,15 @@ pub(crate) async fn receive_one(queue: LocalQueue) -> Result<Vec<Message>, Error
 /// What all that is there says, in any order.
 pub(crate) fn texts(messages: &[Message]) -> Vec<String> {
     messages.iter().map(|message| message.text().expect("the scenes send texts").to_owned()).collect()
+}
+
+/// What is visible in a queue, in its order.
+pub(crate) async fn contents(queue: &LocalQueue) -> Vec<String> {
+    texts(&queue.receive(ReceiveOptions::up_to(10)).await.expect("the queue is there"))
+}
+
+/// Nothing in the store is damaged or belongs to nothing.
+pub(crate) fn check(store: &Store) {
+    let report = verify(store.as_it_is()).expect("the store can be read");
+    assert!(report.problems.is_empty(), "{:?}", report.problems);
 }
