@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use parking_lot::Mutex;
-
 use crate::{
     clock::Timeline,
     codec::write_u64,
@@ -14,6 +12,7 @@ use crate::{
     queue::observe::Observer,
     space::History,
     storage::Batch,
+    sync::Mutex,
     topic::envelope::CurrentEnvelope,
 };
 

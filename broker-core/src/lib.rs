@@ -217,7 +217,6 @@
 //! - exactly-once delivery: what a consumer does outside of a transaction must bear being done twice.
 //!
 //! # Features, none of them on by default
-//!
 //! - `conformance`: the module `storage::conformance`, a named test for each law of the storage trait, for whoever writes a backend.
 //! - `faults`: the module `storage::faults`, decorators that make any backend crash, fail or be slow on purpose.
 
@@ -238,6 +237,7 @@ mod seeded;
 mod space;
 pub mod storage;
 mod stream;
+mod sync;
 mod topic;
 mod transaction;
 

@@ -15,6 +15,7 @@ use crate::{
     keys,
     queue::state::Leftover,
     storage::{Batch, Durability, Page, Storage, StorageError},
+    sync::yield_now,
 };
 
 /// Sequences cleared in one commit: a few milliseconds of work between other commits.
@@ -46,11 +47,16 @@ pub(crate) fn noted(store: &dyn Storage) -> Result<Vec<Leftover>, StorageError> 
 /// Clears a partition in the background. Stops with the broker; the note stays until the work is done.
 pub(crate) fn start(engine: &Arc<Engine>, leftover: Leftover) {
     let runtime = engine.pipeline.runtime().clone();
+    // What was written to the partition before its note may still be on its way, and no read would find it. A broker that has
+    // stopped clears nothing.
+    let Ok(written) = engine.pipeline.barrier() else { return };
     let engine = Arc::downgrade(engine);
     runtime.spawn(async move {
         // A failed commit has stopped the broker, whose users are told, and a failed read harms nobody: either way the
         // note is found at the next open.
-        let _ = clear(&engine, leftover).await;
+        if written.wait().await.is_ok() {
+            let _ = clear(&engine, leftover).await;
+        }
     });
 }
 
@@ -70,7 +76,7 @@ async fn clear(engine: &Weak<Engine>, mut left: Leftover) -> Result<()> {
         note(left, &mut batch);
         engine.pipeline.submit(&mut batch, Durability::Buffered, None)?.wait().await?;
         drop(engine);
-        tokio::task::yield_now().await;
+        yield_now().await;
     }
     clear_time_index(engine, partition).await?;
     clear_ids(engine, partition, u64::MAX).await?;
@@ -143,6 +149,6 @@ async fn clear_meta(
         }
         engine.pipeline.submit(&mut batch, Durability::Buffered, None)?.wait().await?;
         drop(engine);
-        tokio::task::yield_now().await;
+        yield_now().await;
     }
 }

@@ -24,7 +24,6 @@ pub use moves::{
     MoveFilter, MovePlan, MoveTask, MoveTaskHandle, MoveTaskInfo, MoveTaskStatus, ParseMoveTaskHandleError,
 };
 pub use open::BrokerBuilder;
-use parking_lot::Mutex;
 pub use queue_builder::QueueBuilder;
 pub use stream_builder::StreamBuilder;
 pub use topic_builder::TopicBuilder;
@@ -36,6 +35,7 @@ use crate::{
     space::SpaceCell,
     storage::{Batch, Durability, Storage},
     stream::shell::StreamCell,
+    sync::Mutex,
     topic::shell::TopicCell,
 };
 

@@ -5,9 +5,6 @@ use std::{
     sync::Arc,
 };
 
-use parking_lot::Mutex;
-use tokio::runtime::Handle;
-
 use super::{
     Broker, Entities,
     cells::{hidden, stream_cell, topic_cell},
@@ -33,6 +30,7 @@ use crate::{
     space::{self, History, SpaceCell, SpaceDefinition},
     storage::{Batch, Durability, Storage, StorageError},
     stream::{self, recovery::LoadedStream},
+    sync::{Mutex, Runtime},
     topic::{
         self,
         envelope::{CurrentEnvelope, Envelope, PlainEnvelope},
@@ -131,7 +129,7 @@ impl BrokerBuilder {
     /// Commits and reads of a store that can block take the runtime's blocking threads; if all of those wait for the
     /// broker (`block_on` inside `spawn_blocking`), none is left to commit. Cancel safe.
     pub async fn open(self) -> Result<Broker> {
-        let runtime = Handle::try_current().map_err(|_| Error::NoRuntime)?;
+        let runtime = Runtime::try_current().map_err(|_| Error::NoRuntime)?;
         let pipeline = Pipeline::new(self.store, runtime, self.bytes_in_flight_max);
         let seed = self.seed;
         let stored = match pipeline.read(catalog::read).await? {

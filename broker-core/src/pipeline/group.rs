@@ -1,16 +1,12 @@
 //! Groups of batches that are committed together, and the right to wait for one.
 
-use std::{
-    pin::pin,
-    sync::{Arc, OnceLock},
-};
-
-use tokio::sync::Notify;
+use std::{pin::pin, sync::Arc};
 
 use crate::{
     error::{Error, Result},
     seeded::seeded,
     storage::StorageError,
+    sync::{Notify, OnceLock},
 };
 
 /// Batches that are committed together.

@@ -16,20 +16,12 @@ mod watermark;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
 };
 
 pub(crate) use admission::Admission;
 use group::Group;
 pub(crate) use group::Ticket;
-use parking_lot::{Mutex, RwLock};
-use tokio::{
-    runtime::Handle,
-    sync::{Notify, Semaphore, futures::Notified},
-};
 use turn::CommitterTurn;
 pub(crate) use watermark::Watermark;
 
@@ -37,6 +29,7 @@ use crate::{
     error::{Error, Result},
     seeded::seeded,
     storage::{Batch, Durability, Profile, Storage, StorageError},
+    sync::{AtomicU64, Mutex, Notified, Notify, Ordering, Runtime, RwLock, Semaphore},
 };
 
 /// The group that is forming, behind the pipeline's only lock.
@@ -69,7 +62,7 @@ impl Forming {
 pub(crate) struct Pipeline {
     store: RwLock<Option<Arc<dyn Storage>>>,
     profile: Profile,
-    runtime: Handle,
+    runtime: Runtime,
     forming: Mutex<Forming>,
     /// The newest complete group: grows only.
     completed: AtomicU64,
@@ -80,7 +73,7 @@ pub(crate) struct Pipeline {
 }
 
 impl Pipeline {
-    pub(crate) fn new(store: Arc<dyn Storage>, runtime: Handle, bytes_in_flight_max: usize) -> Arc<Self> {
+    pub(crate) fn new(store: Arc<dyn Storage>, runtime: Runtime, bytes_in_flight_max: usize) -> Arc<Self> {
         let admission_max = bytes_in_flight_max.clamp(1, Semaphore::MAX_PERMITS.min(u32::MAX as usize));
         Arc::new(Self {
             profile: store.profile(),
@@ -107,7 +100,7 @@ impl Pipeline {
         self.profile
     }
 
-    pub(crate) fn runtime(&self) -> &Handle {
+    pub(crate) fn runtime(&self) -> &Runtime {
         &self.runtime
     }
 

@@ -11,7 +11,6 @@ use std::{
 
 use async_trait::async_trait;
 use futures_util::Stream;
-use tokio::{runtime::Handle, task::JoinSet};
 
 use super::{
     Queue,
@@ -19,7 +18,10 @@ use super::{
     message::{Message, SendMessage, Sent},
     options::{ChangeVisibility, DeadLettered, Deleted, ReceiveOptions, VisibilityChanged},
 };
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    sync::{JoinSet, Runtime},
+};
 
 /// How long one receive waits inside [`QueueExt::recv`] and [`QueueExt::messages`], at most: as long as SQS allows.
 const POLL: Duration = Duration::from_secs(20);
@@ -178,7 +180,7 @@ pub struct Messages {
 
 impl Messages {
     fn fetch(&mut self) -> Result<()> {
-        let runtime = Handle::try_current().map_err(|_| Error::NoRuntime)?;
+        let runtime = Runtime::try_current().map_err(|_| Error::NoRuntime)?;
         let queue = self.queue.clone();
         let receive = async move { queue.receive(long_poll(&*queue, FETCHED)?).await };
         self.fetching.spawn_on(receive, &runtime);

@@ -1,9 +1,6 @@
 //! [`Space`]: reading and writing user keys one at a time, outside of transactions.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -13,6 +10,7 @@ use crate::{
     error::{Error, Result},
     keys,
     storage::{Batch, Durability},
+    sync::{AtomicBool, Ordering},
 };
 
 /// Keys read at once where all of a space are counted.

@@ -14,3 +14,6 @@ pub use slow::{Gate, SlowStorage};
 #[cfg(feature = "seeded-bugs")]
 #[doc(hidden)]
 pub use crate::seeded::{BUGS, VARIABLE, seeded};
+#[cfg(broker_shuttle)]
+#[doc(hidden)]
+pub use crate::sync::{point, shut_down_the_runtime};

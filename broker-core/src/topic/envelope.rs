@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use parking_lot::RwLock;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use super::{notification::Notification, subscription::SubscriptionId};
-use crate::queue::attributes::{AttributeValue, MessageAttributes};
+use crate::{
+    queue::attributes::{AttributeValue, MessageAttributes},
+    sync::RwLock,
+};
 
 /// What the envelope says beyond the message itself: names and signatures of the world around the broker.
 ///

@@ -1,6 +1,6 @@
 //! The commit of a transaction: reads what the decision needs, and tries again until it is made.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::Arc;
 
 use super::{
     Committed, Reason, Transaction,
@@ -12,6 +12,7 @@ use crate::{
     error::{Error, Result},
     pipeline::Ticket,
     queue::shell::{self, QueueCell},
+    sync::Ordering,
 };
 
 /// What an attempt to commit came to.

@@ -35,10 +35,7 @@ mod step;
 mod streams;
 mod user_keys;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Arc;
 
 use by_id::ById;
 use smallvec::SmallVec;
@@ -57,6 +54,7 @@ use crate::{
     space::{KeyWrites, Overtaken, ReadSet},
     storage::Durability,
     stream::shell::StreamCell,
+    sync::{AtomicBool, Ordering},
     topic::shell::TopicPart,
 };
 

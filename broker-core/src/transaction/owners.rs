@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use parking_lot::MutexGuard;
-
 use super::{by_id::ById, plan::Parts};
 use crate::{
     error::Error,
@@ -12,6 +10,7 @@ use crate::{
         group::{Checkpoint, GroupCell, state::GroupState},
         shell::{StreamCell, StreamInner},
     },
+    sync::MutexGuard,
     topic::shell::{TopicInner, TopicPart},
 };
 

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use smallvec::SmallVec;
-use tokio::sync::MutexGuard;
 
 use super::{
     Transaction,
@@ -13,6 +12,7 @@ use super::{
 use crate::{
     error::Result,
     queue::{LocalQueue, shell::QueueCell},
+    sync::AsyncMutexGuard,
     topic::shell::{Plan, TopicCell, in_order, place_in},
 };
 
@@ -88,7 +88,7 @@ impl Parts {
 
     /// Takes the turn to look up ids of all topics and of all FIFO queues, always in this order: what is found then stays so
     /// until it is used.
-    pub(super) async fn turns(&self) -> Vec<MutexGuard<'_, ()>> {
+    pub(super) async fn turns(&self) -> Vec<AsyncMutexGuard<'_, ()>> {
         let mut turns = Vec::new();
         for topic in &self.topics {
             turns.push(topic.looking_up.lock().await);

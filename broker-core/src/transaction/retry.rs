@@ -1,12 +1,12 @@
 //! Doing a transaction again after a conflict.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Arc;
 
 use super::Transaction;
-use crate::broker::Broker;
+use crate::{
+    broker::Broker,
+    sync::{AtomicBool, Ordering, yield_now},
+};
 
 impl Broker {
     /// Gives `work` a transaction to fill and to commit. If a user key that it has read was changed meanwhile, nothing has happened, and `work`
@@ -48,7 +48,7 @@ impl Broker {
                 return done;
             }
             // Whoever was faster goes on first.
-            tokio::task::yield_now().await;
+            yield_now().await;
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::{
         state::{ScanPage, Standing},
     },
     storage::{Durability, Page, StorageError},
+    sync::yield_now,
 };
 
 /// Messages moved in one commit at most, and read at once: a few milliseconds of work between other commits.
@@ -98,7 +99,7 @@ impl Mover {
             drop((broker, source));
             match alarm {
                 Some(alarm) => alarm.await,
-                None => tokio::task::yield_now().await,
+                None => yield_now().await,
             }
         }
     }

@@ -19,8 +19,6 @@ mod watch;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use parking_lot::Mutex;
-
 pub(crate) use self::{
     joint::{DeadRow, Settlement, StagedSend, read_dead_row},
     known_ids::{LookedUp, ToLookUp},
@@ -41,6 +39,7 @@ use crate::{
     pipeline::Ticket,
     reclaim,
     storage::{Batch, Durability},
+    sync::{AsyncMutex, Mutex},
 };
 
 /// A queue of a broker in this process. Cheap to clone; all clones are the same queue.
@@ -71,9 +70,9 @@ pub(crate) struct QueueCell {
     pub(crate) inner: Mutex<Inner>,
     waiters: Waiters,
     /// Held by whoever reads pages for this queue, so that they are read once.
-    paging: tokio::sync::Mutex<()>,
+    paging: AsyncMutex<()>,
     /// Held by whoever looks deduplication ids up, so that what was found still holds when it is used.
-    pub(crate) looking_up: tokio::sync::Mutex<()>,
+    pub(crate) looking_up: AsyncMutex<()>,
 }
 
 /// What the queue's lock protects.
@@ -130,8 +129,8 @@ impl QueueCell {
                 watched: None,
             }),
             waiters: Waiters::default(),
-            paging: tokio::sync::Mutex::new(()),
-            looking_up: tokio::sync::Mutex::new(()),
+            paging: AsyncMutex::new(()),
+            looking_up: AsyncMutex::new(()),
         })
     }
 

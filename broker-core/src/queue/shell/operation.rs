@@ -1,6 +1,5 @@
 //! One step of a queue, or of several: time passes, the state decides, what was written is submitted, whoever waits is told.
 
-use parking_lot::MutexGuard;
 use smallvec::SmallVec;
 
 use super::{Description, Inner, QueueCell};
@@ -12,6 +11,7 @@ use crate::{
     queue::state::{Fetched, Need, QueueState, Want},
     seeded::seeded,
     storage::{Batch, Durability, StorageError},
+    sync::MutexGuard,
 };
 
 /// What an operation works with, under the queue's lock.

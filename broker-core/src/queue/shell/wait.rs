@@ -6,16 +6,15 @@
 
 use std::{future::Future, pin::pin};
 
-use tokio::sync::{Mutex, Notify, futures::Notified};
-
 use super::QueueCell;
+use crate::sync::{AsyncMutex, Notified, Notify};
 
 /// The waiting receives of a queue.
 #[derive(Default)]
 pub(super) struct Waiters {
     arrivals: Notify,
     /// Held by the timekeeper. Fair: handed to whoever has waited longest.
-    timekeeper: Mutex<()>,
+    timekeeper: AsyncMutex<()>,
     rearm: Notify,
 }
 

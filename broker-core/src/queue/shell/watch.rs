@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 use super::{LocalQueue, QueueCell};
 use crate::{
@@ -18,6 +18,7 @@ use crate::{
         inspect::QueueStats,
         state::{Glance, QueueState},
     },
+    sync::Notify,
 };
 
 /// What a watched queue knows of its watchers.

@@ -3,9 +3,6 @@
 
 use std::sync::Arc;
 
-use parking_lot::Mutex;
-use tokio::sync::Notify;
-
 use super::{
     joint::Checkpoint,
     state::{GroupState, Progress},
@@ -21,6 +18,7 @@ use crate::{
         LocalStream, number::RecordNumber, record::StartingPosition, shard::ShardId, shell::StreamInner,
         state::Shard,
     },
+    sync::{Mutex, Notify},
 };
 
 /// What all workers of a group share.

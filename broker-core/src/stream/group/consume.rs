@@ -1,6 +1,6 @@
 //! The task of a shard: gives its records to a processor, and tells it what becomes of its lease.
 
-use std::{pin::pin, sync::atomic::Ordering};
+use std::pin::pin;
 
 use tokio::sync::watch;
 
@@ -9,7 +9,10 @@ use super::{
     consumer::missed,
     processor::{Checkpointer, Command, Processor},
 };
-use crate::{error::Result, pipeline::Ticket};
+use crate::{
+    sync::Ordering,
+    {error::Result, pipeline::Ticket},
+};
 
 /// How long after the end of a shard that was not checkpointed its processor is told again (rule K83).
 const AGAIN_MS: u64 = 10_000;

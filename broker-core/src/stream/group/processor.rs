@@ -1,14 +1,9 @@
 //! Processors: a task per shard, told of the five moments in the life of a lease (rules K80 to K84).
 
-use std::{
-    collections::BTreeMap,
-    future::Future,
-    pin::pin,
-    sync::atomic::{AtomicU64, Ordering},
-};
+use std::{collections::BTreeMap, future::Future, pin::pin};
 
 use async_trait::async_trait;
-use tokio::{sync::watch, task::JoinSet};
+use tokio::sync::watch;
 
 use super::{
     cell::LeaseKey,
@@ -25,6 +20,7 @@ use crate::{
         record::{Record, StartingPosition},
         shard::ShardId,
     },
+    sync::{AtomicU64, JoinSet, Ordering},
 };
 
 /// What consumes a shard. Each lease has one of its own, in a task of its own.

@@ -2,8 +2,6 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use parking_lot::Mutex;
-
 use super::stored::{decode_reference, encode_reference};
 use crate::{
     error::Result,
@@ -16,6 +14,7 @@ use crate::{
     },
     storage::Durability,
     stream::{LocalStream, number::RecordNumber, record::Record, shard::ShardId},
+    sync::{AsyncMutex, Mutex},
 };
 
 /// What all handles of a queue on a stream share.
@@ -28,7 +27,7 @@ pub(crate) struct StreamQueueCell {
     /// The first sequence of each shard that was not pulled. Never held across an await.
     pub(crate) positions: Mutex<BTreeMap<u32, u64>>,
     /// Held by whoever pulls, so that each record is pulled once.
-    pulling: tokio::sync::Mutex<()>,
+    pulling: AsyncMutex<()>,
 }
 
 impl StreamQueueCell {
@@ -37,7 +36,7 @@ impl StreamQueueCell {
         [ready, dead]: [Arc<QueueCell>; 2],
         positions: BTreeMap<u32, u64>,
     ) -> Arc<Self> {
-        let (positions, pulling) = (Mutex::new(positions), tokio::sync::Mutex::new(()));
+        let (positions, pulling) = (Mutex::new(positions), AsyncMutex::new(()));
         Arc::new(Self { name, ready, dead, positions, pulling })
     }
 

@@ -13,9 +13,7 @@ pub(crate) mod retain;
 use std::{collections::BTreeMap, sync::Arc};
 
 pub(crate) use joint::StagedPut;
-use parking_lot::{Mutex, MutexGuard};
 pub use reader::ShardReader;
-use tokio::sync::Notify;
 
 use super::{group::GroupCell, queue::StreamQueueCell, state::StreamState};
 use crate::{
@@ -24,6 +22,7 @@ use crate::{
     error::{Error, Result},
     pipeline::Ticket,
     storage::{Batch, Durability},
+    sync::{Mutex, MutexGuard, Notify},
 };
 
 /// A stream of a broker in this process. Cheap to clone; all clones are the same stream.

@@ -14,6 +14,7 @@ use crate::{
     seeded::seeded,
     storage::{Durability, Page, Storage},
     stream::{shard::ShardId, stored::ShardDefinition},
+    sync::yield_now,
 };
 
 /// How often it is looked for what has expired, at most: it may take space that much longer.
@@ -110,7 +111,7 @@ impl LocalStream {
 
     /// Waits for some commits of others after the group of this number. Returns whether there were any.
     async fn let_others_pass(&self, own: u64) -> Result<bool> {
-        tokio::task::yield_now().await;
+        yield_now().await;
         for passed in 0..COMMITS_BETWEEN {
             let others = self.cell.engine.pipeline.barrier()?;
             if others.number() <= own {

@@ -5,6 +5,7 @@ use crate::{
     error::Result,
     queue::fetch::first_since,
     storage::{Page, Storage},
+    sync::yield_now,
 };
 
 /// One row is enough to know the time of a place in the archive.
@@ -44,7 +45,7 @@ impl LocalTopic {
                 if !matches!(LocalTopic { cell, broker }.trim_step().await, Ok(true)) {
                     return;
                 }
-                tokio::task::yield_now().await;
+                yield_now().await;
             }
         });
     }

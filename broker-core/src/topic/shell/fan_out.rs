@@ -1,10 +1,7 @@
 //! Handing a message over to the queue of a subscription, within the commit of the publish; and what becomes of one that
 //! cannot be.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, atomic::Ordering},
-};
+use std::{collections::HashMap, sync::Arc};
 
 use super::{
     Subscription, TopicCell,
@@ -21,6 +18,7 @@ use crate::{
         shell::{LookedUp, Operation, QueueCell, ToLookUp},
         state::ScopedId,
     },
+    sync::Ordering,
     topic::{
         envelope::Envelope, message::PublishMessage, notification::Notification, subscription::Endpoint,
     },

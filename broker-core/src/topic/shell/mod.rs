@@ -16,17 +16,10 @@ mod subscribe_builder;
 mod throttle;
 mod worker;
 
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 pub(crate) use fan_out::LookedUpAll;
 pub(crate) use joint::{Publishing, TopicPart};
-use parking_lot::Mutex;
 pub(crate) use plan::{Plan, in_order, place_in};
 pub use push::{Attached, Deliver, DeliveryOutcome, Recipient};
 pub(crate) use replay::resume;
@@ -45,6 +38,7 @@ use crate::{
     pipeline::Ticket,
     queue::shell::QueueCell,
     storage::{Batch, Durability},
+    sync::{AsyncMutex, AtomicU64, Mutex, Ordering},
 };
 
 /// A topic of a broker in this process. Cheap to clone; all clones are the same topic.
@@ -74,7 +68,7 @@ pub(crate) struct TopicCell {
     pub(crate) inner: Mutex<TopicInner>,
     /// Held by whoever looks deduplication ids up, so that what was found still holds when it is used. Taken before those
     /// of queues.
-    pub(crate) looking_up: tokio::sync::Mutex<()>,
+    pub(crate) looking_up: AsyncMutex<()>,
 }
 
 /// What the topic's lock protects.
@@ -194,7 +188,7 @@ impl TopicCell {
             fifo: state.settings.fifo.is_some(),
             engine,
             inner: Mutex::new(TopicInner { state, tags, created_at, trim_at: 0 }),
-            looking_up: tokio::sync::Mutex::new(()),
+            looking_up: AsyncMutex::new(()),
         })
     }
 

@@ -1,12 +1,13 @@
 //! What a publish is about to do: which messages go to which subscriptions, and which queues that takes.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::Arc;
 
 use super::{Subscription, TopicCell, fan_out::HandedOver};
 use crate::{
     broker::Broker,
     filter::{Document, FilterScope, Scratch},
     queue::shell::QueueCell,
+    sync::{AsyncMutexGuard, Ordering},
     topic::{message::PublishMessage, state::Subscriptions, subscription::Endpoint},
 };
 
@@ -124,7 +125,7 @@ impl Plan {
     }
 
     /// Takes the turn to look up ids of the topic and of all FIFO queues, always in this order.
-    pub(super) async fn turns<'p>(&'p self, topic: &'p TopicCell) -> Vec<tokio::sync::MutexGuard<'p, ()>> {
+    pub(super) async fn turns<'p>(&'p self, topic: &'p TopicCell) -> Vec<AsyncMutexGuard<'p, ()>> {
         let mut turns = vec![topic.looking_up.lock().await];
         for cell in self.cells.iter().filter(|cell| cell.is_fifo()) {
             turns.push(cell.looking_up.lock().await);

@@ -1,23 +1,16 @@
 //! Who takes the messages of push subscribers, and how long. Publishers have nothing to do with it: however slow a
 //! subscriber is, only its own backlog grows.
 
-use std::{
-    fmt,
-    future::Future,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use tokio::{sync::watch, task::AbortHandle};
+use tokio::sync::watch;
 
 use super::{LocalTopic, worker::Worker};
 use crate::{
     error::{Error, Result},
     queue::LocalQueue,
+    sync::{AbortHandle, AtomicU64, Ordering},
     topic::{
         envelope::{Envelope, wrap},
         notification::Notification,

@@ -20,6 +20,7 @@ use crate::{
         shell::{Operation, QueueCell},
     },
     storage::{Batch, Durability, Page, StorageError},
+    sync::yield_now,
     topic::{
         message::PublishMessage,
         notification::Notification,
@@ -161,7 +162,7 @@ impl Replayer {
                 Ok(false) | Err(_) => return,
             }
             drop((broker, cell));
-            tokio::task::yield_now().await;
+            yield_now().await;
         }
     }
 

@@ -1,14 +1,9 @@
 //! The work of an attached subscriber: out of the backlog, in attempts that follow the delivery policy (rules N50 to N56).
 
-use std::{
-    any::Any,
-    panic::AssertUnwindSafe,
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{any::Any, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
-use tokio::{sync::watch, task::JoinSet};
+use tokio::sync::watch;
 
 use super::{
     LocalTopic, Subscription,
@@ -21,6 +16,7 @@ use crate::{
     error::{Error, Result},
     queue::{LocalQueue, message::Message, options::ReceiveOptions, shell::Operation, state::Place},
     storage::Durability,
+    sync::{JoinSet, Ordering},
     topic::{
         notification::{Notification, Stored},
         retry::DeliveryPolicy,
