@@ -4,6 +4,7 @@
 //! compare what is there with what was there when nothing went wrong: so the model is the broker itself. That it is right
 //! is for other suites.
 
+mod background;
 mod more;
 mod op;
 mod others;
@@ -29,7 +30,7 @@ pub(crate) fn begin() -> anyhow::Result<Begun> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let store = Arc::new(CrashStorage::new(Arc::new(MemStorage::new())));
     let world = runtime.block_on(async {
-        let world = World::open(store.clone(), Known::new()).await?;
+        let mut world = World::open(store.clone(), Known::new()).await?;
         world.furnish().await?;
         Ok::<_, broker_core::Error>(world)
     })?;
