@@ -124,6 +124,9 @@ async fn sweep(begun: &Begun, history: &[Op], opened_again: bool) -> anyhow::Res
         let done = until_dropped(pin!(last.run(&mut world)), &gate, polls).await;
         let dropped = done.is_none();
         done.unwrap_or(Ok(()))?;
+        if dropped && *last == Op::Reopen {
+            world = world.again().await?;
+        }
         world.broker.flush().await?;
         world.settled().await?;
         let (seen, now_ms) = (Seen::of(&world.broker).await?, world.now_ms());

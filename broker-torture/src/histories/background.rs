@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 use super::{
     op::Op,
-    world::{AUDIT, BEGIN_MS, CLICKS, FEED, GROUP, LOGS, LOST, NEWS, ORDERS, SCRATCH, World},
+    world::{AUDIT, BEGIN_MS, CLICKS, FEED, GROUP, LOGS, LOST, NEWS, ORDERS, SCRATCH, TOTALS, World},
 };
 
 /// How long an operation waits for something that comes at once, if not for a lost wake-up.
@@ -71,6 +71,11 @@ impl Op {
                     put?;
                     read?;
                 }
+            }
+            Self::Reopen => {
+                broker.flush().await?;
+                broker.close().await?;
+                *world = World::open(world.store.clone(), world.known_now()).await?;
             }
             _ => look_closer(world).await?,
         }
@@ -164,5 +169,17 @@ async fn look_closer(world: &World) -> Result<()> {
     broker.dead_letter_source_queues(LOST).await?;
     broker.plan_move(&MoveTask::from(LOST)).await?;
     broker.note("note").await?;
+    let totals = broker.open_space(TOTALS).await?;
+    totals.get("sum").await?;
+    totals.stats().await?;
+    let news = broker.open_topic(NEWS).await?;
+    if let Some(first) = news.subscriptions().await?.first() {
+        news.subscription(first.id).await?;
+    }
+    let logs = broker.open_stream(LOGS).await?;
+    if let Some(first) = logs.shards(ShardFilter::FromTrimHorizon).await?.first() {
+        // The first record is always there.
+        logs.reader(first.id, StartingPosition::TrimHorizon).await?.next().await?;
+    }
     Ok(())
 }

@@ -84,10 +84,16 @@ pub(crate) enum Op {
     CancelMove,
     Deliver,
     Process,
+    WorkDoneBatch,
+    WorkReleaseBatch,
+    DeadDone,
+    DeadExtend,
+    TransactAgain,
     ReceiveAndSend,
     ReceiveInVain,
     ReadAndPut,
     LookCloser,
+    Reopen,
 }
 
 impl Op {
@@ -136,7 +142,7 @@ impl Op {
     ];
 
     /// The others.
-    pub(crate) const MORE: [Self; 37] = [
+    pub(crate) const MORE: [Self; 42] = [
         Self::DeleteBatch,
         Self::ReleaseBatch,
         Self::TagQueue,
@@ -174,11 +180,16 @@ impl Op {
         Self::CancelMove,
         Self::Deliver,
         Self::Process,
+        Self::WorkDoneBatch,
+        Self::WorkReleaseBatch,
+        Self::DeadDone,
+        Self::DeadExtend,
+        Self::TransactAgain,
     ];
 
     /// Those that change nothing, or two things one after the other: nothing to crash at, but futures to be dropped.
-    pub(crate) const WAITING: [Self; 4] =
-        [Self::ReceiveAndSend, Self::ReceiveInVain, Self::ReadAndPut, Self::LookCloser];
+    pub(crate) const WAITING: [Self; 5] =
+        [Self::ReceiveAndSend, Self::ReceiveInVain, Self::ReadAndPut, Self::LookCloser, Self::Reopen];
 
     /// All that a crash may interrupt.
     pub(crate) fn all() -> impl Iterator<Item = Self> + Clone {
@@ -207,6 +218,8 @@ impl Op {
             | Self::WorkDead
             | Self::Deliver
             | Self::ReceiveAndSend
+            | Self::WorkReleaseBatch
+            | Self::DeadExtend
             | Self::Work => Some(Durability::Buffered),
             _ => Some(Durability::Synced),
         }

@@ -67,6 +67,7 @@ impl Known {
 
 /// A broker and what is known of it.
 pub(crate) struct World {
+    pub(super) store: Arc<dyn Storage>,
     pub(crate) broker: Broker,
     pub(crate) clock: ManualClock,
     pub(crate) known: Known,
@@ -76,10 +77,18 @@ impl World {
     /// Opens what is in the store, at the time that is known.
     pub(crate) async fn open(store: Arc<dyn Storage>, known: Known) -> Result<Self> {
         let clock = ManualClock::new(known.now_ms);
-        let broker = Broker::builder_on(store).clock(clock.clone()).seed(3).memory(TINY).open().await?;
-        let world = Self { broker, clock, known };
+        let broker =
+            Broker::builder_on(store.clone()).clock(clock.clone()).seed(3).memory(TINY).open().await?;
+        let world = Self { store, broker, clock, known };
         world.settled().await?;
         Ok(world)
+    }
+
+    /// Opens again what this is on. The broker may be closed, or half-way.
+    pub(crate) async fn again(self) -> Result<Self> {
+        let (store, known) = (self.store.clone(), self.known_now());
+        drop(self);
+        Self::open(store, known).await
     }
 
     /// Waits until nothing goes on in the background: a move or a replay that was cut off goes on by itself.
