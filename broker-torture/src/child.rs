@@ -30,7 +30,7 @@ pub(crate) fn work(
     runtime.block_on(async {
         let broker = Broker::builder_on(store.open(directory)?).open().await?;
         let queue = broker.queue(work::QUEUE).visibility_timeout(Duration::ZERO).await?;
-        let fifo = broker.queue(work::FIFO).fifo().dedup_by_content().await?;
+        let fifo = broker.queue(work::FIFO).fifo().await?;
         let stream = broker.stream(work::STREAM).shards(2).await?;
         say("opened");
         // Which of them gets ahead differs from life to life.
@@ -68,8 +68,12 @@ async fn send(queue: LocalQueue, life: u64, task: u64) -> anyhow::Result<()> {
     let place = if task == 3 { Place::Fifo } else { Place::Queue };
     for number in 0.. {
         let item = Item { place, life, task, number };
-        let message = SendMessage::new(item.body());
-        queue.send(if place == Place::Fifo { message.group_id(item.group()) } else { message }).await?;
+        let name = item.to_string();
+        let message = SendMessage::new(item.body()).trace_header(&name);
+        let fifo = place == Place::Fifo;
+        queue
+            .send(if fifo { message.group_id(item.group()).deduplication_id(name) } else { message })
+            .await?;
         say(&format!("sent {item}"));
     }
     Ok(())
@@ -78,7 +82,8 @@ async fn send(queue: LocalQueue, life: u64, task: u64) -> anyhow::Result<()> {
 async fn put(stream: LocalStream, life: u64, task: u64) -> anyhow::Result<()> {
     for number in 0.. {
         let item = Item { place: Place::Stream, life, task, number };
-        stream.put(PutRecord::new(item.group(), item.body())).await?;
+        let record = PutRecord::new(item.to_string(), item.body());
+        stream.put(record.explicit_hash_key(item.hash())).await?;
         say(&format!("sent {item}"));
     }
     Ok(())
@@ -88,7 +93,7 @@ async fn consume(queue: LocalQueue, batch: usize) -> anyhow::Result<()> {
     loop {
         let options = ReceiveOptions::up_to(batch).wait_time(Duration::from_secs(1));
         for message in queue.receive(options.visibility_timeout(Duration::from_secs(600))).await? {
-            let item = Item::of(message.text()?)?;
+            let item = Item::of_message(message.trace_header.as_deref(), &message.body)?;
             say(&format!("received {item} {}", message.receive_count));
             if item.number % LEFT_IN_FLIGHT == 0 {
                 continue;

@@ -24,6 +24,8 @@ mod power;
 mod promises;
 mod report;
 mod runner;
+#[cfg(test)]
+mod same_seed;
 mod schedules;
 mod soak;
 mod store;

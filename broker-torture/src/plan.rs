@@ -23,6 +23,8 @@ const FILE_HISTORIES: u64 = 120;
 /// One in so many short histories has its crashes on the simulated files of `broker-log`, and on sled.
 const ON_LOG: usize = 20;
 const ON_SLED: usize = 500;
+/// How many histories of three operations a full run drops the last one of, besides all of two.
+const LONGER_DROPPED: u64 = 45_000;
 /// Into how many parts a long suite is cut, so that all processors have something to do until the end.
 const PARTS: usize = 4;
 /// What a full run does for each of a usual one.
@@ -40,8 +42,10 @@ pub(crate) fn of(arguments: &Arguments) -> (Vec<Job>, Vec<Job>) {
         crashes(&mut jobs, times, seed);
     }
     if wanted(Suite::Cancel) {
-        for part in 0..PARTS {
-            jobs.push(Job::new("cancel", move || cancel::run(part, PARTS)));
+        let longer = if full { LONGER_DROPPED } else { 0 };
+        for first in 0..PARTS {
+            let part = cancel::Part { first, every: PARTS, longer, seed };
+            jobs.push(Job::new("cancel", move || part.run()));
         }
     }
     for store in [Store::Log, Store::Sled] {

@@ -97,7 +97,7 @@ async fn messages(queue: &LocalQueue, found: &mut Found) -> anyhow::Result<()> {
         let Some(end) = peeked.last() else { return Ok(()) };
         page = PeekOptions::up_to(1_000).after(end.sequence_number);
         for message in peeked {
-            let item = Item::of(message.text()?)?;
+            let item = Item::of_message(message.trace_header.as_deref(), &message.body)?;
             let twice = found.messages.insert(item, message.receive_count);
             ensure!(twice.is_none(), "{item} is stored twice");
             if let Some(group) = message.group_id {
@@ -117,9 +117,9 @@ async fn records(stream: &LocalStream, found: &mut Found) -> anyhow::Result<()> 
                 break;
             }
             for record in &read.records {
-                let item = Item::of(std::str::from_utf8(&record.data)?)?;
+                let item = Item::of(&record.partition_key, &record.data)?;
                 ensure!(found.records.insert(item), "{item} is stored twice");
-                in_order(&mut last, record.partition_key.clone(), item)?;
+                in_order(&mut last, item.group(), item)?;
             }
             let Some(next) = read.next else { break };
             iterator = next;

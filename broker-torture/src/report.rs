@@ -10,6 +10,10 @@ use crate::promises::Promises;
 /// A store is given up after so many lives, or whatever stays in it would fill the device.
 const LIVES_OF_A_STORE: u64 = 25;
 
+/// The figure that stands for all that was done: equal for equal seeds, in whatever parts and order. It is a sum of numbers that
+/// each stand for one run, and is shown as such a number.
+pub(crate) const TRACE: &str = "trace";
+
 /// Figures that are the same for all parts of a suite.
 const PER_SUITE: [&str; 2] = ["seed", "operations"];
 
@@ -41,7 +45,8 @@ impl Outcome {
         self.skipped = self.skipped.take().or(other.skipped);
         for (name, figure) in other.figures {
             match self.figures.iter_mut().find(|(known, _)| *known == name) {
-                Some((_, sum)) if !PER_SUITE.contains(&name) => *sum += figure,
+                // Only a trace can be so large.
+                Some((_, sum)) if !PER_SUITE.contains(&name) => *sum = sum.wrapping_add(figure),
                 Some(_) => {}
                 None => self.figures.push((name, figure)),
             }
@@ -60,7 +65,10 @@ impl fmt::Display for Outcome {
             return write!(f, "{}: SKIPPED, {why}", self.suite);
         }
         write!(f, "{}:", self.suite)?;
-        self.figures.iter().try_for_each(|(name, figure)| write!(f, " {name}={figure}"))?;
+        self.figures.iter().try_for_each(|(name, figure)| match *name {
+            TRACE => write!(f, " {name}={figure:016x}"),
+            _ => write!(f, " {name}={figure}"),
+        })?;
         write!(f, " bad={}", self.bad.len())?;
         self.bad.iter().try_for_each(|bad| write!(f, "\n  {bad}"))
     }

@@ -1,4 +1,8 @@
 //! What is sent: each item has a name, and its name says what is in it.
+//!
+//! The name goes beside the body, so that a body may have any length that the rules allow: a message has its name as its trace header,
+//! which does not count towards its size and is at least one byte long itself (rule Q20); a record has it as its partition
+//! key, and may have no data at all (rule K40).
 
 use std::fmt;
 
@@ -12,7 +16,7 @@ const RECORD_BYTES: u64 = 2_000;
 pub(crate) const QUEUE: &str = "work";
 pub(crate) const FIFO: &str = "orders.fifo";
 pub(crate) const STREAM: &str = "clicks";
-/// Groups of the FIFO queue, and partition keys of the stream.
+/// Groups of the FIFO queue and of the records.
 pub(crate) const GROUPS: u64 = 3;
 
 /// Where an item goes.
@@ -33,14 +37,18 @@ pub(crate) struct Item {
 }
 
 impl Item {
-    /// The group or partition key.
+    /// The group.
     pub(crate) fn group(self) -> String {
         format!("g{}", self.number % GROUPS)
     }
 
-    /// Its name, and then letters: a few, or on a queue sometimes as many as are allowed.
+    /// Where a record of that group goes among all hash keys.
+    pub(crate) fn hash(self) -> u128 {
+        u128::MAX / u128::from(GROUPS) * u128::from(self.number % GROUPS)
+    }
+
+    /// Letters: as few as are allowed, a few, or on a queue sometimes as many as are allowed.
     pub(crate) fn body(self) -> String {
-        let name = format!("{self}:");
         let chance = mix(self.life << 40 ^ self.task << 32 ^ self.number);
         let most = match (self.place, chance % 50) {
             (Place::Queue, 0) => LARGEST_BYTES,
@@ -48,19 +56,27 @@ impl Item {
             (Place::Queue, _) => 4_000,
             _ => RECORD_BYTES,
         };
-        // One in fifty of the large ones is exactly the largest.
-        let bytes = if (chance / 50).is_multiple_of(50) { most } else { mix(chance) % most };
-        let letters = usize::try_from(bytes).unwrap_or(usize::MAX).saturating_sub(name.len());
-        let alphabet = (chance..).map(|at| char::from(b'a' + u8::try_from(at % 23).unwrap_or(0)));
-        name.chars().chain(alphabet.take(letters)).collect()
+        let least = u64::from(self.place != Place::Stream);
+        // One in fifty of the large ones is exactly the largest, and one in ten of all the smallest.
+        let bytes = match chance / 50 % 50 {
+            0 => most,
+            1..6 => least,
+            _ => least + mix(chance) % (most - least),
+        };
+        let letters = (chance..).map(|at| char::from(b'a' + u8::try_from(at % 23).unwrap_or(0)));
+        letters.take(usize::try_from(bytes).unwrap_or(usize::MAX)).collect()
     }
 
-    /// The item of that body, if the body is its whole and nothing else.
-    pub(crate) fn of(body: &str) -> anyhow::Result<Self> {
-        let (name, _) = body.split_once(':').context("a body without a name")?;
+    /// The item of that name, if the body is its whole and nothing else.
+    pub(crate) fn of(name: &str, body: &[u8]) -> anyhow::Result<Self> {
         let item: Self = name.parse()?;
-        anyhow::ensure!(item.body() == body, "{item} has another body of {} bytes", body.len());
+        anyhow::ensure!(item.body().as_bytes() == body, "{item} has another body of {} bytes", body.len());
         Ok(item)
+    }
+
+    /// The same for a message.
+    pub(crate) fn of_message(trace_header: Option<&str>, body: &[u8]) -> anyhow::Result<Self> {
+        Self::of(trace_header.context("a message without a name")?, body)
     }
 }
 
@@ -91,6 +107,15 @@ impl std::str::FromStr for Item {
     }
 }
 
+/// A number that stands for the run of that number and for what it has said.
+pub(crate) fn trace_of<'a>(number: u64, said: impl IntoIterator<Item = &'a str>) -> u64 {
+    said.into_iter().fold(mix(number), |trace, words| {
+        let eight = |part: &[u8]| part.iter().fold(0, |all, byte| all << 8 | u64::from(*byte));
+        let trace = mix(trace ^ words.len() as u64);
+        words.as_bytes().chunks(8).fold(trace, |trace, part| mix(trace ^ eight(part)))
+    })
+}
+
 /// A number that looks like chance (splitmix64).
 pub(crate) fn mix(number: u64) -> u64 {
     let mut mixed = number.wrapping_add(0x9E37_79B9_7F4A_7C15);
@@ -104,15 +129,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_body_names_its_item_and_any_change_of_it_is_seen() {
-        let mut largest = 0;
-        for number in 0..5_000 {
-            let item = Item { place: Place::Queue, life: 3, task: 1, number };
-            let body = item.body();
-            largest = largest.max(body.len());
-            assert_eq!(Item::of(&body).unwrap(), item);
-            assert!(Item::of(&body.replacen('a', "b", 1)).is_err() || !body.contains('a'));
+    fn bodies_have_any_length_that_is_allowed_and_any_change_of_one_is_seen() {
+        for (place, least, most) in
+            [(Place::Queue, 1, 1 << 20), (Place::Fifo, 1, 2_000), (Place::Stream, 0, 2_000)]
+        {
+            let (mut smallest, mut largest) = (usize::MAX, 0);
+            for number in 0..5_000 {
+                let item = Item { place, life: 3, task: 1, number };
+                let (name, body) = (item.to_string(), item.body());
+                smallest = smallest.min(body.len());
+                largest = largest.max(body.len());
+                assert_eq!(Item::of(&name, body.as_bytes()).unwrap(), item);
+                let changed = body.replacen('a', "b", 1);
+                assert!(Item::of(&name, changed.as_bytes()).is_err() || !body.contains('a'));
+                assert!(
+                    Item::of(&name, &body.as_bytes()[..body.len().saturating_sub(1)]).is_err()
+                        || body.is_empty()
+                );
+            }
+            assert_eq!((smallest, largest), (least, most), "{place:?}");
         }
-        assert_eq!(largest, 1 << 20, "the largest message is among them");
     }
 }

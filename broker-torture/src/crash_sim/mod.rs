@@ -19,7 +19,7 @@ use tempfile::TempDir;
 
 use crate::{
     histories::{Begun, Known, Op, Seen, World, begin, same},
-    report::Outcome,
+    report::{Outcome, TRACE},
     schedules::Dice,
     store::{Store, in_memory},
     work::mix,
@@ -94,6 +94,14 @@ struct Tried {
     histories: u64,
     points: u64,
     images: u64,
+    /// A sum of what stands for each recording.
+    trace: u64,
+}
+
+impl Tried {
+    fn recorded(&mut self, recording: &Recording) {
+        self.trace = self.trace.wrapping_add(mix(recording.trace));
+    }
 }
 
 /// One part of the suite: one history in so many, on one ground.
@@ -130,13 +138,14 @@ impl Part {
                 }
             }
         }
-        let Tried { histories, points, images } = tried;
+        let Tried { histories, points, images, trace } = tried;
         let figures = vec![
             ("histories", histories),
             ("points", points),
             ("images", images),
             (self.ground.figure(), images),
             ("seed", self.seed),
+            (TRACE, trace),
         ];
         Ok(Outcome::new(SUITE, figures, bad))
     }
@@ -155,6 +164,7 @@ impl Part {
 
     async fn history(&self, (begun, known): &Begun, history: &[Op], tried: &mut Tried) -> anyhow::Result<()> {
         let first = Recording::of(Ground::Memory.disk(begun)?.store, known.clone(), history).await?;
+        tried.recorded(&first);
         let last = history.len();
         for (survivors, moments) in first.images(last) {
             tried.points += 1;
@@ -181,6 +191,7 @@ impl Part {
         let disk = self.ground.disk(commits.iter().copied())?;
         let mut second = Recording::of(disk.store, known.clone(), &more).await?;
         tried.images += 1;
+        tried.recorded(&second);
         for number in 0..=MORE {
             for (survivors, moments) in second.images(number) {
                 let what = || format!("then {more:?}, and at {number} a crash that leaves {survivors}");

@@ -24,6 +24,8 @@ pub(super) struct Recording {
     pub(super) commits: Vec<(Batch, Durability)>,
     /// The first is that of the opening.
     pub(super) after: Vec<Moment>,
+    /// A number that stands for all commits, to the last byte.
+    pub(super) trace: u64,
 }
 
 impl Recording {
@@ -42,7 +44,7 @@ impl Recording {
             after.push(moment);
         }
         drop(world);
-        Ok(Self { commits: store.applied(), after })
+        Ok(Self { commits: store.applied(), after, trace: store.trace() })
     }
 
     /// What a crash may leave during the operation of that number, the first being the opening, and after it: how many

@@ -4,6 +4,7 @@
 //! compare what is there with what was there when nothing went wrong: so the model is the broker itself. That it is right
 //! is for other suites.
 
+mod background;
 mod more;
 mod op;
 mod others;
@@ -29,7 +30,7 @@ pub(crate) fn begin() -> anyhow::Result<Begun> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let store = Arc::new(CrashStorage::new(Arc::new(MemStorage::new())));
     let world = runtime.block_on(async {
-        let world = World::open(store.clone(), Known::new()).await?;
+        let mut world = World::open(store.clone(), Known::new()).await?;
         world.furnish().await?;
         Ok::<_, broker_core::Error>(world)
     })?;
@@ -53,4 +54,39 @@ pub(crate) fn same<'a>(
         these.iter().filter(|line| !those.contains(line)).cloned().collect::<Vec<_>>().join("; ")
     };
     bail!("what is there never was: {:?} instead of {:?}", only(&found, &last), only(&last, &found))
+}
+
+#[cfg(test)]
+mod tests {
+    use broker_core::storage::Storage as _;
+
+    use super::*;
+
+    /// What only looks, or waits for nothing.
+    const CHANGES_NOTHING: [Op; 5] =
+        [Op::Look, Op::LookCloser, Op::WatchShards, Op::ReceiveInVain, Op::Reopen];
+
+    /// Whether an operation changes what is seen, after another one.
+    async fn changes((begun, known): &Begun, first: Op, op: Op) -> anyhow::Result<bool> {
+        let store = Arc::new(CrashStorage::new(Arc::new(MemStorage::new())));
+        begun.iter().try_for_each(|(batch, how)| store.commit(batch, *how))?;
+        let mut world = World::open(store, known.clone()).await?;
+        first.run(&mut world).await?;
+        let before = Seen::of(&world.broker).await?;
+        op.run(&mut world).await?;
+        Ok(Seen::of(&world.broker).await? != before)
+    }
+
+    /// An operation that never finds what it needs would pass every suite.
+    #[test]
+    fn every_operation_does_something_behind_some_other_one() {
+        let begun = begin().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let everything = || Op::all().chain(Op::WAITING);
+        for op in everything().filter(|op| !CHANGES_NOTHING.contains(op)) {
+            let mut firsts = everything();
+            let found = firsts.any(|first| runtime.block_on(changes(&begun, first, op)).unwrap());
+            assert!(found, "{op:?} changes nothing behind any other one");
+        }
+    }
 }

@@ -35,7 +35,24 @@ impl Op {
             Self::SetNote => broker.set_note("note", world.known.next.to_string()).await,
             Self::RemoveNote => broker.remove_note("note").await,
             Self::Look => Seen::of(broker).await.map(drop),
-            Self::WorkRelease | Self::WorkDead | Self::WorkRestore | Self::WorkSettings => {
+            Self::TransactAgain => {
+                let totals = broker.open_space(TOTALS).await?;
+                let more = broker.transact(async |mut tx| {
+                    let before = tx.get(&totals, "sum").await?.map_or(0, |value| value.len());
+                    let all = tx.scan(&totals, "", None, 10).await?.entries.len();
+                    tx.put(&totals, "sum", format!("{before} and {all}"))?;
+                    tx.commit().await
+                });
+                more.await.map(drop)
+            }
+            Self::WorkRelease
+            | Self::WorkDead
+            | Self::WorkRestore
+            | Self::WorkSettings
+            | Self::WorkDoneBatch
+            | Self::WorkReleaseBatch
+            | Self::DeadDone
+            | Self::DeadExtend => {
                 let clicks = broker.open_stream(CLICKS).await?;
                 self.work(world, &clicks).await
             }
@@ -143,10 +160,18 @@ impl Op {
                 let got = queue.receive_dead_letters(options).await?;
                 world.known.dead.extend(got.iter().map(|message| message.receipt));
             }
-            Self::WorkRestore => {
-                if let Some(receipt) = world.known.dead.last() {
-                    queue.restore_dead_letter(*receipt).await?;
+            Self::WorkRestore | Self::DeadDone | Self::DeadExtend => {
+                let Some(&receipt) = world.known.dead.last() else { return Ok(()) };
+                match self {
+                    Self::WorkRestore => drop(queue.restore_dead_letter(receipt).await?),
+                    Self::DeadDone => drop(queue.acknowledge_dead_letter(receipt).await?),
+                    _ => drop(queue.update_dead_letter_visibility(receipt, HOUR * 2).await?),
                 }
+            }
+            Self::WorkDoneBatch => drop(queue.acknowledge_batch(last.into_iter().collect()).await?),
+            Self::WorkReleaseBatch => {
+                let release = |receipt| ChangeVisibility { receipt, timeout: Duration::ZERO };
+                drop(queue.update_visibility_batch(last.into_iter().map(release).collect()).await?);
             }
             _ => {
                 let settings =

@@ -77,6 +77,23 @@ pub(crate) enum Op {
     UntagStream,
     WatchShards,
     Look,
+    Confirm,
+    PublishInOrder,
+    Replay,
+    StopReplay,
+    CancelMove,
+    Deliver,
+    Process,
+    WorkDoneBatch,
+    WorkReleaseBatch,
+    DeadDone,
+    DeadExtend,
+    TransactAgain,
+    ReceiveAndSend,
+    ReceiveInVain,
+    ReadAndPut,
+    LookCloser,
+    Reopen,
 }
 
 impl Op {
@@ -125,7 +142,7 @@ impl Op {
     ];
 
     /// The others.
-    pub(crate) const MORE: [Self; 30] = [
+    pub(crate) const MORE: [Self; 42] = [
         Self::DeleteBatch,
         Self::ReleaseBatch,
         Self::TagQueue,
@@ -156,11 +173,32 @@ impl Op {
         Self::UntagStream,
         Self::WatchShards,
         Self::Look,
+        Self::Confirm,
+        Self::PublishInOrder,
+        Self::Replay,
+        Self::StopReplay,
+        Self::CancelMove,
+        Self::Deliver,
+        Self::Process,
+        Self::WorkDoneBatch,
+        Self::WorkReleaseBatch,
+        Self::DeadDone,
+        Self::DeadExtend,
+        Self::TransactAgain,
     ];
 
-    /// All of them.
+    /// Those that change nothing, or two things one after the other: nothing to crash at, but futures to be dropped.
+    pub(crate) const WAITING: [Self; 5] =
+        [Self::ReceiveAndSend, Self::ReceiveInVain, Self::ReadAndPut, Self::LookCloser, Self::Reopen];
+
+    /// All that a crash may interrupt.
     pub(crate) fn all() -> impl Iterator<Item = Self> + Clone {
         Self::MOST.into_iter().chain(Self::MORE)
+    }
+
+    /// Of an operation that does two things, the first.
+    pub(crate) fn half(self) -> Option<Self> {
+        (self == Self::ReceiveAndSend).then_some(Self::SendBuffered)
     }
 
     /// What its effect has survived when it returns: hand-outs are counted before a process can die of them, not synced. Time has
@@ -178,6 +216,10 @@ impl Op {
             | Self::ReleaseBatch
             | Self::WorkRelease
             | Self::WorkDead
+            | Self::Deliver
+            | Self::ReceiveAndSend
+            | Self::WorkReleaseBatch
+            | Self::DeadExtend
             | Self::Work => Some(Durability::Buffered),
             _ => Some(Durability::Synced),
         }
@@ -208,6 +250,14 @@ impl Op {
             }
             Self::Put | Self::PutTwo | Self::Split | Self::Consume => self.stream(world).await,
             Self::Transact | Self::Doomed => self.transact(world).await,
+            Self::Confirm
+            | Self::PublishInOrder
+            | Self::Replay
+            | Self::StopReplay
+            | Self::CancelMove
+            | Self::Deliver
+            | Self::Process => self.background(world).await,
+            _ if Self::WAITING.contains(&self) => self.background(world).await,
             _ if Self::MORE.contains(&self) => self.more(world).await,
             _ => self.manage(world).await,
         };

@@ -7,7 +7,7 @@ use broker_core::{
     StartingPosition,
 };
 
-use super::world::LINE;
+use super::world::{LINE, LOST};
 
 /// Something that ends by itself at a time, or nothing that does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,8 +47,12 @@ impl Seen {
                 topic.tags()
             ));
             for it in topic.subscriptions().await? {
-                let (waiting, raw) = (it.counters.waiting, it.raw_delivery);
-                seen.line(format!("  {} {:?}, raw: {raw}, {waiting} waiting", it.id, it.endpoint));
+                let (waiting, raw, confirmed) = (it.counters.waiting, it.raw_delivery, it.confirmed);
+                let replay = it.replay.map(|replay| (replay.status, replay.replayed));
+                seen.line(format!(
+                    "  {} {:?}, raw: {raw}, confirmed: {confirmed}, {waiting} waiting, replayed {replay:?}",
+                    it.id, it.endpoint
+                ));
             }
         }
         for name in broker.list_streams() {
@@ -124,6 +128,11 @@ impl Seen {
             let kept = u64::try_from(settings.retention.as_millis()).unwrap_or(FOR_EVER);
             let message = Some((name.to_owned(), it.id));
             self.0.push(Line { text, message, until, gone: it.sent_at.as_millis() + kept });
+        }
+        if name == LOST {
+            for task in broker.list_move_tasks(name, 1).await? {
+                self.line(format!("  a move that is {:?} has moved {}", task.status, task.moved));
+            }
         }
         if name == LINE {
             let again = SendMessage::new("again").group_id("a").deduplication_id("again");

@@ -3,20 +3,27 @@
 use std::{sync::Arc, time::Duration};
 
 use broker_core::{
-    Broker, Clock as _, Endpoint, LocalQueue, ManualClock, MemoryBounds, MoveTaskInfo, MoveTaskStatus,
-    PutRecord, ReceiptHandle, ReceiveOptions, Result, SendMessage, StartingPosition, StreamQueueSettings,
+    Broker, Clock as _, Endpoint, LocalQueue, ManualClock, MemoryBounds, MoveTask, MoveTaskInfo,
+    MoveTaskStatus, PublishMessage, PutRecord, ReceiptHandle, ReceiveOptions, ReplayStatus, Result,
+    SendMessage, StartingPosition, StreamQueueSettings, SubscriptionInfo,
     storage::{Durability, Storage},
 };
 
 /// Bounds so small that paging is part of every history.
 const TINY: MemoryBounds = MemoryBounds { ready: 2, delayed: 1, staged: 2, staged_bytes: 64, searched: 4 };
-const BEGIN_MS: u64 = 1_700_000_000_000;
+pub(super) const BEGIN_MS: u64 = 1_700_000_000_000;
 
 pub(super) const ORDERS: &str = "orders";
 pub(super) const LINE: &str = "line.fifo";
 pub(super) const SCRATCH: &str = "scratch";
 pub(super) const DEAD: &str = "dead";
+/// Dead letters of `SCRATCH`, of which a slow move has taken one and not yet the other.
+pub(super) const LOST: &str = "lost";
 pub(super) const NEWS: &str = "news";
+/// The name of a handler that gets the news.
+pub(super) const AUDIT: &str = "audit";
+/// A FIFO topic with an archive, in which there is something.
+pub(super) const FEED: &str = "feed.fifo";
 pub(super) const CLICKS: &str = "clicks";
 /// Another stream, which nobody consumes.
 pub(super) const LOGS: &str = "logs";
@@ -40,6 +47,8 @@ pub(crate) struct Known {
     pub(super) line: Vec<ReceiptHandle>,
     pub(super) work: Vec<ReceiptHandle>,
     pub(super) dead: Vec<ReceiptHandle>,
+    /// Of a subscription to be confirmed.
+    pub(super) token: String,
 }
 
 impl Known {
@@ -51,12 +60,14 @@ impl Known {
             line: Vec::new(),
             work: Vec::new(),
             dead: Vec::new(),
+            token: String::new(),
         }
     }
 }
 
 /// A broker and what is known of it.
 pub(crate) struct World {
+    pub(super) store: Arc<dyn Storage>,
     pub(crate) broker: Broker,
     pub(crate) clock: ManualClock,
     pub(crate) known: Known,
@@ -66,25 +77,54 @@ impl World {
     /// Opens what is in the store, at the time that is known.
     pub(crate) async fn open(store: Arc<dyn Storage>, known: Known) -> Result<Self> {
         let clock = ManualClock::new(known.now_ms);
-        let broker = Broker::builder_on(store).clock(clock.clone()).seed(3).memory(TINY).open().await?;
-        let world = Self { broker, clock, known };
-        world.moved().await?;
+        let broker =
+            Broker::builder_on(store.clone()).clock(clock.clone()).seed(3).memory(TINY).open().await?;
+        let world = Self { store, broker, clock, known };
+        world.settled().await?;
         Ok(world)
     }
 
-    /// Waits until no move task runs: one that was cut off goes on by itself.
-    pub(crate) async fn moved(&self) -> Result<()> {
-        let running = |task: &MoveTaskInfo| task.status == MoveTaskStatus::Running;
-        while self.broker.list_queues(DEAD).iter().any(|name| name == DEAD)
-            && self.broker.list_move_tasks(DEAD, 1).await?.iter().any(running)
-        {
+    /// Opens again what this is on. The broker may be closed, or half-way.
+    pub(crate) async fn again(self) -> Result<Self> {
+        let (store, known) = (self.store.clone(), self.known_now());
+        drop(self);
+        Self::open(store, known).await
+    }
+
+    /// Waits until nothing goes on in the background: a move or a replay that was cut off goes on by itself.
+    pub(crate) async fn settled(&self) -> Result<()> {
+        while self.moves(DEAD).await? || self.moves(LOST).await? || self.replays().await? {
             tokio::task::yield_now().await;
         }
         Ok(())
     }
 
+    /// Whether a move runs that does not wait for time to pass.
+    async fn moves(&self, source: &str) -> Result<bool> {
+        if !self.broker.list_queues(source).iter().any(|name| name == source) {
+            return Ok(false);
+        }
+        // The slow one moves its first message at once, and the second when the clock has gone on.
+        let waits = |task: &MoveTaskInfo| {
+            task.max_per_second.is_some() && task.moved == 1 && self.now_ms() == BEGIN_MS
+        };
+        let runs = |task: &MoveTaskInfo| task.status == MoveTaskStatus::Running && !waits(task);
+        Ok(self.broker.list_move_tasks(source, 1).await?.iter().any(runs))
+    }
+
+    async fn replays(&self) -> Result<bool> {
+        if !self.broker.list_topics().iter().any(|name| name == FEED) {
+            return Ok(false);
+        }
+        let runs = |there: &SubscriptionInfo| {
+            let status = there.replay.as_ref().map(|replay| &replay.status);
+            matches!(status, Some(ReplayStatus::Pending | ReplayStatus::InProgress))
+        };
+        Ok(self.broker.open_topic(FEED).await?.subscriptions().await?.iter().any(runs))
+    }
+
     /// One of everything.
-    pub(crate) async fn furnish(&self) -> Result<()> {
+    pub(crate) async fn furnish(&mut self) -> Result<()> {
         let broker = &self.broker;
         broker.queue(DEAD).await?;
         let orders = broker.queue(ORDERS).visibility_timeout(LEASE).retention(RETENTION);
@@ -103,10 +143,19 @@ impl World {
                 _ => drop(orders.change_visibility(order.receipt, Duration::ZERO).await?),
             }
         }
-        broker.queue(SCRATCH).durability(Durability::Buffered).await?;
+        let lost = broker.queue(LOST).await?;
+        broker.queue(SCRATCH).durability(Durability::Buffered).dead_letter(LOST, DELIVERIES_MAX).await?;
+        lost.send_batch(["lost", "left"].into_iter().map(SendMessage::from).collect()).await?.all()?;
+        broker.start_move_task(MoveTask::from(LOST).to(DEAD).max_per_second(1)).await?;
+        self.settled().await?;
         let news = broker.topic(NEWS).await?;
         news.subscribe(&orders).raw_delivery(true).filter_attributes(r#"{"kind": ["order"]}"#).await?;
-        news.subscribe(Endpoint::handler("audit")).await?;
+        news.subscribe(Endpoint::handler(AUDIT)).await?;
+        let pending = news.subscribe(Endpoint::push("https", "https://news.example/take")).await?;
+        self.known.token = pending.token.unwrap_or_default();
+        let feed = broker.topic(FEED).fifo().archive_days(1).await?;
+        feed.publish(PublishMessage::new("kept").group_id("c").deduplication_id("kept")).await?;
+        feed.subscribe(&line).raw_delivery(true).await?;
         let clicks = broker.stream(CLICKS).shards(1).await?;
         clicks.put(PutRecord::new("k", "first")).await?;
         drop(clicks.consumer(GROUP).start(StartingPosition::TrimHorizon).await?);

@@ -13,9 +13,10 @@ use broker_core::{Broker, ManualClock, MemoryBounds, storage::Storage};
 use broker_mem::MemStorage;
 
 use crate::{
-    report::Outcome,
+    report::{Outcome, TRACE},
     schedules::Dice,
     store::{Store, in_memory},
+    work::trace_of,
 };
 use inline::Inline;
 use steps::Run;
@@ -63,6 +64,7 @@ impl Ground<'_> {
 pub(crate) fn run(store: Store, runs: std::ops::Range<u64>, seed: u64) -> anyhow::Result<Outcome> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let (begin, mut number, mut results, mut bad) = (runs.start, runs.start, 0, Vec::new());
+    let mut trace = 0_u64;
     while number < runs.end && bad.len() < TOLD_MAX {
         let home = in_memory()?;
         let directory = home.path().join("store");
@@ -72,6 +74,7 @@ pub(crate) fn run(store: Store, runs: std::ops::Range<u64>, seed: u64) -> anyhow
             let expected = runtime.block_on(one(&memory, number, dice.clone()))?;
             let found = runtime.block_on(one(&disk, number, dice)).context("on the durable store")?;
             results += found.len() as u64;
+            trace = trace.wrapping_add(trace_of(number, found.iter().map(String::as_str)));
             if let Some(difference) = difference(&expected, &found) {
                 bad.push(format!("run {number}, seed {seed}: {difference}"));
                 number += 1;
@@ -81,7 +84,8 @@ pub(crate) fn run(store: Store, runs: std::ops::Range<u64>, seed: u64) -> anyhow
         }
     }
     let runs = ("runs", number - begin);
-    let figures = vec![runs, ("operations", OPERATIONS), ("results", results), ("seed", seed)];
+    let figures =
+        vec![runs, ("operations", OPERATIONS), ("results", results), ("seed", seed), (TRACE, trace)];
     Ok(Outcome::new(store.named("models_log", "models_sled"), figures, bad))
 }
 

@@ -14,7 +14,10 @@ use anyhow::ensure;
 use broker_core::{Broker, Clock as _, ManualClock, MemoryBounds, PeekOptions};
 use broker_mem::MemStorage;
 
-use crate::report::Outcome;
+use crate::{
+    report::{Outcome, TRACE},
+    work::mix,
+};
 use book::Book;
 pub(crate) use executor::Dice;
 use executor::Executor;
@@ -34,12 +37,13 @@ const TOLD_MAX: usize = 10;
 /// Runs the schedules of these numbers.
 pub(crate) fn run(numbers: std::ops::Range<u64>, seed: u64) -> anyhow::Result<Outcome> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    let (mut polls, mut bad) = (0, Vec::new());
+    let (mut polls, mut all, mut bad) = (0, 0_u64, Vec::new());
     let schedules = numbers.end - numbers.start;
     for number in numbers {
         let dice = seed << 40 ^ number;
         let ran = runtime.block_on(one(dice)).and_then(|trace| {
             polls += trace.polls;
+            all = all.wrapping_add(mix(trace.choices ^ mix(number)));
             if number.is_multiple_of(REPEATED) {
                 ensure!(runtime.block_on(one(dice))? == trace, "the same seed has gone another way");
             }
@@ -51,7 +55,7 @@ pub(crate) fn run(numbers: std::ops::Range<u64>, seed: u64) -> anyhow::Result<Ou
             bad.push(format!("schedule {dice}: {error:#}"));
         }
     }
-    let figures = vec![("schedules", schedules), ("polls", polls), ("seed", seed)];
+    let figures = vec![("schedules", schedules), ("polls", polls), ("seed", seed), (TRACE, all)];
     Ok(Outcome::new("schedules", figures, bad))
 }
 

@@ -15,7 +15,7 @@ type Content = Arc<Mutex<Vec<u8>>>;
 
 /// See the module. Clones are the same files.
 #[derive(Clone, Default)]
-pub struct Disk(Arc<Mutex<BTreeMap<String, Content>>>);
+pub(crate) struct Disk(Arc<Mutex<BTreeMap<String, Content>>>);
 
 struct Open(Content);
 
@@ -25,19 +25,19 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Disk {
     /// What is in all files now.
-    pub fn copy(&self) -> BTreeMap<String, Vec<u8>> {
+    pub(crate) fn copy(&self) -> BTreeMap<String, Vec<u8>> {
         locked(&self.0).iter().map(|(name, content)| (name.clone(), locked(content).clone())).collect()
     }
 
     /// Puts back what was in all files then.
-    pub fn restore(&self, then: &BTreeMap<String, Vec<u8>>) {
+    pub(crate) fn restore(&self, then: &BTreeMap<String, Vec<u8>>) {
         let content =
             |(name, bytes): (&String, &Vec<u8>)| (name.clone(), Arc::new(Mutex::new(bytes.clone())));
         *locked(&self.0) = then.iter().map(content).collect();
     }
 
     /// Lets `change` have the file of that number, counted in the order of names and from the beginning again.
-    pub fn change(&self, number: usize, change: impl FnOnce(&mut Vec<u8>)) {
+    pub(crate) fn change(&self, number: usize, change: impl FnOnce(&mut Vec<u8>)) {
         let files = locked(&self.0);
         let Some(at) = number.checked_rem(files.len()) else { return };
         let (_, content) = files.iter().nth(at).expect("within their number");

@@ -6,13 +6,13 @@ use broker_core::{LocalQueue, MessageId, PeekOptions, SequenceNumber};
 use bytes::Bytes;
 
 /// What of a message never changes: its body and its group.
-pub type Content = (Bytes, Option<String>);
+pub(crate) type Content = (Bytes, Option<String>);
 
 /// The messages of a queue, each with its place.
-pub type Seen = BTreeMap<MessageId, (Content, SequenceNumber)>;
+pub(crate) type Seen = BTreeMap<MessageId, (Content, SequenceNumber)>;
 
 /// All messages of a queue.
-pub async fn look(queue: &LocalQueue) -> Seen {
+pub(crate) async fn look(queue: &LocalQueue) -> Seen {
     let (mut seen, mut page) = (Seen::new(), PeekOptions::up_to(1_000));
     loop {
         let peeked = queue.peek(page).await.expect("memory");
@@ -24,7 +24,7 @@ pub async fn look(queue: &LocalQueue) -> Seen {
 }
 
 /// What is in these messages, whatever their ids.
-pub fn contents(messages: &BTreeMap<MessageId, Content>) -> Vec<&Content> {
+pub(crate) fn contents(messages: &BTreeMap<MessageId, Content>) -> Vec<&Content> {
     let mut contents: Vec<_> = messages.values().collect();
     contents.sort();
     contents

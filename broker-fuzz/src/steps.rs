@@ -6,10 +6,10 @@ use arbitrary::{Arbitrary, Result, Unstructured};
 
 /// A whole history.
 #[derive(Debug)]
-pub struct History {
-    pub kind: Kind,
-    pub receives_max: u8,
-    pub steps: Vec<Step>,
+pub(crate) struct History {
+    pub(crate) kind: Kind,
+    pub(crate) receives_max: u8,
+    pub(crate) steps: Vec<Step>,
 }
 
 /// More would be slow, and a shorter history shows the same.
@@ -28,7 +28,7 @@ impl<'a> Arbitrary<'a> for History {
 
 /// What both queues are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Arbitrary)]
-pub enum Kind {
+pub(crate) enum Kind {
     Standard,
     Fifo,
     /// FIFO, and a deduplication id counts in its group only.
@@ -37,14 +37,14 @@ pub enum Kind {
 
 /// One of the two queues.
 #[derive(Debug, Clone, Copy, Arbitrary)]
-pub enum Side {
+pub(crate) enum Side {
     Main,
     Dead,
 }
 
 /// One call, or time that passes. A number chooses among what there is.
 #[derive(Debug, Arbitrary)]
-pub enum Step {
+pub(crate) enum Step {
     Send { to: Side, letter: Letter },
     Receive { from: Side, max: u8, timeout: Option<u8>, attempt: Option<u8> },
     Delete { receipt: u8 },
@@ -59,17 +59,17 @@ pub enum Step {
 
 /// A message to be sent.
 #[derive(Debug, Arbitrary)]
-pub struct Letter {
-    pub body: u8,
+pub(crate) struct Letter {
+    pub(crate) body: u8,
     /// On a standard queue only.
-    pub delay: Option<u8>,
-    pub group: Option<u8>,
+    pub(crate) delay: Option<u8>,
+    pub(crate) group: Option<u8>,
     /// On a FIFO queue only. None: the body counts.
-    pub deduplication_id: Option<u8>,
+    pub(crate) deduplication_id: Option<u8>,
 }
 
 /// The queue and its dead-letter queue.
-pub fn names(kind: Kind) -> [&'static str; 2] {
+pub(crate) fn names(kind: Kind) -> [&'static str; 2] {
     if kind == Kind::Standard { ["q", "dead"] } else { ["q.fifo", "dead.fifo"] }
 }
 
@@ -78,6 +78,6 @@ pub fn names(kind: Kind) -> [&'static str; 2] {
 const TIMES_S: [u64; 8] = [0, 1, 2, 5, 30, 100, 150, 200];
 
 /// One of the times in a history.
-pub fn time(nth: u8) -> Duration {
+pub(crate) fn time(nth: u8) -> Duration {
     Duration::from_secs(TIMES_S[usize::from(nth) % TIMES_S.len()])
 }
