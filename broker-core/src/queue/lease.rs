@@ -117,4 +117,29 @@ mod tests {
             prop_assert!(Lease::decode(&stored.slice(..ENCODED_BYTES - 1)).is_err());
         }
     }
+
+    /// Q54, Q70: a hand-out counts and hides; taken back, it was never there; a receipt proves one that a power cut undid.
+    #[test]
+    fn hand_outs_are_counted_taken_back_and_proven() {
+        let sent = Lease::untouched(RowHead::sent(5, 2));
+        let first = sent.handed_out(10, 30);
+        let once = Lease { visible_at: 40, first_received_at: 10, received_at: 10, deliveries: 1, ..sent };
+        assert_eq!(first, once);
+        let second = first.handed_out(50, 7);
+        assert_eq!(second, Lease { visible_at: 57, received_at: 50, deliveries: 2, ..once });
+        assert_eq!(second.taken_back(52), Lease { visible_at: 52, deliveries: 1, ..second });
+        let never = Lease { visible_at: 12, first_received_at: 0, deliveries: 0, ..first };
+        assert_eq!(first.taken_back(12), never);
+        assert_eq!((second.proven(2, 60), second.proven(1, 60)), (second, second));
+        assert_eq!(first.proven(3, 60), Lease { received_at: 60, deliveries: 3, ..first });
+        let proven = Lease { first_received_at: 60, received_at: 60, deliveries: 1, ..sent };
+        assert_eq!(sent.proven(1, 60), proven);
+    }
+
+    #[test]
+    fn a_stored_group_has_at_most_128_bytes() {
+        let stored = |bytes: usize| [&[0; ENCODED_BYTES], "g".repeat(bytes).as_bytes()].concat().into();
+        assert!(Lease::decode(&stored(128)).is_ok());
+        assert_eq!(Lease::decode(&stored(129)), Err(Malformed("the group of a lease is too long")));
+    }
 }

@@ -70,3 +70,51 @@ impl Record {
         Ok(record)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOUND: Record =
+        Record { partition: 1, head: 10, tail: 20, stored: 9, cold: 3, delayed: 4, as_of: 5 };
+
+    fn stored(record: Record) -> Result<Record, Malformed> {
+        Record::decode(&Bytes::copy_from_slice(&record.encode()))
+    }
+
+    #[test]
+    fn a_record_at_its_limits_comes_back_as_it_was_stored() {
+        let cases = [
+            SOUND,
+            Record { head: 20, ..SOUND },
+            Record { stored: 20, ..SOUND },
+            Record { cold: 9, delayed: 0, ..SOUND },
+            Record { cold: 4, delayed: 5, ..SOUND },
+            Record { tail: NUMBER_MAX, stored: NUMBER_MAX, ..SOUND },
+            Record { head: 0, tail: 0, stored: 0, cold: 0, delayed: 0, ..SOUND },
+        ];
+        for record in cases {
+            assert_eq!(stored(record), Ok(record));
+        }
+    }
+
+    #[test]
+    fn a_record_beyond_its_limits_is_refused() {
+        let cases = [
+            Record { head: 21, ..SOUND },
+            Record { stored: 21, ..SOUND },
+            Record { tail: NUMBER_MAX + 1, ..SOUND },
+            Record { tail: NUMBER_MAX + 1, stored: NUMBER_MAX + 1, ..SOUND },
+            Record { cold: 10, delayed: 0, ..SOUND },
+            Record { cold: 0, delayed: 10, ..SOUND },
+            Record { cold: 5, delayed: 5, ..SOUND },
+            Record { cold: u64::MAX, delayed: u64::MAX, ..SOUND },
+        ];
+        for record in cases {
+            assert!(stored(record).is_err(), "{record:?}");
+        }
+        let bytes = Bytes::copy_from_slice(&SOUND.encode());
+        assert!(Record::decode(&bytes.slice(1..)).is_err());
+        assert!(Record::decode(&[bytes.as_ref(), &[0]].concat().into()).is_err());
+    }
+}
