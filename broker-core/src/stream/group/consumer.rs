@@ -168,6 +168,8 @@ impl Consumer {
             if let Some(consumed) = self.fetched() {
                 return Ok(consumed);
             }
+            // Before the fetch: what is committed after that is waited for.
+            let coming = cell.coming();
             if self.fetch().await? {
                 continue;
             }
@@ -175,7 +177,6 @@ impl Consumer {
             waiting.get_or_insert_with(|| self.member.wait());
             let expiry = self.member.stay(&self.in_sync);
             let expired = cell.engine.timeline.sleep_until_any(expiry);
-            let coming = cell.coming();
             let committed = Ticket::wait_if_any(coming.as_ref());
             tokio::select! {
                 biased;
