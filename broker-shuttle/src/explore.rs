@@ -18,12 +18,13 @@ const SCHEDULES_MAX: usize = 20_000_000;
 /// How many changes of priority a schedule of PCT has beside those of its tasks: it finds bugs that need as many.
 const PCT_DEPTH: usize = 4;
 
-/// Runs the scene with every schedule that has at most so many preemptions.
+/// Runs the scene with every schedule that has at most so many preemptions, and as many more as `BROKER_PREEMPTIONS` in the
+/// environment says.
 pub fn all<F>(name: &str, preemptions_max: usize, scene: impl Fn() -> F + Send + Sync + 'static)
 where
     F: Future<Output = ()> + 'static,
 {
-    let preemptions_max = factor("BROKER_PREEMPTIONS").unwrap_or(preemptions_max);
+    let preemptions_max = preemptions_max + variable("BROKER_PREEMPTIONS").unwrap_or(0);
     run(name, Bounded::new(preemptions_max, SCHEDULES_MAX), scene);
 }
 
@@ -34,14 +35,14 @@ pub fn random<F>(name: &str, schedules: usize, scene: impl Fn() -> F + Send + Sy
 where
     F: Future<Output = ()> + 'static,
 {
-    let half = schedules * factor("BROKER_SCHEDULES").unwrap_or(1) / 2;
-    let seed = factor("BROKER_SEED").unwrap_or(1) as u64;
+    let half = schedules * variable("BROKER_SCHEDULES").unwrap_or(1) / 2;
+    let seed = variable("BROKER_SEED").unwrap_or(1) as u64;
     run(name, RandomScheduler::new_from_seed(seed, half), scene.clone());
     run(name, PctScheduler::new_from_seed(seed, PCT_DEPTH, half), scene);
 }
 
-fn factor(variable: &str) -> Option<usize> {
-    std::env::var(variable).ok()?.parse().ok()
+fn variable(name: &str) -> Option<usize> {
+    std::env::var(name).ok()?.parse().ok()
 }
 
 fn run<F>(name: &str, scheduler: impl Scheduler + 'static, scene: impl Fn() -> F + Send + Sync + 'static)

@@ -1,6 +1,6 @@
 //! Groups of batches that are committed together, and the right to wait for one.
 
-use std::{pin::pin, sync::Arc};
+use std::sync::Arc;
 
 use crate::{
     error::{Error, Result},
@@ -52,12 +52,10 @@ impl Ticket {
         let Some(group) = self.0.as_ref().filter(|_| !seeded("acknowledged-before-the-commit")) else {
             return Ok(());
         };
-        let mut done = pin!(group.done.notified());
+        // Made before the look, it hears of what comes after.
+        let done = group.done.notified();
         if group.outcome.get().is_none() {
-            done.as_mut().enable();
-            if group.outcome.get().is_none() {
-                done.await;
-            }
+            done.await;
         }
         let outcome = group.outcome.get().expect("a group is finished before its waiters are notified");
         outcome.clone().map_err(Error::Indeterminate)

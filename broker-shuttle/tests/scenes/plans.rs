@@ -162,7 +162,7 @@ fn a_publish_goes_to_those_who_are_subscribed_then() {
     for change in [Change::Subscribed, Change::Unsubscribed, Change::Filtered, Change::QueueDeleted] {
         for alone in [true, false] {
             let name = format!("plans, {change:?}, {}", if alone { "alone" } else { "in a transaction" });
-            all(&name, 2, move || a_plan(Store::inline(), change, !alone));
+            all(&name, 1, move || a_plan(Store::inline(), change, !alone));
             random(&(name + ", grouped"), 500, move || a_plan(Store::grouped(), change, !alone));
         }
     }
@@ -176,7 +176,7 @@ fn a_dead_letter_goes_where_it_belongs_or_nowhere() {
                 "plans, dead letter, {before:?}, {}",
                 if alone { "alone" } else { "in a transaction" }
             );
-            all(&name, 2, move || a_dead_letter(Store::inline(), before, !alone));
+            all(&name, 1, move || a_dead_letter(Store::inline(), before, !alone));
             random(&(name + ", grouped"), 500, move || a_dead_letter(Store::grouped(), before, !alone));
         }
     }

@@ -236,14 +236,14 @@ fn a_lease_that_ends_is_lost_or_not() {
 #[test]
 fn what_is_gone_is_not_used() {
     for what in [What::SpaceRead, What::SpaceWritten, What::Stream, What::Topic] {
-        all(&format!("transactions, gone {what:?}"), 2, move || gone(Store::inline(), what));
+        all(&format!("transactions, gone {what:?}"), 1, move || gone(Store::inline(), what));
         random(&format!("transactions, gone {what:?}, grouped"), 1_000, move || gone(Store::grouped(), what));
     }
 }
 
 #[test]
 fn a_shard_may_be_split_meanwhile() {
-    all("transactions, a split", 2, || a_split(Store::inline()));
+    all("transactions, a split", 1, || a_split(Store::inline()));
     random("transactions, a split, grouped", 1_000, || a_split(Store::grouped()));
 }
 

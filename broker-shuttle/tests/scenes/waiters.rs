@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use broker_core::{Entries, LocalQueue, Message, ReceiveOptions, SendMessage};
-use broker_shuttle::{Store, all};
+use broker_shuttle::{Store, all, random};
 use shuttle::future::{JoinHandle, spawn};
 
-use crate::world::{FOR_EVER, TINY, World, receive_one, texts};
+use crate::world::{TINY, World, receive_one, texts};
 
 type Receiver = JoinHandle<Result<Vec<Message>, broker_core::Error>>;
 
@@ -125,30 +125,31 @@ async fn the_end(store: Store, close: bool) {
     for receiver in waits {
         assert!(receiver.await.expect("nobody drops it").is_err());
     }
-    assert!(FOR_EVER > Duration::ZERO);
 }
 
 #[test]
 fn each_message_of_a_batch_wakes_one() {
     all("waiters, a batch", 2, || a_batch(Store::inline()));
-    all("waiters, a batch, grouped", 1, || a_batch(Store::grouped()));
+    all("waiters, a batch, grouped", 0, || a_batch(Store::grouped()));
+    random("waiters, a batch, grouped", 1_000, || a_batch(Store::grouped()));
 }
 
 #[test]
 fn a_receiver_that_is_dropped_passes_its_wake_up_on() {
-    all("waiters, a drop", 2, || a_drop(Store::inline()));
-    all("waiters, a drop, grouped", 1, || a_drop(Store::grouped()));
+    all("waiters, a drop", 1, || a_drop(Store::inline()));
+    all("waiters, a drop, grouped", 0, || a_drop(Store::grouped()));
+    random("waiters, a drop, grouped", 1_000, || a_drop(Store::grouped()));
 }
 
 #[test]
 fn a_receiver_that_is_dropped_while_it_reads_passes_its_wake_up_on() {
-    all("waiters, a drop while paging", 1, || a_drop_while_paging(Store::grouped()));
+    random("waiters, a drop while paging", 2_000, || a_drop_while_paging(Store::grouped()));
 }
 
 #[test]
 fn a_message_that_comes_back_wakes_one() {
     all("waiters, one comes back", 2, || one_comes_back(Store::inline()));
-    all("waiters, one comes back, grouped", 2, || one_comes_back(Store::grouped()));
+    all("waiters, one comes back, grouped", 1, || one_comes_back(Store::grouped()));
 }
 
 #[test]
@@ -159,6 +160,6 @@ fn somebody_keeps_the_time() {
 
 #[test]
 fn nobody_waits_beyond_the_end() {
-    all("waiters, closed", 2, || the_end(Store::inline(), true));
-    all("waiters, deleted", 2, || the_end(Store::inline(), false));
+    all("waiters, closed", 1, || the_end(Store::inline(), true));
+    all("waiters, deleted", 1, || the_end(Store::inline(), false));
 }

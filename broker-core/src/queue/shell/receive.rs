@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 
-use super::{LocalQueue, Operation, QueueCell, handout::Handout, wait::HandOn};
+use super::{LocalQueue, Operation, QueueCell, handout::Handout};
 use crate::{
     clock::{Timestamp, millis},
     error::{Error, Result},
@@ -95,18 +95,13 @@ impl LocalQueue {
             Err(Error::OverLimit { .. }) => {}
             done => return done,
         }
-        let mut hand_on: Option<HandOn<'_>> = None;
         loop {
             // Enabled before the look: what happens after it is not missed.
             let mut arrival = pin!(cell.waiters.arrival());
             arrival.as_mut().enable();
             let mut stopped = pin!(cell.engine.pipeline.stopped());
             stopped.as_mut().enable();
-            let looked = self.try_receive(options).await;
-            if let Some(looked_for) = hand_on.take() {
-                HandOn::done(looked_for);
-            }
-            match looked {
+            match self.try_receive(options).await {
                 Ok(messages) if messages.is_empty() => {}
                 Err(Error::OverLimit { .. }) => {}
                 done => return done,
@@ -114,7 +109,7 @@ impl LocalQueue {
             if cell.engine.timeline.now() >= deadline {
                 return Ok(Vec::new());
             }
-            hand_on = cell.wait(arrival, stopped, deadline).await;
+            cell.wait(arrival, stopped, deadline).await;
         }
     }
 

@@ -38,46 +38,26 @@ impl Waiters {
     pub(super) fn arrival(&self) -> Notified<'_> {
         self.arrivals.notified()
     }
-
-    /// Hands a notification on if its receiver is dropped before it has looked at the queue.
-    pub(super) fn hand_on(&self) -> HandOn<'_> {
-        HandOn(Some(self))
-    }
-}
-
-/// See [`Waiters::hand_on`].
-pub(super) struct HandOn<'a>(Option<&'a Waiters>);
-
-impl HandOn<'_> {
-    /// The receiver has looked.
-    pub(super) fn done(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for HandOn<'_> {
-    fn drop(&mut self) {
-        if let Some(waiters) = self.0 {
-            waiters.message_waits();
-        }
-    }
 }
 
 impl QueueCell {
-    /// Waits until the queue may have a message, the deadline has come, or the broker has stopped. Returns a guard if
-    /// a notification was used up. `arrival` and `stopped` have been enabled before the queue was found empty.
+    /// Waits until the queue may have a message, the deadline has come, or the broker has stopped. `arrival` and `stopped` have been
+    /// enabled before the queue was found empty.
+    ///
+    /// If a notification was used up, the caller must look at the queue before its next await: the look notifies the next waiter if
+    /// there is more, whatever becomes of the caller then. One that is dropped while it waits passes its notification on.
     pub(super) async fn wait(
         &self,
         arrival: impl Future<Output = ()>,
         stopped: impl Future<Output = ()>,
         deadline: u64,
-    ) -> Option<HandOn<'_>> {
+    ) {
         tokio::select! {
             biased;
-            () = arrival => Some(self.waiters.hand_on()),
-            () = stopped => None,
-            () = self.engine.timeline.sleep_until(deadline) => None,
-            () = self.keep_time() => None,
+            () = arrival => {}
+            () = stopped => {}
+            () = self.engine.timeline.sleep_until(deadline) => {}
+            () = self.keep_time() => {}
         }
     }
 

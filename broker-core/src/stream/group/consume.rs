@@ -47,6 +47,8 @@ pub(super) async fn consume(
                 return Ok(());
             }
         }
+        // Before the fetch: what is committed after that is waited for.
+        let coming = cell.coming();
         let (records, next) = stream.fetch(shard, position, BATCH).await?;
         checkpointer.missed.fetch_add(missed(position, &records, next), Ordering::Relaxed);
         position = next;
@@ -66,7 +68,6 @@ pub(super) async fn consume(
             again = Some(cell.engine.timeline.now().saturating_add(AGAIN_MS));
         }
         let again = cell.engine.timeline.sleep_until_any(again);
-        let coming = cell.coming();
         let committed = Ticket::wait_if_any(coming.as_ref());
         tokio::select! {
             biased;

@@ -147,6 +147,7 @@ impl Consumer {
     /// was not checkpointed by then the other one gets again. Cancel safe: a record that was not returned comes with the next
     /// call.
     pub async fn next(&mut self) -> Result<Consumed> {
+        let mut waiting = None;
         loop {
             // While nothing changes hands, a record that is at hand is given out without a look at all the leases.
             if self.member.is_in_sync(&self.in_sync)
@@ -167,12 +168,15 @@ impl Consumer {
             if let Some(consumed) = self.fetched() {
                 return Ok(consumed);
             }
+            // Before the fetch: what is committed after that is waited for.
+            let coming = cell.coming();
             if self.fetch().await? {
                 continue;
             }
-            let (_waiting, expiry) = self.member.wait();
+            // As long as this call lasts: each time it ends, others look.
+            waiting.get_or_insert_with(|| self.member.wait());
+            let expiry = self.member.stay(&self.in_sync);
             let expired = cell.engine.timeline.sleep_until_any(expiry);
-            let coming = cell.coming();
             let committed = Ticket::wait_if_any(coming.as_ref());
             tokio::select! {
                 biased;

@@ -228,7 +228,7 @@ impl Leases {
     /// Notes what has changed. Returns when to look again.
     fn follow(&mut self) -> Result<Option<u64>> {
         let now = self.member.stream.cell.engine.timeline.now();
-        let (held, _) = self.member.sync()?;
+        let (held, in_sync) = self.member.sync()?;
         let changes = &mut self.changes;
         self.told.retain(|shard, told| {
             let still = held.iter().any(|held| held.shard == *shard && held.token == told.token);
@@ -261,7 +261,7 @@ impl Leases {
             }
         }
         // It is alive as long as it is a member.
-        let expiry = self.member.stay();
+        let expiry = self.member.stay(&in_sync);
         Ok([next, expiry].into_iter().flatten().min())
     }
 

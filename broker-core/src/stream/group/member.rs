@@ -66,19 +66,18 @@ impl Member {
         Ok(known)
     }
 
-    /// Says that the worker waits, as long as what is returned lives: nothing of what it holds expires meanwhile. Returns
-    /// also when something of others does.
-    pub(super) fn wait(&self) -> (Waiting<'_>, Option<u64>) {
-        let expiry = self.stay();
-        (Waiting(self), expiry)
+    /// Says that the worker waits, as long as what is returned lives: nothing of what it holds expires meanwhile.
+    pub(super) fn wait(&self) -> Waiting {
+        Waiting { stream: self.stream.clone(), group: self.group.clone(), worker: self.worker }
     }
 
-    /// Says that the worker is there until it leaves. Returns when something of others expires.
-    pub(super) fn stay(&self) -> Option<u64> {
+    /// Says that the worker is there, until it leaves or says otherwise. Returns when something of others expires, or has since it
+    /// learnt `with`: what expires between a look and the wait behind it is not missed.
+    pub(super) fn stay(&self, with: &InSync) -> Option<u64> {
         let now = self.stream.cell.engine.timeline.now();
         let mut state = self.group.state.lock();
         state.hear(self.worker, true, now);
-        state.next_expiry(self.worker, now)
+        [with.until, state.next_expiry(self.worker, now)].into_iter().flatten().min()
     }
 
     /// Gives a lease back.
@@ -97,12 +96,18 @@ pub(super) struct InSync {
     until: Option<u64>,
 }
 
-/// A worker that waits. When this is dropped it works, and must be heard of.
-pub(super) struct Waiting<'m>(&'m Member);
+/// A worker that waits. When this is dropped it works, and must be heard of: so others are told, who may have found nothing of it
+/// that can expire.
+pub(super) struct Waiting {
+    stream: LocalStream,
+    group: Arc<GroupCell>,
+    worker: u64,
+}
 
-impl Drop for Waiting<'_> {
+impl Drop for Waiting {
     fn drop(&mut self) {
-        let now = self.0.stream.cell.engine.timeline.now();
-        self.0.group.state.lock().hear(self.0.worker, false, now);
+        let now = self.stream.cell.engine.timeline.now();
+        self.group.state.lock().hear(self.worker, false, now);
+        self.group.news.notify_waiters();
     }
 }

@@ -81,6 +81,8 @@ impl StreamQueue {
                 }
                 continue;
             }
+            // Before the look at the stream: what is committed after that is waited for.
+            let coming = self.stream.cell.coming();
             let more = self.cell.pull(&self.stream, PULLED.max(options.max_messages)).await?;
             if !more.is_empty() || self.cell.behind(&self.stream) > 0 {
                 pulled = more;
@@ -90,7 +92,6 @@ impl StreamQueue {
             if left == 0 {
                 return Ok(Vec::new());
             }
-            let coming = self.stream.cell.coming();
             let committed = Ticket::wait_if_any(coming.as_ref());
             tokio::select! {
                 biased;
