@@ -130,9 +130,8 @@ async fn sweep(begun: &Begun, history: &[Op], opened_again: bool) -> anyhow::Res
         world.broker.flush().await?;
         world.settled().await?;
         let (seen, now_ms) = (Seen::of(&world.broker).await?, world.now_ms());
-        // A receive that is dropped gives back what it had; what it has moved to the dead-letter queue is moved.
-        let given_back = after.given_back(&before);
-        let there = [Some(&before), Some(&after), Some(&given_back), half.as_ref()];
+        let done = last.seen_if_dropped(&before, &after);
+        let there = [Some(&before), Some(&done), half.as_ref()];
         let allowed = if dropped { &there[..] } else { &[Some(&after)] };
         same(&seen, allowed.iter().copied().flatten(), now_ms).with_context(what)?;
         // And as a new process finds it.

@@ -2,7 +2,7 @@
 
 use broker_core::{Result, storage::Durability};
 
-use super::world::World;
+use super::{seen::Seen, world::World};
 
 /// An operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -199,6 +199,16 @@ impl Op {
     /// Of an operation that does two things, the first.
     pub(crate) fn half(self) -> Option<Self> {
         (self == Self::ReceiveAndSend).then_some(Self::SendBuffered)
+    }
+
+    /// What is seen of it if it was dropped when it had done everything, or else would have: a receive gives back what it had, and
+    /// what it has moved to the dead-letter queue is moved.
+    pub(crate) fn seen_if_dropped(self, before: &Seen, after: &Seen) -> Seen {
+        match self {
+            Self::ReceiveOne | Self::ReceiveThree | Self::ReceiveInOrder => after.given_back(before),
+            Self::Work | Self::WorkDead => before.clone(),
+            _ => after.clone(),
+        }
     }
 
     /// What its effect has survived when it returns: hand-outs are counted before a process can die of them, not synced. Time has
