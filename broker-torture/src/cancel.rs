@@ -93,7 +93,7 @@ async fn prepared((begun, known): &Begun, first: &[Op], opened_again: bool) -> a
     let slow = Arc::new(SlowStorage::new(store.clone()).gated(&gate));
     let mut world = World::open(slow.clone(), known.clone()).await?;
     for op in first {
-        op.run(&mut world).await?;
+        op.carry_out(&mut world).await?;
     }
     if opened_again {
         world.broker.close().await?;
@@ -113,7 +113,7 @@ async fn sweep(begun: &Begun, history: &[Op], opened_again: bool) -> anyhow::Res
     let Some((last, first)) = history.split_last() else { return Ok(0) };
     let after_op = async |op: Op| {
         let mut whole = prepared(begun, first, opened_again).await?;
-        op.run(&mut whole.world).await?;
+        op.carry_out(&mut whole.world).await?;
         anyhow::Ok(Seen::of(&whole.world.broker).await?)
     };
     let after = after_op(*last).await?;
@@ -141,7 +141,7 @@ async fn sweep(begun: &Begun, history: &[Op], opened_again: bool) -> anyhow::Res
         if !dropped {
             return Ok(polls as u64 - 1);
         }
-        let again = tokio::time::timeout(HANGS, last.run(&mut world)).await;
+        let again = tokio::time::timeout(HANGS, last.carry_out(&mut world)).await;
         again.with_context(|| format!("{}, it cannot be done again", what()))??;
     }
     bail!("it never ends")

@@ -31,19 +31,25 @@ fn same_for_the_same_seed(run: impl Fn(Range<u64>, u64) -> Outcome, parts: [Rang
 
 #[test]
 fn schedules_have_the_same_trace_for_the_same_seed() {
-    same_for_the_same_seed(|numbers, seed| schedules::run(numbers, seed).unwrap(), [0..20, 20..60]);
+    same_for_the_same_seed(
+        |numbers, seed| schedules::run(numbers, seed).expect("it goes on"),
+        [0..20, 20..60],
+    );
 }
 
 #[test]
 fn models_have_the_same_trace_for_the_same_seed() {
-    same_for_the_same_seed(|runs, seed| models::run(Store::Log, runs, seed).unwrap(), [0..2, 2..5]);
+    same_for_the_same_seed(
+        |runs, seed| models::run(Store::Log, runs, seed).expect("it goes on"),
+        [0..2, 2..5],
+    );
 }
 
 #[test]
 fn simulated_crashes_have_the_same_trace_for_the_same_seed() {
     let one_in = |parts: Range<u64>, seed| {
-        let first = usize::try_from(parts.start).unwrap();
-        crash_sim::Part { ground: Ground::Memory, every: 20_000, first, seed }.run().unwrap()
+        let first = usize::try_from(parts.start).expect("a small number");
+        crash_sim::Part { ground: Ground::Memory, every: 20_000, first, seed }.run().expect("it goes on")
     };
     same_for_the_same_seed(one_in, [1..2, 2..3]);
 }

@@ -73,9 +73,9 @@ mod tests {
         let store = Arc::new(CrashStorage::new(Arc::new(MemStorage::new())));
         begun.iter().try_for_each(|(batch, how)| store.commit(batch, *how))?;
         let mut world = World::open(store, known.clone()).await?;
-        first.run(&mut world).await?;
+        first.carry_out(&mut world).await?;
         let before = Seen::of(&world.broker).await?;
-        op.run(&mut world).await?;
+        op.carry_out(&mut world).await?;
         Ok(Seen::of(&world.broker).await? != before)
     }
 

@@ -235,6 +235,12 @@ impl Op {
         }
     }
 
+    /// Does it, and waits for what it has begun.
+    pub(crate) async fn carry_out(self, world: &mut World) -> Result<()> {
+        self.run(world).await?;
+        world.settled().await
+    }
+
     /// Does it. What cannot be done here, since something is gone, changes nothing.
     pub(crate) async fn run(self, world: &mut World) -> Result<()> {
         let done = match self {

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use broker_core::{
-    Broker, Clock as _, Endpoint, LocalQueue, ManualClock, MemoryBounds, MoveTask, MoveTaskInfo,
+    Broker, Clock as _, Endpoint, Error, LocalQueue, ManualClock, MemoryBounds, MoveTask, MoveTaskInfo,
     MoveTaskStatus, PublishMessage, PutRecord, ReceiptHandle, ReceiveOptions, ReplayStatus, Result,
     SendMessage, StartingPosition, StreamQueueSettings, SubscriptionInfo,
     storage::{Durability, Storage},
@@ -30,6 +30,9 @@ pub(super) const LOGS: &str = "logs";
 pub(super) const GROUP: &str = "billing";
 pub(super) const WORK: &str = "work";
 pub(super) const TOTALS: &str = "totals";
+
+/// A world that does not come to rest in so many turns never does; it takes a minute to find out.
+const TURNS_MAX: u32 = 20_000_000;
 
 /// How long a receive hides a message.
 pub(super) const LEASE: Duration = Duration::from_secs(30);
@@ -93,10 +96,16 @@ impl World {
 
     /// Waits until nothing goes on in the background: a move or a replay that was cut off goes on by itself.
     pub(crate) async fn settled(&self) -> Result<()> {
-        while self.moves(DEAD).await? || self.moves(LOST).await? || self.replays().await? {
+        for _ in 0..TURNS_MAX {
+            if !(self.moves(DEAD).await? || self.moves(LOST).await? || self.replays().await?) {
+                return Ok(());
+            }
             tokio::task::yield_now().await;
         }
-        Ok(())
+        Err(Error::InvalidState {
+            name: "the world".into(),
+            reason: "a move or a replay does not end".into(),
+        })
     }
 
     /// Whether a move runs that does not wait for time to pass.
@@ -104,9 +113,11 @@ impl World {
         if !self.broker.list_queues(source).iter().any(|name| name == source) {
             return Ok(false);
         }
-        // The slow one moves its first message at once, and the second when the clock has gone on.
+        // The slow one moves its first message at once, and the second when the clock has gone on; if it dies then, it finds out a
+        // second later that it is done.
         let waits = |task: &MoveTaskInfo| {
-            task.max_per_second.is_some() && task.moved == 1 && self.now_ms() == BEGIN_MS
+            let slow = task.max_per_second.is_some();
+            slow && (task.moved == 2 || task.moved == 1 && self.now_ms() == BEGIN_MS)
         };
         let runs = |task: &MoveTaskInfo| task.status == MoveTaskStatus::Running && !waits(task);
         Ok(self.broker.list_move_tasks(source, 1).await?.iter().any(runs))
