@@ -44,7 +44,7 @@ pub(crate) struct Part {
 impl Part {
     /// Drops the last operation of each history, everywhere.
     pub(crate) fn run(self) -> anyhow::Result<Outcome> {
-        let (begun, mut futures, mut points, mut bad) = (begin()?, 0, 0, Vec::new());
+        let (begun, mut futures, mut points, mut bad) = (begin(true)?, 0, 0, Vec::new());
         for history in self.histories() {
             // A runtime for each: what a dropped future has left is not to be waited for by the next one.
             let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;

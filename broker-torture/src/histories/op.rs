@@ -142,7 +142,7 @@ impl Op {
     ];
 
     /// The others.
-    pub(crate) const MORE: [Self; 42] = [
+    pub(crate) const MORE: [Self; 41] = [
         Self::DeleteBatch,
         Self::ReleaseBatch,
         Self::TagQueue,
@@ -177,7 +177,6 @@ impl Op {
         Self::PublishInOrder,
         Self::Replay,
         Self::StopReplay,
-        Self::CancelMove,
         Self::Deliver,
         Self::Process,
         Self::WorkDoneBatch,
@@ -187,9 +186,16 @@ impl Op {
         Self::TransactAgain,
     ];
 
-    /// Those that change nothing, or two things one after the other: nothing to crash at, but futures to be dropped.
-    pub(crate) const WAITING: [Self; 5] =
-        [Self::ReceiveAndSend, Self::ReceiveInVain, Self::ReadAndPut, Self::LookCloser, Self::Reopen];
+    /// Those that change nothing, or two things one after the other, or what goes on by itself: nothing to crash at, but futures to
+    /// be dropped.
+    pub(crate) const WAITING: [Self; 6] = [
+        Self::CancelMove,
+        Self::ReceiveAndSend,
+        Self::ReceiveInVain,
+        Self::ReadAndPut,
+        Self::LookCloser,
+        Self::Reopen,
+    ];
 
     /// All that a crash may interrupt.
     pub(crate) fn all() -> impl Iterator<Item = Self> + Clone {
