@@ -118,3 +118,34 @@ async fn every_key_that_is_cut_or_missing_harms_nothing_but_the_report() {
     let report = verify(&store).unwrap();
     assert!(report.problems.iter().any(|it| it.detail.contains("which is not there")), "{report:?}");
 }
+
+// IG3
+#[tokio::test(start_paused = true)]
+async fn what_lies_behind_the_end_of_a_queue_is_named() {
+    let store = store().await;
+    let all = Page { entries: usize::MAX, bytes: usize::MAX };
+    // The first partition with several rows is that of the orders.
+    let rows = |partition: u64| store.rows(partition, 0..u64::MAX, all).unwrap();
+    let orders = (0..40).find(|partition| rows(*partition).len() > 4).unwrap();
+    let (last, row) = rows(orders).pop().unwrap();
+    change(&store, |batch| batch.put_row(orders, last + 100, row));
+    let report = verify(&store).unwrap();
+    let told: Vec<_> = report.problems.iter().map(ToString::to_string).collect();
+    assert_eq!(told, ["queue \"orders\": has messages behind its end"]);
+}
+
+// IG3
+#[tokio::test(start_paused = true)]
+async fn short_keys_are_named_and_a_report_does_not_grow_without_end() {
+    let store = store().await;
+    for number in 0_u16..1_005 {
+        change(&store, |batch| batch.put_meta(&[b"s".as_slice(), &number.to_be_bytes()].concat(), b""));
+    }
+    let report = verify(&store).unwrap();
+    assert_eq!((report.problems.len(), report.problems_more), (1_000, 5));
+    assert!(
+        report.problems.iter().all(|problem| problem.detail == "is too short"),
+        "{:?}",
+        report.problems[0]
+    );
+}

@@ -41,7 +41,11 @@ async fn use_changed(input: &Input<'_>) {
         match text.parse::<ReceiptHandle>() {
             Ok(receipt) if receipt != genuine => match queue.delete(receipt).await {
                 Ok(_) => {
-                    assert_eq!(queue.counters().await.expect("memory").total(), 1, "{text} is not its handle");
+                    assert_eq!(
+                        queue.counters().await.expect("memory").total(),
+                        1,
+                        "{text} is not its handle"
+                    );
                 }
                 Err(error) => assert!(matches!(error, Error::ReceiptHandleIsInvalid { .. }), "{error}"),
             },

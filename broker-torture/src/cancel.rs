@@ -44,7 +44,7 @@ pub(crate) struct Part {
 impl Part {
     /// Drops the last operation of each history, everywhere.
     pub(crate) fn run(self) -> anyhow::Result<Outcome> {
-        let (begun, mut futures, mut points, mut bad) = (begin()?, 0, 0, Vec::new());
+        let (begun, mut futures, mut points, mut bad) = (begin(true)?, 0, 0, Vec::new());
         for history in self.histories() {
             // A runtime for each: what a dropped future has left is not to be waited for by the next one.
             let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
@@ -93,7 +93,7 @@ async fn prepared((begun, known): &Begun, first: &[Op], opened_again: bool) -> a
     let slow = Arc::new(SlowStorage::new(store.clone()).gated(&gate));
     let mut world = World::open(slow.clone(), known.clone()).await?;
     for op in first {
-        op.run(&mut world).await?;
+        op.carry_out(&mut world).await?;
     }
     if opened_again {
         world.broker.close().await?;
@@ -113,7 +113,7 @@ async fn sweep(begun: &Begun, history: &[Op], opened_again: bool) -> anyhow::Res
     let Some((last, first)) = history.split_last() else { return Ok(0) };
     let after_op = async |op: Op| {
         let mut whole = prepared(begun, first, opened_again).await?;
-        op.run(&mut whole.world).await?;
+        op.carry_out(&mut whole.world).await?;
         anyhow::Ok(Seen::of(&whole.world.broker).await?)
     };
     let after = after_op(*last).await?;
@@ -130,9 +130,8 @@ async fn sweep(begun: &Begun, history: &[Op], opened_again: bool) -> anyhow::Res
         world.broker.flush().await?;
         world.settled().await?;
         let (seen, now_ms) = (Seen::of(&world.broker).await?, world.now_ms());
-        // A receive that is dropped gives back what it had; what it has moved to the dead-letter queue is moved.
-        let given_back = after.given_back(&before);
-        let there = [Some(&before), Some(&after), Some(&given_back), half.as_ref()];
+        let done = last.seen_if_dropped(&before, &after);
+        let there = [Some(&before), Some(&done), half.as_ref()];
         let allowed = if dropped { &there[..] } else { &[Some(&after)] };
         same(&seen, allowed.iter().copied().flatten(), now_ms).with_context(what)?;
         // And as a new process finds it.
@@ -142,7 +141,7 @@ async fn sweep(begun: &Begun, history: &[Op], opened_again: bool) -> anyhow::Res
         if !dropped {
             return Ok(polls as u64 - 1);
         }
-        let again = tokio::time::timeout(HANGS, last.run(&mut world)).await;
+        let again = tokio::time::timeout(HANGS, last.carry_out(&mut world)).await;
         again.with_context(|| format!("{}, it cannot be done again", what()))??;
     }
     bail!("it never ends")

@@ -31,6 +31,7 @@ mod iterators;
 mod leases;
 mod limits;
 mod puts;
+mod queue_letters;
 mod queues;
 mod races;
 mod reads;

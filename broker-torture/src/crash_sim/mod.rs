@@ -121,7 +121,7 @@ impl Part {
         let mine = |number: u64| usize::try_from(mix(number)).unwrap_or(0) % self.every == self.first;
         let histories = (0..).zip(all_histories()).filter(|(number, _)| mine(*number));
         let histories: Vec<_> = histories.map(|(_, history)| history).collect();
-        let begun = begin()?;
+        let begun = begin(false)?;
         if self.first == 0 {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
             runtime.block_on(self.creation(&begun, &mut tried))?;

@@ -35,7 +35,7 @@ impl Recording {
         let mut world = World::open(store.clone(), known).await?;
         let mut after = vec![Moment::of(&world, &store, None).await?];
         for op in history {
-            op.run(&mut world).await?;
+            op.carry_out(&mut world).await?;
             world.known.now_ms = world.now_ms();
             let mut moment = Moment::of(&world, &store, op.promise()).await?;
             if after.last().is_some_and(|before| before.seen == moment.seen) {

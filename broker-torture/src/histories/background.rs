@@ -58,7 +58,6 @@ impl Op {
                     let receive = queue.receive(ReceiveOptions::up_to(1).wait_time(SHORT));
                     tokio::join!(receive, async { clock.advance(SHORT) }).0?;
                 }
-                world.settled().await?;
             }
             Self::ReadAndPut => {
                 let (body, logs) = (world.body(), world.broker.open_stream(LOGS).await?);
@@ -88,8 +87,7 @@ impl Op {
         if self == Self::StopReplay {
             return feed.stop_replay(first).await;
         }
-        feed.start_replay(first, Replay::from(Timestamp::from_millis(BEGIN_MS))).await?;
-        world.settled().await
+        feed.start_replay(first, Replay::from(Timestamp::from_millis(BEGIN_MS))).await
     }
 }
 

@@ -25,13 +25,16 @@ pub(crate) use world::{Known, World};
 /// The commits that made a world, and what is known of it.
 pub(crate) type Begun = (Vec<(Batch, Durability)>, Known);
 
-/// A world with something in it.
-pub(crate) fn begin() -> anyhow::Result<Begun> {
+/// A world with something in it, and with a slow move if its futures are to be dropped, not itself.
+pub(crate) fn begin(slow_move: bool) -> anyhow::Result<Begun> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let store = Arc::new(CrashStorage::new(Arc::new(MemStorage::new())));
     let world = runtime.block_on(async {
         let mut world = World::open(store.clone(), Known::new()).await?;
         world.furnish().await?;
+        if slow_move {
+            world.move_slowly().await?;
+        }
         Ok::<_, broker_core::Error>(world)
     })?;
     Ok((store.applied(), world.known))
@@ -58,35 +61,83 @@ pub(crate) fn same<'a>(
 
 #[cfg(test)]
 mod tests {
+    use std::{collections::BTreeSet, fs, path::Path};
+
     use broker_core::storage::Storage as _;
 
     use super::*;
 
-    /// What only looks, or waits for nothing.
-    const CHANGES_NOTHING: [Op; 5] =
-        [Op::Look, Op::LookCloser, Op::WatchShards, Op::ReceiveInVain, Op::Reopen];
+    /// What only looks, waits for nothing, or is a duplicate.
+    const CHANGES_NOTHING: [Op; 6] =
+        [Op::Look, Op::LookCloser, Op::WatchShards, Op::ReceiveInVain, Op::Reopen, Op::SendAgain];
+    /// Nothing is dead in the work queue before several receives: two operations are too few, three by seed and the five behind a
+    /// crash may do. A lease of a dead letter is not seen.
+    const NEEDS_MORE: [Op; 4] = [Op::WorkDead, Op::WorkRestore, Op::DeadDone, Op::DeadExtend];
 
     /// Whether an operation changes what is seen, after another one.
     async fn changes((begun, known): &Begun, first: Op, op: Op) -> anyhow::Result<bool> {
         let store = Arc::new(CrashStorage::new(Arc::new(MemStorage::new())));
         begun.iter().try_for_each(|(batch, how)| store.commit(batch, *how))?;
         let mut world = World::open(store, known.clone()).await?;
-        first.run(&mut world).await?;
+        first.carry_out(&mut world).await?;
         let before = Seen::of(&world.broker).await?;
-        op.run(&mut world).await?;
+        op.carry_out(&mut world).await?;
         Ok(Seen::of(&world.broker).await? != before)
     }
 
     /// An operation that never finds what it needs would pass every suite.
     #[test]
     fn every_operation_does_something_behind_some_other_one() {
-        let begun = begin().unwrap();
+        let begun = begin(true).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let everything = || Op::all().chain(Op::WAITING);
-        for op in everything().filter(|op| !CHANGES_NOTHING.contains(op)) {
+        let changes = |op| {
             let mut firsts = everything();
-            let found = firsts.any(|first| runtime.block_on(changes(&begun, first, op)).unwrap());
-            assert!(found, "{op:?} changes nothing behind any other one");
+            firsts.any(|first| runtime.block_on(changes(&begun, first, op)).unwrap())
+        };
+        let idle: Vec<_> = everything()
+            .filter(|op| !CHANGES_NOTHING.contains(op) && !NEEDS_MORE.contains(op) && !changes(*op))
+            .collect();
+        assert!(idle.is_empty(), "{idle:?} change nothing behind any other one");
+    }
+
+    /// Those that have another name where they are called, or only call one that is there.
+    const BY_ANOTHER_NAME: [(&str, &str); 7] = [
+        ("create_queue", "queue"),
+        ("create_stream", "stream"),
+        ("create_topic", "topic"),
+        ("create_subscription", "subscribe"),
+        ("checkpoint_all", "checkpoint"),
+        ("dead", "dead_letter"),
+        ("retry_in", "change_visibility_batch"),
+    ];
+
+    /// All sources below a directory.
+    fn sources(directory: &Path, into: &mut String) {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                sources(&path, into);
+            } else {
+                *into += &fs::read_to_string(path).unwrap();
+            }
+        }
+    }
+
+    /// By name: two methods of the same name count as one.
+    #[test]
+    fn every_public_future_of_the_core_is_in_some_operation() {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let (mut core, mut operations) = (String::new(), String::new());
+        sources(&here.join("../broker-core/src"), &mut core);
+        sources(&here.join("src/histories"), &mut operations);
+        let futures = core.split("pub async fn ").skip(1);
+        let names: BTreeSet<_> = futures.map(|it| it.split(['(', '<']).next().unwrap_or_default()).collect();
+        assert!(names.len() > 60, "only {} were found", names.len());
+        for name in names {
+            let other = BY_ANOTHER_NAME.iter().find(|(known, _)| *known == name);
+            let name = other.map_or(name, |(_, other)| other);
+            assert!(operations.contains(&format!(".{name}(")), "{name} is in no operation");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use broker_core::{Result, storage::Durability};
 
-use super::world::World;
+use super::{seen::Seen, world::World};
 
 /// An operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,7 +142,7 @@ impl Op {
     ];
 
     /// The others.
-    pub(crate) const MORE: [Self; 42] = [
+    pub(crate) const MORE: [Self; 41] = [
         Self::DeleteBatch,
         Self::ReleaseBatch,
         Self::TagQueue,
@@ -177,7 +177,6 @@ impl Op {
         Self::PublishInOrder,
         Self::Replay,
         Self::StopReplay,
-        Self::CancelMove,
         Self::Deliver,
         Self::Process,
         Self::WorkDoneBatch,
@@ -187,9 +186,16 @@ impl Op {
         Self::TransactAgain,
     ];
 
-    /// Those that change nothing, or two things one after the other: nothing to crash at, but futures to be dropped.
-    pub(crate) const WAITING: [Self; 5] =
-        [Self::ReceiveAndSend, Self::ReceiveInVain, Self::ReadAndPut, Self::LookCloser, Self::Reopen];
+    /// Those that change nothing, or two things one after the other, or what goes on by itself: nothing to crash at, but futures to
+    /// be dropped.
+    pub(crate) const WAITING: [Self; 6] = [
+        Self::CancelMove,
+        Self::ReceiveAndSend,
+        Self::ReceiveInVain,
+        Self::ReadAndPut,
+        Self::LookCloser,
+        Self::Reopen,
+    ];
 
     /// All that a crash may interrupt.
     pub(crate) fn all() -> impl Iterator<Item = Self> + Clone {
@@ -199,6 +205,16 @@ impl Op {
     /// Of an operation that does two things, the first.
     pub(crate) fn half(self) -> Option<Self> {
         (self == Self::ReceiveAndSend).then_some(Self::SendBuffered)
+    }
+
+    /// What is seen of it if it was dropped when it had done everything, or else would have: a receive gives back what it had, and
+    /// what it has moved to the dead-letter queue is moved.
+    pub(crate) fn seen_if_dropped(self, before: &Seen, after: &Seen) -> Seen {
+        match self {
+            Self::ReceiveOne | Self::ReceiveThree | Self::ReceiveInOrder => after.given_back(before),
+            Self::Work | Self::WorkDead => before.clone(),
+            _ => after.clone(),
+        }
     }
 
     /// What its effect has survived when it returns: hand-outs are counted before a process can die of them, not synced. Time has
@@ -223,6 +239,12 @@ impl Op {
             | Self::Work => Some(Durability::Buffered),
             _ => Some(Durability::Synced),
         }
+    }
+
+    /// Does it, and waits for what it has begun.
+    pub(crate) async fn carry_out(self, world: &mut World) -> Result<()> {
+        self.run(world).await?;
+        world.settled().await
     }
 
     /// Does it. What cannot be done here, since something is gone, changes nothing.

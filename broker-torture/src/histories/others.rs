@@ -83,7 +83,6 @@ impl Op {
         match self {
             Self::Redrive => {
                 broker.start_move_task(MoveTask::from(DEAD).to(SCRATCH)).await?;
-                world.settled().await?;
             }
             Self::Purge => world.queue(ORDERS).await?.purge().await?,
             Self::Settings => {
@@ -97,10 +96,7 @@ impl Op {
             Self::DropTopic => broker.delete_topic(NEWS).await?,
             Self::DropStream => broker.delete_stream(LOGS).await?,
             Self::DropSpace => broker.delete_space(TOTALS).await?,
-            _ => {
-                world.clock.advance(if self == Self::LeaseEnds { LEASE } else { RETENTION });
-                world.settled().await?;
-            }
+            _ => world.clock.advance(if self == Self::LeaseEnds { LEASE } else { RETENTION }),
         }
         Ok(())
     }

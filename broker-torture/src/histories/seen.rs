@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use broker_core::{
-    Broker, Explanation, LocalStream, MessageId, PeekOptions, Result, SendMessage, ShardFilter,
-    StartingPosition,
+    Broker, Explanation, LocalStream, MessageId, MoveTaskStatus, PeekOptions, Result, SendMessage,
+    ShardFilter, StartingPosition,
 };
 
 use super::world::{LINE, LOST};
@@ -131,7 +131,9 @@ impl Seen {
         }
         if name == LOST {
             for task in broker.list_move_tasks(name, 1).await? {
-                self.line(format!("  a move that is {:?} has moved {}", task.status, task.moved));
+                // Whether it knows already that it is done is its own affair.
+                let cancelled = task.status == MoveTaskStatus::Cancelled;
+                self.line(format!("  a move, cancelled: {cancelled}, has moved {}", task.moved));
             }
         }
         if name == LINE {

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use broker_core::{
-    Broker, Clock as _, Endpoint, LocalQueue, ManualClock, MemoryBounds, MoveTask, MoveTaskInfo,
+    Broker, Clock as _, Endpoint, Error, LocalQueue, ManualClock, MemoryBounds, MoveTask, MoveTaskInfo,
     MoveTaskStatus, PublishMessage, PutRecord, ReceiptHandle, ReceiveOptions, ReplayStatus, Result,
     SendMessage, StartingPosition, StreamQueueSettings, SubscriptionInfo,
     storage::{Durability, Storage},
@@ -17,7 +17,7 @@ pub(super) const ORDERS: &str = "orders";
 pub(super) const LINE: &str = "line.fifo";
 pub(super) const SCRATCH: &str = "scratch";
 pub(super) const DEAD: &str = "dead";
-/// Dead letters of `SCRATCH`, of which a slow move has taken one and not yet the other.
+/// Dead letters of `SCRATCH`, of which a slow move, if there is one, has taken one and not yet the other.
 pub(super) const LOST: &str = "lost";
 pub(super) const NEWS: &str = "news";
 /// The name of a handler that gets the news.
@@ -30,6 +30,9 @@ pub(super) const LOGS: &str = "logs";
 pub(super) const GROUP: &str = "billing";
 pub(super) const WORK: &str = "work";
 pub(super) const TOTALS: &str = "totals";
+
+/// A world that does not come to rest in so many turns never does; it takes a minute to find out.
+const TURNS_MAX: u32 = 20_000_000;
 
 /// How long a receive hides a message.
 pub(super) const LEASE: Duration = Duration::from_secs(30);
@@ -93,10 +96,16 @@ impl World {
 
     /// Waits until nothing goes on in the background: a move or a replay that was cut off goes on by itself.
     pub(crate) async fn settled(&self) -> Result<()> {
-        while self.moves(DEAD).await? || self.moves(LOST).await? || self.replays().await? {
+        for _ in 0..TURNS_MAX {
+            if !(self.moves(DEAD).await? || self.moves(LOST).await? || self.replays().await?) {
+                return Ok(());
+            }
             tokio::task::yield_now().await;
         }
-        Ok(())
+        Err(Error::InvalidState {
+            name: "the world".into(),
+            reason: "a move or a replay does not end".into(),
+        })
     }
 
     /// Whether a move runs that does not wait for time to pass.
@@ -104,9 +113,11 @@ impl World {
         if !self.broker.list_queues(source).iter().any(|name| name == source) {
             return Ok(false);
         }
-        // The slow one moves its first message at once, and the second when the clock has gone on.
+        // The slow one moves its first message at once, and the second when the clock has gone on; if it dies then, it finds out a
+        // second later that it is done.
         let waits = |task: &MoveTaskInfo| {
-            task.max_per_second.is_some() && task.moved == 1 && self.now_ms() == BEGIN_MS
+            let slow = task.max_per_second.is_some();
+            slow && (task.moved == 2 || task.moved == 1 && self.now_ms() == BEGIN_MS)
         };
         let runs = |task: &MoveTaskInfo| task.status == MoveTaskStatus::Running && !waits(task);
         Ok(self.broker.list_move_tasks(source, 1).await?.iter().any(runs))
@@ -146,8 +157,6 @@ impl World {
         let lost = broker.queue(LOST).await?;
         broker.queue(SCRATCH).durability(Durability::Buffered).dead_letter(LOST, DELIVERIES_MAX).await?;
         lost.send_batch(["lost", "left"].into_iter().map(SendMessage::from).collect()).await?.all()?;
-        broker.start_move_task(MoveTask::from(LOST).to(DEAD).max_per_second(1)).await?;
-        self.settled().await?;
         let news = broker.topic(NEWS).await?;
         news.subscribe(&orders).raw_delivery(true).filter_attributes(r#"{"kind": ["order"]}"#).await?;
         news.subscribe(Endpoint::handler(AUDIT)).await?;
@@ -162,6 +171,13 @@ impl World {
         clicks.queue(WORK, StartingPosition::TrimHorizon, &StreamQueueSettings::default()).await?;
         broker.stream(LOGS).shards(1).await?.put(PutRecord::new("k", "first")).await?;
         broker.space(TOTALS).await.map(drop)
+    }
+
+    /// A move that takes its time: its second message goes when the clock has gone on. So it happens by itself, also to a broker that
+    /// has lost what was done before, which no moment of a history then looks like: it is nothing for crashes.
+    pub(crate) async fn move_slowly(&self) -> Result<()> {
+        self.broker.start_move_task(MoveTask::from(LOST).to(DEAD).max_per_second(1)).await?;
+        self.settled().await
     }
 
     /// What is known, at the time of the clock.
