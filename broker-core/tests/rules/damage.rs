@@ -202,3 +202,16 @@ async fn a_lost_or_unreadable_row_is_reported_and_does_not_hide_the_others() {
         }
     }
 }
+
+/// One in flight and one delayed message have leases that are read at opening. IG10.
+#[tokio::test(start_paused = true)]
+async fn leases_that_the_record_leaves_no_room_for_are_refused() {
+    let store = store().await;
+    // Five of six messages are counted elsewhere.
+    change_record(&store, |record| record[3] = record[4] + record[5] + 1);
+    assert_corrupt(open(&store, false).await.map(drop), "meta key");
+    let store = self::store().await;
+    // Nine sequences were given out.
+    damage(&store, |batch| batch.put_meta(&key(b's', &[PARTITION, 9]), &[0; 44]));
+    assert_corrupt(open(&store, false).await.map(drop), "meta key");
+}
