@@ -109,6 +109,9 @@ fn a_page_does_not_hold_when_a_message_has_left_memory() {
     assert!(state.holds(&page, 10));
     state.move_cursor_back(0, &mut Batch::new());
     assert!(!state.holds(&page, 10));
+    let page = state.scan(0..1, PAGE, 10).with(Vec::new(), Vec::new());
+    state.purge(10, 2);
+    assert!(!state.holds(&page, 10));
 }
 
 /// A later read must see a delete of what it could come to, and need not wait for others.
@@ -123,4 +126,39 @@ fn a_delete_behind_the_cursor_is_a_fence() {
     assert!(state.take_fence() && !state.take_fence());
     state.remove(2, 0, &mut Batch::new());
     assert!(state.take_fence());
+}
+
+/// Q101: a delay is no work.
+#[test]
+fn a_message_that_becomes_visible_for_the_first_time_was_not_worked_on() {
+    let mut state = queue(&QueueSettings::new(), WIDE, 2);
+    state.restore(0, Lease::untouched(RowHead::sent(0, 10)), Some("delayed"));
+    state.restore(1, in_flight(20), Some("slow"));
+    state.tick(10, &mut Batch::new());
+    assert!(!state.groups.fairness.is_noisy("delayed", 0, 0, 10));
+    state.tick(20, &mut Batch::new());
+    assert!(state.groups.fairness.is_noisy("slow", 0, 0, 20), "all of the work was its");
+}
+
+/// F30, F31: a group that is held by its first message is not free when the second comes back.
+#[test]
+fn the_next_message_becomes_visible_when_the_first_of_its_group_does() {
+    let mut state = queue(&QueueSettings::new().fifo(true), WIDE, 3);
+    state.restore(0, in_flight(100), Some("g"));
+    state.restore(1, in_flight(50), Some("g"));
+    assert_eq!((state.next_visible(false), state.next_visible(true)), (Some(100), Some(50)));
+    state.restore(2, in_flight(70), Some("other"));
+    assert_eq!(state.next_visible(false), Some(70));
+    let mut state = queue(&QueueSettings::new(), WIDE, 1);
+    state.restore(0, in_flight(state.settings.retention_ms), None);
+    assert_eq!(state.next_visible(false), None, "it expires first");
+}
+
+/// Whoever watches a queue looks again when something expires.
+#[test]
+fn an_overview_foretells_the_next_expiry() {
+    let mut state = queue(&QueueSettings::new(), WIDE, 0);
+    assert_eq!(state.overview(None).next_change, None);
+    send(&mut state, 0, None);
+    assert_eq!(state.overview(None).next_change, Some(state.settings.retention_ms));
 }
