@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use broker_core::{
-    Broker, Endpoint, PublishMessage, PutRecord, ReceiveOptions, SendMessage, StartingPosition,
-    StreamQueueSettings,
+    Broker, Endpoint, ManualClock, PublishMessage, PutRecord, ReceiveOptions, SendMessage, StartingPosition,
+    StreamQueueSettings, Timestamp,
     storage::{Batch, Durability, Page, Storage, verify},
 };
 use broker_mem::MemStorage;
@@ -148,4 +148,50 @@ async fn short_keys_are_named_and_a_report_does_not_grow_without_end() {
         "{:?}",
         report.problems[0]
     );
+}
+
+/// A store with nothing but a topic with a backlog, or a stream, in use.
+async fn alone(topic: bool, clock: ManualClock) -> MemStorage {
+    let store = MemStorage::new();
+    let broker = Broker::builder(store.clone()).clock(clock).open().await.unwrap();
+    if topic {
+        let news = broker.topic("news").await.unwrap();
+        news.subscribe(Endpoint::handler("audit")).await.unwrap();
+        news.publish(PublishMessage::new("told")).await.unwrap();
+    } else {
+        broker.stream("clicks").await.unwrap().put(PutRecord::new("k", "click")).await.unwrap();
+    }
+    broker.close().await.unwrap();
+    store
+}
+
+/// IG10, IG3: each id of a topic, of a stream and of what belongs to them was given out.
+#[tokio::test(start_paused = true)]
+async fn a_store_whose_next_id_is_in_use_is_refused() {
+    for (topic, place) in [(true, "topic \"news\""), (false, "stream \"clicks\"")] {
+        let store = alone(topic, ManualClock::new(50_000_000)).await;
+        let next = u64::from_le_bytes(store.meta(b"i").unwrap().unwrap()[..].try_into().unwrap());
+        for lower in 1..next {
+            let mut batch = Batch::new();
+            batch.put_meta(b"i", &lower.to_le_bytes());
+            store.commit(&batch, Durability::Synced).unwrap();
+            let error = Broker::builder(store.clone()).open().await.map(drop).unwrap_err();
+            assert!(error.to_string().contains(place), "{lower} of {next}: {error}");
+        }
+    }
+}
+
+/// IF5: the broker's time goes on from the newest that is stored, whatever it is stored with.
+#[tokio::test(start_paused = true)]
+async fn time_goes_on_from_that_of_topics_and_streams() {
+    for topic in [true, false] {
+        let clock = ManualClock::new(50_000_000);
+        let store = alone(topic, clock.clone()).await;
+        clock.set(Timestamp::from_millis(40_000_000));
+        let broker = Broker::builder(store).clock(clock).open().await.unwrap();
+        let queue = broker.queue("q").await.unwrap();
+        queue.send("m").await.unwrap();
+        let got = queue.receive(ReceiveOptions::up_to(1)).await.unwrap();
+        assert!(got[0].sent_at.as_millis() >= 50_000_000, "{:?}", got[0].sent_at);
+    }
 }

@@ -134,3 +134,30 @@ async fn a_message_being_deleted_is_not_read_back() {
     assert_eq!(counts(&queue).await, [0, 8_999, 0]);
     assert!(store.reads() > reads, "pages were read");
 }
+
+/// Q8: what expires while its hand-out waits for its commit has no row any more. It is gone, and not damaged.
+#[tokio::test(start_paused = true)]
+async fn a_message_that_expires_while_it_is_handed_out_is_gone() {
+    let (gate, _, queue) = gated().await;
+    queue.send("old").await.unwrap();
+    let receipt = take(&queue).await.receipt;
+    queue.change_visibility(receipt, Duration::ZERO).await.unwrap();
+    crate::support::advance(secs(60)).await;
+    gate.hold();
+    let sending = tokio::spawn({
+        let queue = queue.clone();
+        async move { queue.send("new").await.unwrap() }
+    });
+    held_at(&gate).await;
+    // This and what follows are one commit, behind the one that is held.
+    let mut receiving = Box::pin(queue.receive(ReceiveOptions::up_to(1)));
+    assert!(receiving.as_mut().now_or_never().is_none());
+    crate::support::advance(secs(4 * 86_400 - 30)).await;
+    let mut counting = Box::pin(queue.counters());
+    assert!(counting.as_mut().now_or_never().is_none());
+    gate.open();
+    sending.await.unwrap();
+    let received = receiving.await.unwrap();
+    assert!(texts(&received).iter().all(|text| *text == "new"));
+    assert_eq!(counting.await.unwrap().total(), 1);
+}

@@ -202,3 +202,37 @@ async fn a_lost_or_unreadable_row_is_reported_and_does_not_hide_the_others() {
         }
     }
 }
+
+/// One in flight and one delayed message have leases that are read at opening. IG10.
+#[tokio::test(start_paused = true)]
+async fn leases_that_the_record_leaves_no_room_for_are_refused() {
+    let store = store().await;
+    // Five of six messages are counted elsewhere.
+    change_record(&store, |record| record[3] = record[4] + record[5] + 1);
+    assert_corrupt(open(&store, false).await.map(drop), "meta key");
+    let store = self::store().await;
+    // Nine sequences were given out.
+    damage(&store, |batch| batch.put_meta(&key(b's', &[PARTITION, 9]), &[0; 44]));
+    assert_corrupt(open(&store, false).await.map(drop), "meta key");
+}
+
+/// What is spent and has no row cannot be moved (Q80). That is said once; the others are moved.
+#[tokio::test(start_paused = true)]
+async fn a_spent_message_without_a_row_is_reported_and_the_others_are_moved() {
+    for can_block in [false, true] {
+        let store = MemStorage::new();
+        let (broker, _) = open_with(&store, can_block, MemoryBounds::default()).await.unwrap();
+        let dead = broker.queue("dead").await.unwrap();
+        // The third queue, with the sixth id as its partition.
+        let queue = broker.queue("work").dead_letter("dead", 1).await.unwrap();
+        send_all(&queue, &["lost", "b", "c"]).await;
+        for message in poll(&queue, 10).await {
+            queue.change_visibility(message.receipt, Duration::ZERO).await.unwrap();
+        }
+        damage(&store, |batch| batch.delete_row(6, 0));
+        assert_corrupt(queue.receive(ReceiveOptions::up_to(10)).await, "row 0 of partition 6");
+        assert!(poll(&queue, 10).await.is_empty());
+        assert_eq!(texts(&poll(&dead, 10).await), ["b", "c"]);
+        broker.close().await.unwrap();
+    }
+}

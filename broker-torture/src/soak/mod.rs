@@ -147,7 +147,8 @@ mod tests {
         assert!(grown(&level).is_empty());
         let leak: Vec<Sample> = (0..HOURS).map(|hour| [80_000, 4, 12 + hour / 6, 50_000]).collect();
         assert_eq!(grown(&leak), ["files grew from 19 in two days to 39"]);
-        let busy: Vec<Sample> = (0..HOURS).map(|hour| [80_000, 4 + hour % 7 * hour / 20, 12, 50_000]).collect();
+        let busy: Vec<Sample> =
+            (0..HOURS).map(|hour| [80_000, 4 + hour % 7 * hour / 20, 12, 50_000]).collect();
         assert!(grown(&busy).is_empty());
         let threads: Vec<Sample> = (0..HOURS).map(|hour| [80_000, 4 + hour / 6, 12, 50_000]).collect();
         assert_eq!(grown(&threads), ["threads grew from 11 in two days to 28"]);

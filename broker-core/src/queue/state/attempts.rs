@@ -72,3 +72,49 @@ impl QueueState {
         now < attempt.made_at.saturating_add(ATTEMPT_MS) && attempt.leased.iter().all(as_it_was)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        limits::{Limits, MemoryBounds},
+        queue::{
+            record::Record,
+            row::RowHead,
+            settings::{QueueSettings, Settings},
+        },
+    };
+
+    fn fifo() -> QueueState {
+        let settings = Settings::new(&Limits::aws(), 1 << 20, &QueueSettings::new().fifo(true));
+        let record = Record { partition: 1, head: 0, tail: 0, stored: 0, cold: 0, delayed: 0, as_of: 0 };
+        QueueState::new(1, settings.expect("the defaults are fine"), MemoryBounds::default(), &record)
+    }
+
+    fn leased(seq: u64) -> Leased {
+        let lease = Lease::untouched(RowHead::sent(0, 0)).handed_out(0, 30_000);
+        Leased { seq, lease, row: None }
+    }
+
+    /// What cannot be repeated is forgotten now and then, and what can is not (F39): the more there is, the rarer.
+    #[test]
+    fn memory_holds_attempts_that_can_be_repeated_and_few_others() {
+        let mut state = fifo();
+        for n in 0..1_000 {
+            state.note_attempt(&format!("gone {n}"), n, &[leased(n)]);
+            assert!(state.attempts.by_id.len() <= ATTEMPTS_MIN);
+        }
+        let held = 5_000..5_200;
+        for seq in held.clone() {
+            state.put_live(seq, leased(seq).lease, Phase::InFlight, None);
+            state.note_attempt(&format!("held {seq}"), 2_000, &[leased(seq)]);
+        }
+        assert!(held.clone().all(|seq| state.attempts.by_id.contains_key(&format!("held {seq}"))));
+        assert_eq!(state.attempts.by_id.len(), 200, "the others were found to be gone on the way");
+        assert_eq!(state.attempts.full, 256);
+        for n in 0..100 {
+            state.note_attempt(&format!("late {n}"), 2_000 + ATTEMPT_MS, &[leased(5_000)]);
+        }
+        assert_eq!(state.attempts.by_id.len(), 100, "five minutes have passed for the others");
+    }
+}

@@ -73,3 +73,35 @@ impl Fairness {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Q101: the work of this window and of the one before, each a minute long.
+    #[test]
+    fn work_is_counted_in_its_window_and_in_the_next() {
+        let mut fairness = Fairness::default();
+        let (loud, quiet) = (Arc::from("loud"), Arc::from("quiet"));
+        fairness.note_work(Some(&loud), 50, 5 * WINDOW_MS);
+        fairness.note_work(Some(&quiet), 400, 6 * WINDOW_MS - 1);
+        fairness.note_work(None, 50, 6 * WINDOW_MS);
+        let noisy = |fairness: &mut Fairness, now| fairness.is_noisy("loud", 0, 0, now);
+        assert!(!noisy(&mut fairness, 6 * WINDOW_MS), "50 of 500 is no more than its share");
+        fairness.note_work(Some(&loud), 6, 7 * WINDOW_MS - 1);
+        assert!(noisy(&mut fairness, 7 * WINDOW_MS - 1), "56 of 506");
+        assert!(noisy(&mut fairness, 7 * WINDOW_MS), "6 of 56");
+        assert!(!noisy(&mut fairness, 8 * WINDOW_MS), "nobody worked");
+        fairness.note_work(Some(&loud), 1, 8 * WINDOW_MS);
+        fairness.note_work(Some(&quiet), 50, 10 * WINDOW_MS);
+        assert!(!noisy(&mut fairness, 10 * WINDOW_MS), "what is two windows old is over");
+    }
+
+    /// Q101: 30 in flight are many, if they are more than a tenth.
+    #[test]
+    fn a_large_share_in_flight_is_noisy() {
+        let mut fairness = Fairness::default();
+        let mut noisy = |mine, in_flight| fairness.is_noisy("loud", mine, in_flight, 0);
+        assert!(noisy(30, 299) && !noisy(30, 300) && !noisy(29, 29) && noisy(31, 309));
+    }
+}

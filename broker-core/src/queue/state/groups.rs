@@ -233,14 +233,8 @@ impl Groups {
         let mut after = None;
         while count < enough {
             let from = after.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Excluded);
-            let Some((turn, slot)) = self
-                .turns
-                .range((from, std::ops::Bound::Unbounded))
-                .next()
-                .map(|(turn, slot)| (*turn, *slot))
-            else {
-                return;
-            };
+            let next = self.turns.range((from, std::ops::Bound::Unbounded)).next();
+            let Some((turn, slot)) = next.map(|(turn, slot)| (*turn, *slot)) else { return };
             after = Some(turn);
             let group = &mut self.slots[at(slot)];
             let mine = group.in_flight;
@@ -297,3 +291,6 @@ impl Group {
 fn at(slot: GroupSlot) -> usize {
     slot.0.get() as usize - 1
 }
+
+#[cfg(test)]
+mod tests;

@@ -286,3 +286,6 @@ impl QueueState {
 fn earlier(known: Option<u64>, time: u64) -> u64 {
     known.map_or(time, |known| known.min(time))
 }
+
+#[cfg(test)]
+mod tests;

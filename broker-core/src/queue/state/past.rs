@@ -156,4 +156,13 @@ mod tests {
         assert_eq!(past.arrival(id), Some(9));
         assert_eq!(past.arrival(MessageId::from_bits(6)), None);
     }
+
+    #[test]
+    fn each_moved_message_is_where_it_was_moved() {
+        let mut past = Past::default();
+        let queues = ["a", "a", "b", "a"];
+        (0..).zip(queues).for_each(|(seq, queue)| past.note_moved(seq, queue, 1, 8));
+        let moved = |queue: &str| Some(End::Moved { at: 8, queue: queue.into(), receives: 1 });
+        assert!((0..4).map(|seq| past.end(seq)).eq(queues.map(moved)));
+    }
 }

@@ -214,4 +214,19 @@ mod tests {
             }
         }
     }
+
+    /// Holes cost memory: from 65 on there are no more of them than half of all places.
+    #[test]
+    fn holes_are_filled_when_there_are_many() {
+        let mut stage = Stage::default();
+        (0..200).for_each(|seq| stage.push(staged(seq, 0, true)));
+        let mut places = Vec::new();
+        for seq in 1..198 {
+            stage.take(seq);
+            places.push(stage.slots.len());
+            assert!(stage.holes <= HOLES_MIN.max(stage.slots.len() / 2));
+        }
+        places.dedup();
+        assert_eq!(places, [200, 99, 34], "when 101 of 200 are holes, and when 65 of 99 are");
+    }
 }
