@@ -45,6 +45,7 @@ fn variable(name: &str) -> Option<usize> {
     std::env::var(name).ok()?.parse().ok()
 }
 
+#[expect(clippy::disallowed_methods, reason = "how long a scene takes is told to people")]
 fn run<F>(name: &str, scheduler: impl Scheduler + 'static, scene: impl Fn() -> F + Send + Sync + 'static)
 where
     F: Future<Output = ()> + 'static,
