@@ -2,7 +2,8 @@
 //!
 //! A child process works on a store and says on its standard output what it is about to do and what it was promised. The
 //! parent ends it in the middle, by SIGKILL or by taking the file system away under it, opens the store again, and
-//! compares. One suite is about order instead: tasks of one process, in whatever order they can run. Each suite ends with one line of figures; the process fails if any of them says `bad` above zero.
+//! compares. Other suites need no child: crashes are simulated, futures dropped, and tasks run in whatever order they can.
+//! Each suite ends with one line of figures; the process fails if any of them says `bad` above zero.
 
 #[cfg(feature = "seeded-bugs")]
 mod bugs;

@@ -3,6 +3,7 @@
 //! Everything that decides is given: the clock, the seed, the order. So ids, receipts, sequence numbers and errors are the same
 //! too, and a run is compared by what its results print.
 
+mod inline;
 mod steps;
 
 use std::{path::Path, sync::Arc};
@@ -17,6 +18,7 @@ use crate::{
     store::{Store, in_memory},
     work::trace_of,
 };
+use inline::Inline;
 use steps::Run;
 
 /// Bounds so small that paging is part of every run.
@@ -25,7 +27,9 @@ const BEGIN_MS: u64 = 1_700_000_000_000;
 /// What one run does.
 pub(crate) const OPERATIONS: u64 = 200;
 /// A store is used for so many runs, each on queues, topics and streams of its own.
-const RUNS_OF_A_STORE: u64 = 10;
+const RUNS_OF_A_STORE: u64 = 4;
+/// One run in so many commits on a thread of its own, as a program does. It costs more than the rest of a run, and changes no result.
+const ON_A_THREAD: u64 = 8;
 const TOLD_MAX: usize = 10;
 
 /// Where a run takes place.
@@ -35,16 +39,23 @@ enum Ground<'a> {
 }
 
 impl Ground<'_> {
-    fn storage(&self) -> anyhow::Result<Arc<dyn Storage>> {
+    fn storage(&self, number: u64) -> anyhow::Result<Arc<dyn Storage>> {
         Ok(match self {
             Self::Memory(storage) => Arc::new(storage.clone()),
-            Self::Disk(store, directory) => store.open(directory)?,
+            Self::Disk(store, directory) if number.is_multiple_of(ON_A_THREAD) => store.open(directory)?,
+            Self::Disk(store, directory) => Arc::new(Inline(store.open(directory)?)),
         })
     }
 
-    /// The broker on it, for the time of that number.
-    async fn open(&self, clock: &ManualClock, bounds: MemoryBounds, seed: u64) -> anyhow::Result<Broker> {
-        let builder = Broker::builder_on(self.storage()?).clock(clock.clone()).memory(bounds);
+    /// The broker on it, for the run of that number.
+    async fn open(
+        &self,
+        number: u64,
+        clock: &ManualClock,
+        bounds: MemoryBounds,
+        seed: u64,
+    ) -> anyhow::Result<Broker> {
+        let builder = Broker::builder_on(self.storage(number)?).clock(clock.clone()).memory(bounds);
         Ok(builder.seed(seed).open().await?)
     }
 }
@@ -86,7 +97,7 @@ async fn one(ground: &Ground<'_>, number: u64, mut dice: Dice) -> anyhow::Result
     let mut receipts = Vec::new();
     while left > 0 {
         seed += 1;
-        let broker = ground.open(&clock, bounds, seed).await?;
+        let broker = ground.open(number, &clock, bounds, seed).await?;
         let mut run = Run::new(&broker, &clock, number, &mut dice, &mut receipts).await?;
         // From one opening to the next.
         for _ in 0..(20 + run.dice.roll(100)).min(left) {

@@ -67,7 +67,7 @@ impl<'a> Run<'a> {
     }
 
     fn body(&mut self) -> String {
-        let length = if self.dice.roll(60) == 0 { LARGE_BYTES } else { 1 + self.dice.roll(60) };
+        let length = if self.dice.roll(200) == 0 { LARGE_BYTES } else { 1 + self.dice.roll(60) };
         let letter = char::from(b'a' + u8::try_from(self.dice.roll(26)).unwrap_or(0));
         letter.to_string().repeat(usize::try_from(length).unwrap_or(1))
     }
