@@ -122,9 +122,9 @@ fn the_core_takes_its_locks_from_one_module() {
         ["parking_lot", "atomic::", "tokio::task", "tokio::spawn", "thread::spawn", "tokio::sync::Mutex"];
     let may = ["broker-core/src/sync/", "broker-core/src/storage/", "broker-core/src/seeded.rs"];
     assert_none(&complain(|source| {
-        let core = source.path.starts_with("broker-core/src/");
+        let in_core = source.path.starts_with("broker-core/src/");
         let code = without_tests(&source.code);
-        let bound = core && !may.iter().any(|part| source.path.starts_with(part));
+        let bound = in_core && !may.iter().any(|part| source.path.starts_with(part));
         let found = banned.iter().filter(|word| bound && code.contains(**word));
         found
             .map(|word| format!("`{word}`: Shuttle would not see it; `crate::sync` has one for it"))
