@@ -9,10 +9,7 @@ use super::{
     consumer::missed,
     processor::{Checkpointer, Command, Processor},
 };
-use crate::{
-    sync::Ordering,
-    {error::Result, pipeline::Ticket},
-};
+use crate::{error::Result, pipeline::Ticket, sync::Ordering};
 
 /// How long after the end of a shard that was not checkpointed its processor is told again (rule K83).
 const AGAIN_MS: u64 = 10_000;
