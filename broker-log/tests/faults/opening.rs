@@ -1,0 +1,70 @@
+//! What opening a store does to its files, and what it goes on with.
+
+use std::sync::Arc;
+
+use broker_core::storage::{Batch, Durability, Storage};
+use broker_log::{
+    LogOptions, LogStorage,
+    faults::{Content, Disk, Image},
+};
+
+const OPTIONS: LogOptions =
+    LogOptions { segment_bytes: 1_500, prewrite_bytes: 0, reserve_bytes: 0, cached_blocks: 2 };
+
+fn open(disk: &Disk) -> LogStorage {
+    LogStorage::open_on(Arc::new(disk.clone()), &OPTIONS).expect("an undamaged store")
+}
+
+fn put(store: &LogStorage, seq: u64) {
+    let mut batch = Batch::new();
+    batch.put_row(1, seq, vec![7; 200]);
+    store.commit(&batch, Durability::Synced).expect("a lawful batch");
+}
+
+/// A store that was closed, of a few segments.
+fn closed() -> Image {
+    let disk = Disk::default();
+    let store = open(&disk);
+    (0..20).for_each(|seq| put(&store, seq));
+    drop(store);
+    let image = disk.now();
+    assert!(image.len() > 3, "a few segments");
+    image
+}
+
+/// No frame is read, and what closing has left stays until something is written.
+#[test]
+fn a_store_that_was_closed_is_opened_as_it_is() {
+    let image = closed();
+    let disk = Disk::with(&image);
+    let store = open(&disk);
+    assert!(disk.now() == image, "opening has changed a file");
+    drop(store);
+    assert!(disk.now() == image, "closing it again has changed a file");
+}
+
+/// A removal that a power cut has undone is done again, and nothing else is removed.
+#[test]
+fn what_a_removal_has_left_is_removed() {
+    let image = closed();
+    let mut with_more = image.clone();
+    let older = "0000000000000000.log".to_owned();
+    assert!(with_more.insert(older.clone(), b"of rows that are gone".to_vec()).is_none());
+    let disk = Disk::with(&with_more);
+    let store = open(&disk);
+    assert!(disk.now().keys().eq(image.keys()), "{:?}", disk.now().keys());
+    let content = Content::of(&store).expect("an undamaged store");
+    drop(store);
+    assert!(Content::of(&open(&disk)).expect("an undamaged store") == content);
+}
+
+/// A segment ends where it should, however often the store was closed meanwhile.
+#[test]
+fn a_store_that_is_closed_often_begins_new_segments_all_the_same() {
+    let disk = Disk::default();
+    for seq in 0..40 {
+        put(&open(&disk), seq);
+    }
+    let longest = disk.now().values().map(Vec::len).max();
+    assert!(disk.now().len() > 4 && longest < Some(4_000), "{:?}", (disk.now().len(), longest));
+}
