@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use broker_core::storage::{Batch, Durability, Storage};
+use broker_core::storage::{Batch, Durability, Storage, StorageError};
 use broker_log::{
     LogOptions, LogStorage,
     faults::{Content, Disk, Image},
 };
+
+/// So much of a file is read at once when frames are looked for.
+const READ_AT_ONCE: usize = 1 << 20;
 
 const OPTIONS: LogOptions =
     LogOptions { segment_bytes: 1_500, prewrite_bytes: 0, reserve_bytes: 0, cached_blocks: 2 };
@@ -67,4 +70,26 @@ fn a_store_that_is_closed_often_begins_new_segments_all_the_same() {
     }
     let longest = disk.now().values().map(Vec::len).max();
     assert!(disk.now().len() > 4 && longest < Some(4_000), "{:?}", (disk.now().len(), longest));
+}
+
+/// What was durable is damaged, not torn off, however far behind it the frame begins that says so.
+#[test]
+fn damage_is_told_from_a_torn_tail_over_more_than_is_read_at_once() {
+    let options = LogOptions { segment_bytes: 4 << 20, ..OPTIONS };
+    // The frame behind it begins before, at and behind the end of what is read at once.
+    for bytes in (READ_AT_ONCE - 300..READ_AT_ONCE + 100).step_by(20).chain([3 * READ_AT_ONCE]) {
+        let disk = Disk::default();
+        let store = LogStorage::open_on(Arc::new(disk.clone()), &options).expect("an empty disk");
+        let mut batch = Batch::new();
+        batch.put_row(1, 0, vec![7; bytes]);
+        store.commit(&batch, Durability::Synced).expect("a lawful batch");
+        put(&store, 1);
+        let mut image = disk.now();
+        drop(store);
+        let file = image.values_mut().next().expect("a segment");
+        let value = file.iter().position(|byte| *byte == 7).expect("the row");
+        file[value + 1_000] ^= 1;
+        let opened = LogStorage::open_on(Arc::new(Disk::with(&image)), &options);
+        assert!(matches!(opened, Err(StorageError::Corrupt { .. })), "{bytes} bytes lie between");
+    }
 }
