@@ -188,12 +188,15 @@ fn an_id_that_a_transaction_looks_up_is_sent_once() {
     block_on(async {
         let store = HeldReads::default();
         let broker = Broker::builder(store.clone()).open().await.unwrap();
-        drop(broker.queue("q.fifo").fifo().await.unwrap());
+        for name in ["q.fifo", "other.fifo"] {
+            drop(broker.queue(name).fifo().await.unwrap());
+        }
         broker.close().await.unwrap();
         drop(broker);
         // Opened again it does not know which ids are in the store.
         let broker = Broker::builder(store.clone()).open().await.unwrap();
         let queue = broker.queue("q.fifo").fifo().await.unwrap();
+        let other = broker.queue("other.fifo").fifo().await.unwrap();
         let message = || SendMessage::new("m").group_id("g").deduplication_id("id");
         let mut tx = broker.transaction();
         tx.send(&queue, message()).unwrap();
@@ -206,8 +209,9 @@ fn an_id_that_a_transaction_looks_up_is_sent_once() {
             let queue = queue.clone();
             async move { queue.send(message()).await }
         });
-        for _ in 0..100 {
-            settle().await;
+        // Others look their ids up and are sent meanwhile.
+        for id in 0..10 {
+            other.send(message().deduplication_id(id.to_string())).await.unwrap();
         }
         assert!(!send.is_finished(), "it did not wait");
         store.release();

@@ -58,3 +58,15 @@ fn a_trim_ends_exactly_where_it_says() {
         counted(&store);
     }
 }
+
+#[test]
+fn half_is_worth_keeping() {
+    let home = TempDir::new().unwrap();
+    let store = sealed(&home);
+    let mut state = store.state.write();
+    let sealed = state.sealed.values_mut().next().expect("one");
+    sealed.file_bytes = 2 * sealed.live_bytes;
+    assert!(!sealed.is_sparse());
+    sealed.file_bytes += 1;
+    assert!(sealed.is_sparse());
+}
