@@ -213,8 +213,9 @@ fn an_id_that_a_transaction_looks_up_is_sent_once() {
         for id in 0..10 {
             other.send(message().deduplication_id(id.to_string())).await.unwrap();
         }
-        assert!(!send.is_finished(), "it did not wait");
+        let waits = !send.is_finished();
         store.release();
+        assert!(waits, "it was sent while the id was looked up");
         let committed = transaction.await.unwrap().unwrap();
         assert!(matches!(&committed.outcomes[..], [Outcome::Sent(sent)] if !sent.duplicate));
         assert!(send.await.unwrap().unwrap().duplicate);
