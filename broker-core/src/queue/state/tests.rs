@@ -266,3 +266,25 @@ fn a_glance_counts_delayed_messages_wherever_they_are() {
     (0..5).for_each(|_| send(&mut state, 50, None));
     assert_eq!((state.delayed, state.indexed, state.glance().delayed), (2, 3, 5));
 }
+
+/// F20: when their window has passed, of the queue's own ids, and once.
+#[test]
+fn forgotten_ids_are_cleared_from_the_queues_partition() {
+    let mut state = queue(&QueueSettings::new().fifo(true), WIDE, 0);
+    assert_eq!(state.take_forgotten_ids(900_000), Some((1, 4)));
+    assert_eq!(state.take_forgotten_ids(900_000), None);
+}
+
+/// Q80: rows are read of what is spent and not at hand; what cannot be moved is handed out.
+#[test]
+fn spent_messages_are_moved_with_their_rows_or_handed_out() {
+    let mut state = queue(&QueueSettings::new().redrive_policy(RedrivePolicy::to("dead", 1)), WIDE, 2);
+    (0..2).for_each(|seq| state.restore(seq, in_flight(10), None));
+    state.tick(10, &mut Batch::new());
+    let mut at_hand = std::collections::HashMap::new();
+    assert_eq!(state.spent_without_row(&at_hand), [0, 1]);
+    at_hand.insert(0, paged(0).row);
+    assert_eq!(state.spent_without_row(&at_hand), [1]);
+    state.hand_out_all_the_same(&[0]);
+    assert!(state.spent.iter().eq([1].iter()));
+}

@@ -23,7 +23,9 @@ fn shard() -> Shard {
 /// A shard with rows of 10, 20 and 30 bytes.
 fn with_three_rows() -> Shard {
     let mut shard = shard();
-    [10, 20, 30].into_iter().for_each(|bytes| append(&mut shard, bytes, 5));
+    for bytes in [10, 20, 30] {
+        append(&mut shard, bytes, 5);
+    }
     shard
 }
 
