@@ -205,7 +205,7 @@ fn an_id_that_a_transaction_looks_up_is_sent_once() {
         settle().await;
         store.until_held();
         store.hold_no_more();
-        let send = tokio::spawn({
+        let plain = tokio::spawn({
             let queue = queue.clone();
             async move { queue.send(message()).await }
         });
@@ -213,12 +213,12 @@ fn an_id_that_a_transaction_looks_up_is_sent_once() {
         for id in 0..10 {
             other.send(message().deduplication_id(id.to_string())).await.unwrap();
         }
-        let waits = !send.is_finished();
+        let waits = !plain.is_finished();
         store.release();
         assert!(waits, "it was sent while the id was looked up");
         let committed = transaction.await.unwrap().unwrap();
         assert!(matches!(&committed.outcomes[..], [Outcome::Sent(sent)] if !sent.duplicate));
-        assert!(send.await.unwrap().unwrap().duplicate);
+        assert!(plain.await.unwrap().unwrap().duplicate);
         assert_eq!(count(&queue).await, (1, 0, 0));
     });
 }
