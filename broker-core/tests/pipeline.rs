@@ -135,6 +135,29 @@ async fn bytes_in_flight_are_bounded_and_nothing_is_refused() {
 }
 
 #[tokio::test]
+async fn transactions_take_their_share_of_the_bytes_in_flight() {
+    let (gate, notes, broker, queue) = gated(10_000).await;
+    gate.hold();
+    let mut commits = Vec::new();
+    for number in 0..40 {
+        let mut tx = broker.transaction();
+        tx.send(&queue, "x".repeat(1_000)).unwrap();
+        commits.push(tokio::spawn(tx.commit()));
+        tokio::task::yield_now().await;
+        if number == 0 {
+            gate.until_waiting(1);
+        }
+    }
+    gate.open();
+    for commit in commits {
+        commit.await.unwrap().unwrap();
+    }
+    let commits = notes.commits.lock().clone();
+    assert_eq!(commits.iter().map(|(_, rows)| rows).sum::<usize>(), 40);
+    assert!(commits.iter().all(|(_, rows)| *rows <= 10), "{commits:?}");
+}
+
+#[tokio::test]
 async fn a_message_larger_than_the_bytes_in_flight_is_sent_alone() {
     let (_gate, _notes, _broker, queue) = gated(100).await;
     queue.send("x".repeat(100_000)).await.unwrap();

@@ -278,3 +278,6 @@ impl Prefetched {
         self.0.get(&key).expect("prefetched for the same writes")
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -183,6 +183,15 @@ mod tests {
         assert!(!history.is_unchanged(&KeyRange::one("a".into()), 2));
         history.leave(2, 0);
         assert!(history.changed.is_empty() && history.readers.is_empty());
+        assert_eq!(history.bytes, 0);
+    }
+
+    #[test]
+    fn a_commit_that_is_done_is_not_pending() {
+        let mut history = History::default();
+        history.join(0);
+        note(&mut history, &["a"]);
+        assert!(history.pending(&KeyRange::one("a".into()), 0).is_none());
     }
 
     #[test]

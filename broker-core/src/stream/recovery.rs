@@ -77,3 +77,6 @@ impl LoadedStream {
         std::iter::once(self.definition.id).chain(shards).chain(groups).chain(queues)
     }
 }
+
+#[cfg(test)]
+mod tests;

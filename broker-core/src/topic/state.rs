@@ -141,3 +141,6 @@ impl TopicState {
         Leftover { partition: self.partition, from: self.head, to: self.tail }
     }
 }
+
+#[cfg(test)]
+mod tests;

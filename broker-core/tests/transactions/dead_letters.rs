@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use broker_core::{
     Broker, Error, Explanation, LocalQueue, OperationKind, QueueSettings, Reason, RedrivePolicy, Rejection,
-    SendMessage,
+    SendMessage, TransactionalQueue,
 };
 
 use crate::support::{Ground, KINDS, TINY, block_on, count, everywhere, failed, rejection, take, take_one};
@@ -53,6 +53,26 @@ fn a_dead_letter_moves_together_with_the_rest() {
 }
 
 /// Where it went is known when it is gone there too.
+// T2
+#[test]
+fn code_that_takes_any_queue_settles_as_the_queue_itself_does() {
+    everywhere(&async |_, broker| {
+        let [queue, dead] = queues(&broker).await;
+        for body in ["second", "third"] {
+            queue.send(body).await.unwrap();
+        }
+        let got = take(&queue, 3).await;
+        let any: &dyn TransactionalQueue = &queue;
+        let mut tx = any.broker().transaction();
+        assert_eq!(any.ack_in(&mut tx, got[0].receipt).unwrap(), 0);
+        let back = any.change_visibility_in(&mut tx, got[1].receipt, Duration::ZERO);
+        assert_eq!(back.unwrap(), 1);
+        assert_eq!(any.dead_letter_in(&mut tx, got[2].receipt, "why".into()).unwrap(), 2);
+        tx.commit().await.unwrap();
+        assert_eq!((count(&queue).await, count(&dead).await), ((1, 0, 0), (1, 0, 0)));
+    });
+}
+
 // T2
 #[test]
 fn what_became_of_a_dead_letter_is_remembered() {

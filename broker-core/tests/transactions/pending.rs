@@ -6,7 +6,7 @@ use std::{
 };
 
 use broker_core::{
-    Broker,
+    Broker, Outcome, SendMessage,
     storage::{
         Batch, Durability, Page, Profile, Storage, StorageError,
         faults::{Gate, SlowStorage},
@@ -15,7 +15,7 @@ use broker_core::{
 use broker_mem::MemStorage;
 use bytes::Bytes;
 
-use crate::support::{block_on, rejection};
+use crate::support::{block_on, count, rejection};
 
 /// Lets the other tasks get as far as they can.
 async fn settle() {
@@ -68,19 +68,41 @@ fn a_read_waits_for_the_commit_that_changes_what_it_reads() {
 #[derive(Clone, Default)]
 struct HeldReads {
     store: MemStorage,
-    /// Whether reads are held, and how many are.
-    held: Arc<(Mutex<(bool, usize)>, Condvar)>,
+    held: Arc<(Mutex<Held>, Condvar)>,
+}
+
+#[derive(Default)]
+struct Held {
+    /// Whether reads to come are held, and whether those may go that are.
+    holds: bool,
+    released: bool,
+    /// How many are held.
+    reads: usize,
 }
 
 impl HeldReads {
-    fn hold(&self, hold: bool) {
-        self.held.0.lock().unwrap().0 = hold;
+    fn hold(&self) {
+        self.set(true, false);
+    }
+
+    /// Holds no more reads than are held already.
+    fn hold_no_more(&self) {
+        self.set(false, false);
+    }
+
+    fn release(&self) {
+        self.set(false, true);
+    }
+
+    fn set(&self, holds: bool, released: bool) {
+        let mut state = self.held.0.lock().unwrap();
+        (state.holds, state.released) = (holds, released);
         self.held.1.notify_all();
     }
 
     fn until_held(&self) {
         let state = self.held.0.lock().unwrap();
-        drop(self.held.1.wait_while(state, |(_, reads)| *reads == 0).unwrap());
+        drop(self.held.1.wait_while(state, |state| state.reads == 0).unwrap());
     }
 }
 
@@ -100,11 +122,11 @@ impl Storage for HeldReads {
     fn meta(&self, key: &[u8]) -> Result<Option<Bytes>, StorageError> {
         let found = self.store.meta(key);
         let mut state = self.held.0.lock().unwrap();
-        if state.0 {
-            state.1 += 1;
+        if state.holds {
+            state.reads += 1;
             self.held.1.notify_all();
-            state = self.held.1.wait_while(state, |(held, _)| *held).unwrap();
-            state.1 -= 1;
+            state = self.held.1.wait_while(state, |state| !state.released).unwrap();
+            state.reads -= 1;
         }
         drop(state);
         found
@@ -138,7 +160,7 @@ fn a_change_while_it_is_read_is_seen() {
             if read_before {
                 tx.get(&space, "k").await.unwrap();
             }
-            store.hold(true);
+            store.hold();
             let reading = tokio::spawn({
                 let space = space.clone();
                 async move { (tx.get(&space, "k").await, tx) }
@@ -146,7 +168,7 @@ fn a_change_while_it_is_read_is_seen() {
             settle().await;
             store.until_held();
             space.put("k", "new").await.unwrap();
-            store.hold(false);
+            store.release();
             let (found, tx) = reading.await.unwrap();
             if read_before {
                 rejection(found);
@@ -157,4 +179,46 @@ fn a_change_while_it_is_read_is_seen() {
             }
         });
     }
+}
+
+/// While a transaction looks an id up in the store, nobody else sends with it: whoever tries waits, and is the duplicate.
+// T9, F20
+#[test]
+fn an_id_that_a_transaction_looks_up_is_sent_once() {
+    block_on(async {
+        let store = HeldReads::default();
+        let broker = Broker::builder(store.clone()).open().await.unwrap();
+        for name in ["q.fifo", "other.fifo"] {
+            drop(broker.queue(name).fifo().await.unwrap());
+        }
+        broker.close().await.unwrap();
+        drop(broker);
+        // Opened again it does not know which ids are in the store.
+        let broker = Broker::builder(store.clone()).open().await.unwrap();
+        let queue = broker.queue("q.fifo").fifo().await.unwrap();
+        let other = broker.queue("other.fifo").fifo().await.unwrap();
+        let message = || SendMessage::new("m").group_id("g").deduplication_id("id");
+        let mut tx = broker.transaction();
+        tx.send(&queue, message()).unwrap();
+        store.hold();
+        let transaction = tokio::spawn(tx.commit());
+        settle().await;
+        store.until_held();
+        store.hold_no_more();
+        let plain = tokio::spawn({
+            let queue = queue.clone();
+            async move { queue.send(message()).await }
+        });
+        // Others look their ids up and are sent meanwhile.
+        for id in 0..10 {
+            other.send(message().deduplication_id(id.to_string())).await.unwrap();
+        }
+        let waits = !plain.is_finished();
+        store.release();
+        assert!(waits, "it was sent while the id was looked up");
+        let committed = transaction.await.unwrap().unwrap();
+        assert!(matches!(&committed.outcomes[..], [Outcome::Sent(sent)] if !sent.duplicate));
+        assert!(plain.await.unwrap().unwrap().duplicate);
+        assert_eq!(count(&queue).await, (1, 0, 0));
+    });
 }

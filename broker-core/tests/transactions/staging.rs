@@ -157,3 +157,25 @@ fn a_rejection_says_which_operation_and_why() {
     };
     assert_eq!(why.to_string(), "operation 3 (ack): the message has been received again since");
 }
+
+/// Each checkpoint moves its own group.
+// T2
+#[test]
+fn checkpoints_of_two_groups_of_one_stream() {
+    everywhere(&async |_, broker| {
+        let clicks = broker.stream("clicks").shards(1).await.unwrap();
+        for data in ["first", "second"] {
+            clicks.put(PutRecord::new("u", data)).await.unwrap();
+        }
+        let mut billing = clicks.consumer("billing").start(StartingPosition::TrimHorizon).await.unwrap();
+        let mut totals = clicks.consumer("totals").start(StartingPosition::TrimHorizon).await.unwrap();
+        let mut tx = broker.transaction();
+        tx.checkpoint(&billing.next().await.unwrap()).unwrap();
+        totals.next().await.unwrap();
+        tx.checkpoint(&totals.next().await.unwrap()).unwrap();
+        tx.commit().await.unwrap();
+        let groups = clicks.consumer_groups().await.unwrap();
+        let behind: Vec<u64> = groups.iter().map(|group| group.leases[0].behind).collect();
+        assert_eq!(behind, [1, 0]);
+    });
+}

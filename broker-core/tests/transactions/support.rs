@@ -103,7 +103,11 @@ pub(crate) fn rejection<T: std::fmt::Debug>(outcome: Result<T, Error>) -> Arc<Re
 #[track_caller]
 pub(crate) fn failed(why: &Rejection) -> &Error {
     match &why.reason {
-        Reason::Failed(error) => error,
+        Reason::Failed(error) => {
+            let source = std::error::Error::source(why).map(ToString::to_string);
+            assert_eq!(source, Some(error.to_string()), "what reports of it say");
+            error
+        }
         other => panic!("another reason: {other:?}"),
     }
 }

@@ -6,6 +6,7 @@ mod crash;
 mod damage;
 mod failing;
 mod model;
+mod opening;
 mod pacing;
 
 /// How many histories a test tries, unless told: so many that it takes some seconds.

@@ -35,7 +35,7 @@ pub(crate) enum Prospect {
 pub(crate) struct Glance {
     stored: u64,
     in_flight: usize,
-    delayed: u64,
+    pub(super) delayed: u64,
     blocked: usize,
     first: Option<u64>,
     cursor: u64,

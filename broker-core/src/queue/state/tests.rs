@@ -162,3 +162,129 @@ fn an_overview_foretells_the_next_expiry() {
     send(&mut state, 0, None);
     assert_eq!(state.overview(None).next_change, Some(state.settings.retention_ms));
 }
+
+fn recalled() -> Recalled {
+    Recalled { lease: Lease::untouched(RowHead::sent(0, 0)), group: None, cold: false }
+}
+
+/// A row as it is read of a message that was sent at the beginning.
+fn paged(seq: u64) -> PagedRow {
+    let head = RowHead::sent(0, 0);
+    PagedRow { seq, head, row: UnstampedRow::new(&SendMessage::from("m"), None).stamp(head) }
+}
+
+/// Who has read a lease meanwhile asks for the epoch, or a message that another call has deleted would come back.
+#[test]
+fn the_epoch_is_another_one_after_each_message_that_became_live() {
+    let mut state = queue(&QueueSettings::new(), WIDE, 3);
+    let mut seen = vec![state.epoch()];
+    for seq in 0..3 {
+        state.recall(seq, &recalled(), &mut Batch::new());
+        assert!(!seen.contains(&state.epoch()), "{seq}");
+        seen.push(state.epoch());
+    }
+    assert_eq!((state.live.len(), state.stored()), (3, 3));
+}
+
+/// IG10: the store is damaged then, and must not make the queue count below zero.
+#[test]
+fn no_more_messages_become_live_than_the_store_counts() {
+    let record = Record { partition: 1, head: 0, tail: 2, stored: 1, cold: 0, delayed: 0, as_of: 0 };
+    let mut state = QueueState::new(1, settings(&QueueSettings::new()), WIDE, &record);
+    state.restore(0, in_flight(10), None);
+    state.recall(1, &recalled(), &mut Batch::new());
+    assert!(state.live.contains_key(&0) && state.live.len() == 1);
+}
+
+#[test]
+fn what_is_in_storage_only_wakes_those_who_wait() {
+    assert!(queue(&QueueSettings::new(), WIDE, 1).has_more());
+    assert!(!queue(&QueueSettings::new(), WIDE, 0).has_more());
+}
+
+/// A page is of no use if a message of it was received meanwhile: it would be there twice.
+#[test]
+fn a_page_of_an_earlier_epoch_is_not_taken_in() {
+    let mut state = queue(&QueueSettings::new(), WIDE, 3);
+    let mut read = |change: bool| {
+        let need = state.ask(0, Want::First).expect("nothing is in memory");
+        if change {
+            state.recall(2, &recalled(), &mut Batch::new());
+        }
+        let Need::Rows { range, .. } = need.clone() else { unreachable!("no message is delayed") };
+        let fetched = Fetched::Rows { rows: range.map(paged).collect(), cold: Vec::new() };
+        state.absorb(&need, fetched, &mut Batch::new()).expect("it is as it was stored");
+        (state.plain.rows(), state.cursor)
+    };
+    assert_eq!(read(true), (0, 0));
+    assert_eq!(read(false), (2, 2));
+}
+
+/// What lies behind the last message that a look notes as live is not told apart from what is gone.
+#[test]
+fn a_look_ends_before_more_live_messages_than_a_page_has() {
+    let mut state = queue(&QueueSettings::new(), WIDE, 4);
+    let looked = |state: &QueueState| match state.scan(0..4, Page { entries: 2, ..PAGE }, 0).need {
+        Need::Rows { range, cold, .. } => (range, cold),
+        Need::Delayed { .. } => unreachable!("a scan needs rows"),
+    };
+    (0..2).for_each(|seq| state.restore(seq, in_flight(10), None));
+    assert_eq!(looked(&state), (0..4, false));
+    state.restore(3, in_flight(10), None);
+    assert_eq!(looked(&state), (0..3, false));
+}
+
+/// F30, Q88: a FIFO queue's delay is its own, whatever the row says, and holds for those who move messages too.
+#[test]
+fn a_delay_of_a_fifo_queue_hides_what_is_in_storage_only() {
+    let of = QueueSettings::new().fifo(true).delay(std::time::Duration::from_millis(50));
+    let delayed = queue(&of, WIDE, 1);
+    let at = |state: &QueueState, now| {
+        let mut row = paged(0);
+        row.head.visible_from = 40;
+        state.standing(&state.scan(0..1, PAGE, now).with(vec![row], Vec::new()), 0, now)
+    };
+    assert_eq!((at(&delayed, 49), at(&delayed, 50)), (Standing::Hidden, Standing::Visible));
+    assert_eq!(at(&queue(&QueueSettings::new().fifo(true), WIDE, 1), 10), Standing::Visible);
+    assert_eq!(at(&queue(&QueueSettings::new(), WIDE, 1), 10), Standing::Hidden);
+}
+
+/// Another page, read before, may still have the message.
+#[test]
+fn what_was_taken_out_of_storage_is_another_epoch() {
+    let mut state = queue(&QueueSettings::new(), WIDE, 2);
+    let read = |state: &QueueState| state.scan(0..2, PAGE, 0).with(vec![paged(0), paged(1)], Vec::new());
+    let (mut one, other) = (read(&state), read(&state));
+    let taken = state.extract(&mut one, [0].into_iter(), 0, &mut Batch::new()).expect("it is counted");
+    assert_eq!((taken.len(), state.stored()), (1, 1));
+    assert!(state.holds(&one, 0) && !state.holds(&other, 0));
+}
+
+#[test]
+fn a_glance_counts_delayed_messages_wherever_they_are() {
+    let mut state = queue(&QueueSettings::new(), MemoryBounds { delayed: 2, ..WIDE }, 0);
+    (0..5).for_each(|_| send(&mut state, 50, None));
+    assert_eq!((state.delayed, state.indexed, state.glance().delayed), (2, 3, 5));
+}
+
+/// F20: when their window has passed, of the queue's own ids, and once.
+#[test]
+fn forgotten_ids_are_cleared_from_the_queues_partition() {
+    let mut state = queue(&QueueSettings::new().fifo(true), WIDE, 0);
+    assert_eq!(state.take_forgotten_ids(900_000), Some((1, 4)));
+    assert_eq!(state.take_forgotten_ids(900_000), None);
+}
+
+/// Q80: rows are read of what is spent and not at hand; what cannot be moved is handed out.
+#[test]
+fn spent_messages_are_moved_with_their_rows_or_handed_out() {
+    let mut state = queue(&QueueSettings::new().redrive_policy(RedrivePolicy::to("dead", 1)), WIDE, 2);
+    (0..2).for_each(|seq| state.restore(seq, in_flight(10), None));
+    state.tick(10, &mut Batch::new());
+    let mut at_hand = std::collections::HashMap::new();
+    assert_eq!(state.spent_without_row(&at_hand), [0, 1]);
+    at_hand.insert(0, paged(0).row);
+    assert_eq!(state.spent_without_row(&at_hand), [1]);
+    state.hand_out_all_the_same(&[0]);
+    assert!(state.spent.iter().eq([1].iter()));
+}

@@ -295,3 +295,6 @@ impl GroupState {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

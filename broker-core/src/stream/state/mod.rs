@@ -280,3 +280,6 @@ impl StreamState {
         if shard.is_open() { Ok(shard) } else { Err(Error::invalid("shard", id, "is closed")) }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

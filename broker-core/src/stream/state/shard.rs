@@ -191,3 +191,6 @@ impl Shard {
         Leftover { partition: self.definition.partition, from: self.head, to: self.tail }
     }
 }
+
+#[cfg(test)]
+mod tests;

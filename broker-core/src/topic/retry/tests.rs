@@ -8,6 +8,43 @@ fn seconds(policy: &RetryPolicy, retries: std::ops::RangeInclusive<u32>) -> Vec<
     retries.map(|retry| policy.delay(retry).expect("a retry").as_secs_f64()).collect()
 }
 
+/// N51: at its only step a curve is where it begins; with none there is only the longest delay.
+#[test]
+fn a_curve_begins_with_the_shortest_delay() {
+    let policy = |retries, longest| RetryPolicy {
+        min_delay: 2 * SECOND,
+        max_delay: 8 * SECOND,
+        retries,
+        max_delay_retries: longest,
+        backoff: BackoffFunction::Exponential,
+        ..RetryPolicy::http()
+    };
+    assert_eq!(seconds(&policy(1, 0), 1..=1), [2.0]);
+    assert_eq!(seconds(&policy(1, 1), 1..=1), [8.0]);
+    assert_eq!(seconds(&policy(2, 1), 1..=2), [2.0, 8.0]);
+    assert_eq!(seconds(&policy(3, 0), 1..=3), [2.0, 4.0, 8.0]);
+    // No factor leads from zero to anything.
+    let from_zero = RetryPolicy { min_delay: Duration::ZERO, ..policy(3, 0) };
+    assert_eq!(seconds(&from_zero, 1..=3), [0.0, 4.0, 8.0]);
+}
+
+/// N50: the limits themselves are allowed.
+#[test]
+fn a_policy_at_the_limits_is_taken() {
+    let taken = |retry: RetryPolicy, content_type: &str| {
+        let policy = DeliveryPolicy { content_type: Some(content_type.into()), ..DeliveryPolicy::new(retry) };
+        policy.check(&Limits::aws()).is_ok()
+    };
+    let http = RetryPolicy::http;
+    let (longest, too_long) = ("t".repeat(CONTENT_TYPE_BYTES_MAX), "t".repeat(CONTENT_TYPE_BYTES_MAX + 1));
+    assert!(taken(http(), &longest) && !taken(http(), &too_long) && !taken(http(), ""));
+    assert!(taken(RetryPolicy { jitter_percent: 100, ..http() }, "t"));
+    assert!(!taken(RetryPolicy { jitter_percent: 101, ..http() }, "t"));
+    assert!(taken(RetryPolicy { max_delay: 3_600 * SECOND, retries: 1, ..http() }, "t"));
+    let hour = |delay| RetryPolicy { min_delay: delay, max_delay: delay, retries: 100, ..http() };
+    assert!(taken(hour(36 * SECOND), "t") && !taken(hour(37 * SECOND), "t"));
+}
+
 /// The table of section C6.
 #[test]
 fn c6_the_built_in_policies_have_the_documented_phases() {
