@@ -36,7 +36,7 @@ fn counted(store: &LogStorage) -> (usize, usize) {
 
 #[test]
 fn segments_count_what_lives_in_them() {
-    let home = TempDir::new().unwrap();
+    let home = TempDir::new().expect("a directory");
     let store = sealed(&home);
     assert_eq!(counted(&store), (1, 0));
     // A quarter is dead, then more than half; then nearly all, and the rest is moved.
@@ -50,7 +50,7 @@ fn segments_count_what_lives_in_them() {
 fn a_trim_ends_exactly_where_it_says() {
     let all = Page { entries: usize::MAX, bytes: usize::MAX };
     for below in [1, BLOCK_ROWS - 1, BLOCK_ROWS, BLOCK_ROWS + 88, 2 * BLOCK_ROWS, ROWS - 1, ROWS] {
-        let home = TempDir::new().unwrap();
+        let home = TempDir::new().expect("a directory");
         let store = sealed(&home);
         commit(&store, |batch| batch.trim_rows(1, below));
         let left = store.rows(1, 0..u64::MAX, all).expect("an undamaged store");
@@ -61,7 +61,7 @@ fn a_trim_ends_exactly_where_it_says() {
 
 #[test]
 fn half_is_worth_keeping() {
-    let home = TempDir::new().unwrap();
+    let home = TempDir::new().expect("a directory");
     let store = sealed(&home);
     let mut state = store.state.write();
     let sealed = state.sealed.values_mut().next().expect("one");
