@@ -131,8 +131,8 @@ impl Seen {
         }
         if name == LOST {
             for task in broker.list_move_tasks(name, 1).await? {
-                // Whether it knows already that it is done is its own affair.
-                let cancelled = task.status == MoveTaskStatus::Cancelled;
+                // Whether it knows already that it is done is its own affair, and so is whether it can still be cancelled then.
+                let cancelled = task.status == MoveTaskStatus::Cancelled && task.moved < task.to_move;
                 self.line(format!("  a move, cancelled: {cancelled}, has moved {}", task.moved));
             }
         }
