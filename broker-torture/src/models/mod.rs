@@ -28,7 +28,7 @@ const BEGIN_MS: u64 = 1_700_000_000_000;
 pub(crate) const OPERATIONS: u64 = 200;
 /// A store is used for so many runs, each on queues, topics and streams of its own.
 const RUNS_OF_A_STORE: u64 = 4;
-/// One run in so many commits on a thread of its own, as a program does. It costs more than the rest of a run, and changes no result.
+/// One run in so many commits on a thread of its own, as a program does. To change threads costs time, and changes no result.
 const ON_A_THREAD: u64 = 8;
 const TOLD_MAX: usize = 10;
 
