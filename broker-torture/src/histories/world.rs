@@ -3,9 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use broker_core::{
-    Broker, Clock as _, Endpoint, Error, LocalQueue, ManualClock, MemoryBounds, MoveTask, MoveTaskInfo,
-    MoveTaskStatus, PublishMessage, PutRecord, ReceiptHandle, ReceiveOptions, ReplayStatus, Result,
-    SendMessage, StartingPosition, StreamQueueSettings, SubscriptionInfo,
+    Broker, Clock as _, DeadLetterTarget, Endpoint, Error, LocalQueue, LocalStream, ManualClock,
+    MemoryBounds, MoveTask, MoveTaskInfo, MoveTaskStatus, PublishMessage, PutRecord, ReceiptHandle,
+    ReceiveOptions, ReplayStatus, Result, SendMessage, StartingPosition, StreamQueueSettings,
+    SubscriptionInfo,
     storage::{Durability, Storage},
 };
 
@@ -166,11 +167,27 @@ impl World {
         feed.publish(PublishMessage::new("kept").group_id("c").deduplication_id("kept")).await?;
         feed.subscribe(&line).raw_delivery(true).await?;
         let clicks = broker.stream(CLICKS).shards(1).await?;
-        clicks.put(PutRecord::new("k", "first")).await?;
+        clicks.put(PutRecord::new("k", "too often")).await?;
         drop(clicks.consumer(GROUP).start(StartingPosition::TrimHorizon).await?);
-        clicks.queue(WORK, StartingPosition::TrimHorizon, &StreamQueueSettings::default()).await?;
+        self.work(&clicks).await?;
+        clicks.put(PutRecord::new("k", "first")).await?;
         broker.stream(LOGS).shards(1).await?.put(PutRecord::new("k", "first")).await?;
         broker.space(TOTALS).await.map(drop)
+    }
+
+    /// A work queue with a dead letter.
+    async fn work(&self, clicks: &LocalStream) -> Result<()> {
+        let once = StreamQueueSettings {
+            dead_letter: DeadLetterTarget::BuiltIn { max_receive_count: 1 },
+            ..StreamQueueSettings::default()
+        };
+        let work = clicks.queue(WORK, StartingPosition::TrimHorizon, &once).await?;
+        let at_once = ReceiveOptions::up_to(1).wait_time(Duration::ZERO);
+        for message in work.receive(at_once.clone()).await? {
+            work.update_visibility(message.receipt, Duration::ZERO).await?;
+        }
+        drop(work.receive(at_once).await?);
+        work.set_settings(&StreamQueueSettings::default()).await
     }
 
     /// A move that takes its time: its second message goes when the clock has gone on. So it happens by itself, also to a broker that
