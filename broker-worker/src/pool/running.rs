@@ -157,8 +157,10 @@ impl RunningPool {
 
     /// Waits until the pool cannot go on, because its queue cannot. For ever if all is well. Cancel safe.
     pub async fn broken(&mut self) {
-        // The task ends by itself only then; it does not panic.
-        let _ = (&mut self.control).await;
+        // The task ends by itself only then; it does not panic. Once it was seen to end it cannot be waited for again.
+        if !self.control.is_finished() {
+            let _ = (&mut self.control).await;
+        }
     }
 
     /// Stops, as [`Running::stop`] does: receives nothing more, lets handlers finish for up to `drain`, and gives back what is
