@@ -58,7 +58,8 @@ async fn a_mapping_whose_stream_is_gone_says_so() {
     let running = world.working().start().await.unwrap();
     tokio::time::sleep(secs(1)).await;
     world.broker.delete_stream("clicks").await.unwrap();
-    let error = tokio::time::timeout(secs(60), running.broken()).await.unwrap();
+    tokio::time::timeout(secs(60), running.reached(State::Deleting)).await.unwrap();
+    let error = running.broken().await;
     assert!(matches!(error, Error::StreamDoesNotExist { .. }), "{error}");
     assert_eq!(running.state(), State::Deleting);
 }
