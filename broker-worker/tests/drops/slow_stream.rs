@@ -197,6 +197,8 @@ impl World {
         sleep(LEASES_END).await;
         assert!(running.stop(secs(5)).await);
         self.is_done();
+        // The broker itself waits for records to expire.
+        self.broker.close().await.unwrap();
     }
 
     /// Everything was handled and acknowledged.

@@ -117,6 +117,7 @@ async fn waiting_for_a_state_can_be_dropped_and_done_again() {
             world.is_done();
             assert!(running.stop(secs(5)).await);
             world.nothing_runs().await;
+            world.all_is_handled().await;
         },
     )
     .await;

@@ -113,6 +113,7 @@ async fn report() -> Report {
     let running = AsyncFunction::new("fails", world.slow.clone(), fails).config(config).start().await.unwrap();
     running.invoke("null").await.unwrap();
     sleep(secs(1)).await;
+    assert!(running.stop(secs(1)).await);
     kept.lock().take().unwrap()
 }
 
