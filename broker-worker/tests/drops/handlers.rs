@@ -2,43 +2,25 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use broker_core::{Error, LocalQueue, Queue as _, Transaction};
 use broker_worker::{
-    Context, Failure, Handler,
+    Context, Handler,
     deploy::Versions,
     event::{Source, sqs::{SqsEvent, function}},
     handler::{batch, batch_service, call, each, each_service, transact_batch, transact_each},
-    queue::{Batch, Pollers, QueueMapping, Received, Response, Running},
+    queue::{Batch, Pollers, QueueMapping, Received, Running},
 };
 use serde_json::json;
-use tokio::{
-    sync::{mpsc, oneshot},
-    time::sleep,
-};
+use tokio::time::sleep;
 
 use crate::{
+    hands::{Answer, Hands},
     ms, secs, sweep,
     world::{Did, Log, World, pause},
 };
 
 /// How many messages there are, in one batch.
 const MESSAGES: usize = 3;
-
-type Answer = Result<Response, Failure>;
-
-/// Gives the batch to the test, and waits for its answer.
-struct Hands(mpsc::UnboundedSender<(Batch, Context, oneshot::Sender<Answer>)>);
-
-#[async_trait]
-impl Handler<Batch> for Hands {
-    async fn handle(&self, batch: Batch, context: Context) -> Answer {
-        let (answer, answered) = oneshot::channel();
-        let nobody = |_| Failure::new("nobody is there to handle it");
-        self.0.send((batch, context, answer)).map_err(nobody)?;
-        answered.await.unwrap_or_else(|_| Err(Failure::new("it was dropped")))
-    }
-}
 
 /// A batch in the hands of the test.
 struct InHand<H> {
@@ -47,14 +29,14 @@ struct InHand<H> {
     running: Running,
     context: Context,
     batch: Option<Batch>,
-    answer: oneshot::Sender<Answer>,
+    answer: Answer<Batch>,
 }
 
 async fn in_hand<H>(handler: impl AsyncFn(&World) -> H) -> InHand<H> {
     let world = World::new(MESSAGES).await;
     let handler = Arc::new(handler(&world).await);
-    let (hands, mut handed) = mpsc::unbounded_channel();
-    let mapping = QueueMapping::new(world.slow.clone(), Hands(hands)).batch_size(10);
+    let (hands, mut handed) = Hands::new();
+    let mapping = QueueMapping::new(world.slow.clone(), hands).batch_size(10);
     let running = mapping.pollers(Pollers::Fixed(1)).start().await.unwrap();
     let (batch, context, answer) = handed.recv().await.unwrap();
     InHand { world, handler, running, context, batch: Some(batch), answer }

@@ -8,8 +8,10 @@
 mod deployments;
 mod functions;
 mod handlers;
+mod hands;
 mod pools;
 mod queues;
+mod record_handlers;
 mod slow_stream;
 mod streams;
 mod telling;

@@ -6,6 +6,7 @@ use broker_worker::{
     pool::{Capacity, Pool, RunningPool},
     scaling::{Pause, QueueScaler, QueueTarget},
 };
+use futures_util::future::join;
 use tokio::time::sleep;
 
 use crate::{
@@ -171,4 +172,33 @@ async fn a_deployment_that_is_dropped_has_begun_or_not() {
     for plan in [Deploy::all_at_once, || Deploy::canary(50, VISIBILITY)] {
         assert_eq!(deployment_is_swept(plan).await, 0, "there is nothing to wait for");
     }
+}
+
+// Of two at the same time one waits for the other, and is refused.
+#[tokio::test(start_paused = true)]
+async fn two_deployments_that_are_dropped_have_not_both_begun() {
+    let points = sweep(
+        async || AtWork::new(4, 1).await,
+        async |at_work| {
+            let plan = || Deploy::rolling(50, 200);
+            join(at_work.deploy(plan()), at_work.deploy(plan())).await
+        },
+        async |AtWork { world, capacity, second, pool }, both| {
+            if let Some((first, other)) = both {
+                assert!(first.is_ok());
+                assert!(matches!(other, Err(Error::Deploying { version }) if version == "two"));
+            }
+            sleep(secs(60)).await;
+            let pool = pool.unwrap();
+            let version = pool.version();
+            assert_eq!(second.is_idle(0), version == "one");
+            // What was dropped holds up nobody.
+            pool.deploy("three", world.noting(&second), Deploy::all_at_once()).await.unwrap();
+            assert_eq!(pool.version(), "three");
+            pool.stop(secs(5)).await;
+            is_gone(&world, &capacity).await;
+        },
+    )
+    .await;
+    assert!(points >= 2, "{points}");
 }

@@ -201,9 +201,22 @@ impl World {
         self.broker.close().await.unwrap();
     }
 
+    /// Everything was handled, and the same mapping gets nothing more. Whoever acknowledges in transactions is not noted.
+    pub(crate) async fn nothing_is_left(&self) {
+        self.each_is_handled();
+        let running = self.mapping(ms(10)).start().await.unwrap();
+        self.nothing_happens().await;
+        assert!(running.stop(secs(5)).await);
+        self.broker.close().await.unwrap();
+    }
+
+    fn each_is_handled(&self) {
+        self.log.check(self.numbers.iter().map(|(_, body)| body.as_str()));
+    }
+
     /// Everything was handled and acknowledged.
     pub(crate) fn is_done(&self) {
-        self.log.check(self.numbers.iter().map(|(_, body)| body.as_str()));
+        self.each_is_handled();
         for (_, body) in &*self.numbers {
             assert!(self.log.times(&Did::Acknowledged(body.clone())) > 0, "{body} was not acknowledged");
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use broker_core::{Entries, Queue as _, SendMessage};
+use broker_core::{Entries, PutRecord, Queue as _, SendMessage, Stream as _};
 use broker_worker::{
     Context, Failure,
     handler::BoxError,
@@ -13,13 +13,16 @@ use broker_worker::{
     },
     pool::{Pool, PoolEvent},
     scaling::QueueScaler,
-    telemetry::{Traced, WorkerEvent},
+    telemetry::{Traced, TracedStream, WorkerEvent},
 };
 use futures_util::StreamExt as _;
 use parking_lot::Mutex;
 use tokio::time::sleep;
 
-use crate::{ms, secs, sweep, world::World};
+use crate::{
+    ms, secs, slow_stream, sweep,
+    world::{Did, World},
+};
 
 // An event that was waited for and not taken comes with the next wait.
 #[tokio::test(start_paused = true)]
@@ -164,4 +167,30 @@ async fn a_traced_send_that_is_dropped_has_happened_or_not() {
         },
     )
     .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_traced_put_that_is_dropped_has_happened_or_not() {
+    let put = async |stream: &TracedStream<_>, data: &str| {
+        let records = vec![PutRecord::new("key", data.to_owned())];
+        assert!(stream.put_batch(records).await.unwrap().iter().all(Result::is_ok));
+    };
+    let points = sweep(
+        async || {
+            let world = slow_stream::World::new(0).await;
+            let stream = TracedStream::new(world.slow.clone(), || None);
+            (world, stream)
+        },
+        async |(_, stream)| put(stream, "first").await,
+        async |(world, stream), done| {
+            put(&stream, "second").await;
+            drop(stream);
+            world.all_is_handled().await;
+            let times = |data: &str| world.log.times(&Did::Handled(data.into()));
+            assert_eq!(times("second"), 1);
+            assert!(if done.is_some() { times("first") == 1 } else { times("first") <= 1 });
+        },
+    )
+    .await;
+    assert_eq!(points, 2);
 }
