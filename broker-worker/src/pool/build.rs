@@ -71,7 +71,7 @@ impl<S: Scale> Pool<S> {
     }
 
     /// Starts it, and asks the scaler for the first time. Fails as [`QueueMapping::start`] does. Must be called inside a
-    /// tokio runtime.
+    /// tokio runtime. Dropped, it ends what it has started, as if the pool was dropped: that may have received messages.
     pub async fn start(mut self) -> Result<RunningPool> {
         if self.every.as_millis() == 0 {
             return Err(Error::setting(

@@ -165,6 +165,8 @@ impl RunningPool {
 
     /// Stops, as [`Running::stop`] does: receives nothing more, lets handlers finish for up to `drain`, and gives back what is
     /// not done. A deployment that is going on stays where it is.
+    ///
+    /// Dropped, it ends everything at once, as if the pool was dropped.
     pub async fn stop(self, drain: Duration) -> Report {
         self.shared.stop.cancel();
         let lanes =

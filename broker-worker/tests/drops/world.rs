@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use broker_core::{
     Broker, ChangeVisibility, Clock, DeadLettered, Deleted, Entries, LocalQueue, Message, Outcomes, Queue,
     QueueAttributes, QueueExt as _, QueueSettings, ReceiptHandle, ReceiveOptions, Result, SendMessage, Sent,
-    VisibilityChanged,
+    TokioClock, VisibilityChanged,
 };
 use broker_mem::MemStorage;
 use broker_worker::{
@@ -21,6 +21,9 @@ use crate::{ms, secs};
 
 /// The visibility timeout of the queue.
 pub(crate) const VISIBILITY: Duration = Duration::from_secs(30);
+
+/// How often a thread that is to end is waited for: seconds at least.
+const YIELDS_MAX: usize = 10_000_000;
 
 /// Something that takes a moment, before and after it happens.
 pub(crate) async fn pause() {
@@ -177,6 +180,8 @@ pub(crate) struct World {
     pub(crate) queue: LocalQueue,
     pub(crate) slow: Slow,
     pub(crate) log: Log,
+    /// Mappings have it, and the threads of theirs.
+    clock: Arc<TokioClock>,
     bodies: Vec<String>,
 }
 
@@ -187,7 +192,8 @@ impl World {
         let queue = broker.queue("orders").visibility_timeout(VISIBILITY).await.unwrap();
         let log = Log::default();
         let slow = Slow::new(queue.clone(), log.clone());
-        let mut world = Self { broker, queue, slow, log, bodies: Vec::new() };
+        let clock = Arc::new(TokioClock::new());
+        let mut world = Self { broker, queue, slow, log, clock, bodies: Vec::new() };
         for number in 0..messages {
             world.send(&format!("message {number}")).await;
         }
@@ -227,7 +233,7 @@ impl World {
     /// Two workers that take so long for each message.
     pub(crate) fn mapping(&self, takes: Duration) -> QueueMapping {
         let mapping = QueueMapping::new(self.slow.clone(), self.handler(takes));
-        mapping.batch_size(2).pollers(Pollers::Fixed(2))
+        mapping.clock(self.clock.clone()).batch_size(2).pollers(Pollers::Fixed(2))
     }
 
     /// Whether no handler can run any more.
@@ -239,6 +245,10 @@ impl World {
     pub(crate) async fn nothing_runs(&self) {
         sleep(ms(1)).await;
         assert!(self.is_idle(), "somebody still has the handler");
+        // A thread ends in a time of its own.
+        let ended = || Arc::strong_count(&self.clock) == 1;
+        let waited = std::iter::repeat_with(std::thread::yield_now).take(YIELDS_MAX);
+        assert!(waited.map(|()| ended()).any(|ended| ended), "a thread is left");
         let before = self.log.len();
         sleep(VISIBILITY * 2).await;
         assert_eq!(self.log.len(), before, "something has happened");
