@@ -86,9 +86,8 @@ impl<S: Scale> Pool<S> {
         let granted = share.have(self.workers);
         let lane = Lane::start(&self.mapping, versions, granted).await?;
         let state = self.scaler.start(self.workers, clock.now());
-        let shared = Arc::new(Shared::new(Lanes::new(lane), events::channel(), self.mapping));
-        let mut control =
-            Control::new(shared.clone(), (queue, clock), (self.scaler, state), self.every, share);
+        let shared = Arc::new(Shared::new(Lanes::new(lane), events::channel(), self.mapping, share));
+        let mut control = Control::new(shared.clone(), (queue, clock), (self.scaler, state), self.every);
         control.tick().await;
         Ok(RunningPool::new(shared, tokio::spawn(control.run())))
     }

@@ -10,6 +10,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    capacity::Share,
     events::{PoolEvent, PoolEvents},
     lanes::{Lane, Lanes, Replacing},
 };
@@ -27,6 +28,8 @@ pub(super) struct Shared {
     /// `None` once the pool stops. Never held across an await.
     lanes: Mutex<Option<Lanes>>,
     events: broadcast::Sender<PoolEvent>,
+    /// The slots of the workers: they are free once the pool is gone, and nothing of it is at work any more.
+    pub(super) share: Mutex<Share>,
     /// What the lanes are made of.
     mapping: QueueMapping,
     pub(super) stop: CancellationToken,
@@ -37,9 +40,15 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(lanes: Lanes, events: broadcast::Sender<PoolEvent>, mapping: QueueMapping) -> Self {
+    pub(super) fn new(
+        lanes: Lanes,
+        events: broadcast::Sender<PoolEvent>,
+        mapping: QueueMapping,
+        share: Share,
+    ) -> Self {
+        let (lanes, share) = (Mutex::new(Some(lanes)), Mutex::new(share));
         let (stop, look, deploying) = (CancellationToken::new(), Notify::new(), tokio::sync::Mutex::new(()));
-        Self { lanes: Mutex::new(Some(lanes)), events, mapping, stop, look, deploying }
+        Self { lanes, events, share, mapping, stop, look, deploying }
     }
 
     /// Does something with the workers; once the pool stops there are none.
@@ -173,6 +182,7 @@ impl RunningPool {
             self.shared.lanes.lock().take().expect("only stopping takes the lanes, and it takes the pool");
         let past = lanes.past();
         let reports = stop_all(lanes.into_running(), drain).await;
+        self.shared.share.lock().have(0);
         Lanes::report(past, reports).expect("a pool has a lane")
     }
 }
