@@ -49,7 +49,7 @@ impl World {
                 log.note(Did::Begun(number.to_string()));
                 sleep(takes).await;
                 log.note(Did::Handled(number.to_string()));
-                if number % 2 == 0 { Ok(()) } else { Err(Failure::new("it is odd")) }
+                if number.is_multiple_of(2) { Ok(()) } else { Err(Failure::new("it is odd")) }
             }
         });
         let config = InvokeConfig {

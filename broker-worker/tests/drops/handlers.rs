@@ -6,7 +6,10 @@ use broker_core::{Error, LocalQueue, Queue as _, Transaction};
 use broker_worker::{
     Context, Handler,
     deploy::Versions,
-    event::{Source, sqs::{SqsEvent, function}},
+    event::{
+        Source,
+        sqs::{SqsEvent, function},
+    },
     handler::{batch, batch_service, call, each, each_service, transact_batch, transact_each},
     queue::{Batch, Pollers, QueueMapping, Received, Running},
 };
@@ -90,7 +93,9 @@ async fn work(log: Log, body: String) {
 }
 
 /// Handles all messages of a batch.
-fn working(log: Log) -> impl Fn(Batch) -> futures_util::future::BoxFuture<'static, Result<(), Error>> + Clone {
+fn working(
+    log: Log,
+) -> impl Fn(Batch) -> futures_util::future::BoxFuture<'static, Result<(), Error>> + Clone {
     move |batch| {
         let log = log.clone();
         Box::pin(async move {
@@ -155,10 +160,7 @@ async fn a_service_that_is_dropped_loses_nothing() {
         each_service(service)
     })
     .await;
-    handler_is_swept(false, async |world| {
-        batch_service(tower::service_fn(working(world.log.clone())))
-    })
-    .await;
+    handler_is_swept(false, async |world| batch_service(tower::service_fn(working(world.log.clone())))).await;
 }
 
 /// Invokes a handler that sends a parcel for each message, in a transaction.
@@ -179,12 +181,7 @@ async fn transactions_are_swept<H: Handler<Batch>>(handler: impl Fn(LocalQueue, 
 }
 
 /// Notes that a message is handled, and sends its parcel.
-async fn send_parcel(
-    body: String,
-    out: &LocalQueue,
-    log: &Log,
-    tx: &mut Transaction,
-) -> Result<(), Error> {
+async fn send_parcel(body: String, out: &LocalQueue, log: &Log, tx: &mut Transaction) -> Result<(), Error> {
     log.note(Did::Begun(body.clone()));
     pause().await;
     tx.send(out, body.clone())?;

@@ -96,7 +96,7 @@ async fn until_dropped<T>(future: impl Future<Output = T>, polls: usize) -> Opti
 
 #[tokio::test(start_paused = true)]
 async fn the_sweep_drops_at_every_wait_and_at_every_turn_of_a_long_one() {
-    let waits = async |_: &mut ()| {
+    let waits = async |(): &mut ()| {
         sleep(ms(1)).await;
         tokio::task::yield_now().await;
         sleep(ms(2_500)).await;

@@ -163,7 +163,7 @@ async fn extension_is_swept(timeout: Duration, heartbeat: bool) {
             let left = lease.until().since(now);
             assert!(left + ms(10) > expected.min(timeout), "{left:?}");
             // With a heartbeat it lasts until its handler is done; without, the handler has as long as the queue's own timeout.
-            sleep(if heartbeat { VISIBILITY * 2 } else { VISIBILITY - ms(100) }).await;
+            sleep(if heartbeat { VISIBILITY * 2 } else { VISIBILITY.saturating_sub(ms(100)) }).await;
             assert!(!lease.is_lost());
             assert!(world.queue.receive(ReceiveOptions::default()).await.unwrap().is_empty());
             go_on.send(()).await.unwrap();

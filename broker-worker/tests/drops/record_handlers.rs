@@ -84,7 +84,12 @@ async fn a_function_on_each_record_that_is_dropped_loses_nothing() {
 }
 
 /// Notes that a record is handled, and sends its parcel.
-async fn send_parcel(record: &Record, out: &LocalQueue, log: &Log, tx: &mut Transaction) -> Result<(), Error> {
+async fn send_parcel(
+    record: &Record,
+    out: &LocalQueue,
+    log: &Log,
+    tx: &mut Transaction,
+) -> Result<(), Error> {
     log.note(Did::Begun(text(record)));
     pause().await;
     tx.send(out, text(record))?;

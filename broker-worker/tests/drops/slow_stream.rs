@@ -169,9 +169,13 @@ impl World {
                 let records = batch.records().iter();
                 let bodies: Vec<_> =
                     records.map(|record| String::from_utf8(record.data.to_vec()).unwrap()).collect();
-                bodies.iter().for_each(|body| log.note(Did::Begun(body.clone())));
+                for body in &bodies {
+                    log.note(Did::Begun(body.clone()));
+                }
                 sleep(takes).await;
-                bodies.into_iter().for_each(|body| log.note(Did::Handled(body)));
+                for body in bodies {
+                    log.note(Did::Handled(body));
+                }
                 Ok::<_, BoxError>(())
             }
         });

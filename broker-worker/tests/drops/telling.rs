@@ -7,10 +7,7 @@ use broker_core::{Entries, PutRecord, Queue as _, SendMessage, Stream as _};
 use broker_worker::{
     Context, Failure,
     handler::BoxError,
-    invoke::{
-        AsyncFunction, Destination, DestinationKind, InvokeConfig, QueueDestination,
-        Report, function,
-    },
+    invoke::{AsyncFunction, Destination, DestinationKind, InvokeConfig, QueueDestination, Report, function},
     pool::{Pool, PoolEvent},
     scaling::QueueScaler,
     telemetry::{Traced, TracedStream, WorkerEvent},
@@ -113,7 +110,8 @@ async fn report() -> Report {
         ..InvokeConfig::default()
     };
     let fails = function(async |(): (), _: Context| Err::<(), _>(Failure::new("no")));
-    let running = AsyncFunction::new("fails", world.slow.clone(), fails).config(config).start().await.unwrap();
+    let running =
+        AsyncFunction::new("fails", world.slow.clone(), fails).config(config).start().await.unwrap();
     running.invoke("null").await.unwrap();
     sleep(secs(1)).await;
     assert!(running.stop(secs(1)).await);
@@ -121,10 +119,7 @@ async fn report() -> Report {
 }
 
 /// Something that sends one message to the queue, of its own world.
-async fn sending_is_swept<S>(
-    sender: impl AsyncFn(&World) -> S,
-    send: impl AsyncFn(&S),
-) {
+async fn sending_is_swept<S>(sender: impl AsyncFn(&World) -> S, send: impl AsyncFn(&S)) {
     let points = sweep(
         async || {
             let world = World::new(0).await;
@@ -133,13 +128,13 @@ async fn sending_is_swept<S>(
         },
         async |(_, sender)| send(sender).await,
         async |(world, sender), done| {
-            let sent = async || world.queue.counters().await.unwrap().visible;
-            let before = sent().await;
+            let visible = async || world.queue.counters().await.unwrap().visible;
+            let before = visible().await;
             assert!(if done.is_some() { before == 1 } else { before <= 1 }, "{before}");
             sleep(secs(1)).await;
-            assert_eq!(sent().await, before);
+            assert_eq!(visible().await, before);
             send(&sender).await;
-            assert_eq!(sent().await, before + 1);
+            assert_eq!(visible().await, before + 1);
         },
     )
     .await;

@@ -247,8 +247,8 @@ impl World {
         assert!(self.is_idle(), "somebody still has the handler");
         // A thread ends in a time of its own.
         let ended = || Arc::strong_count(&self.clock) == 1;
-        let waited = std::iter::repeat_with(std::thread::yield_now).take(YIELDS_MAX);
-        assert!(waited.map(|()| ended()).any(|ended| ended), "a thread is left");
+        let mut waited = std::iter::repeat_with(std::thread::yield_now).take(YIELDS_MAX);
+        assert!(waited.any(|()| ended()), "a thread is left");
         let before = self.log.len();
         sleep(VISIBILITY * 2).await;
         assert_eq!(self.log.len(), before, "something has happened");
