@@ -3,15 +3,16 @@
 
 use std::{collections::HashSet, fs, path::Path, time::Duration};
 
-use anyhow::{bail, ensure};
+use anyhow::{Context as _, bail, ensure};
 use broker_core::{Broker, Certainty, LocalQueue, ReceiveOptions, storage::StorageError};
 
 use crate::{machine::Machine, report::Outcome, store::Store};
 
 /// Small, so that it is full soon; the journal takes a part.
-const DEVICE_BYTES: u64 = 48 << 20;
-/// What makes room on the device when it goes.
-const BALLAST_BYTES: usize = 8 << 20;
+const DEVICE_BYTES: u64 = 64 << 20;
+/// What makes room on the device when it goes: more than sled writes before it has taken back what was deleted. With 8 MiB it
+/// was full again, at one time in eight, before it had deleted 11 MiB of messages.
+const BALLAST_BYTES: usize = 24 << 20;
 /// Bodies have so many bytes, and some more.
 const BODY_BYTES: usize = 60_000;
 /// More messages than the device has room for.
@@ -83,14 +84,14 @@ async fn fill(store: Store, mount: &Path, salt: usize) -> anyhow::Result<usize> 
         (Store::Sled, Certainty::Indeterminate) => {
             drop((broker, queue));
             fs::remove_file(&ballast)?;
-            (broker, queue) = reopen(store, &directory).await?;
+            (broker, queue) = reopen(store, &directory).await.context("opening again")?;
         }
         (_, certainty) => bail!("a full device: {certainty:?}, {refused}"),
     }
     let count = sent.len();
     let options = ReceiveOptions::up_to(10).wait_time(Duration::ZERO);
     loop {
-        let got = queue.receive(options.clone()).await?;
+        let got = queue.receive(options.clone()).await.context("receiving")?;
         if got.is_empty() {
             break;
         }
@@ -98,12 +99,16 @@ async fn fill(store: Store, mount: &Path, salt: usize) -> anyhow::Result<usize> 
             // The send that failed may be there, if it is not known to have been refused.
             let known = sent.remove(message.text()?) || message.text()? == body(count, salt);
             ensure!(known, "a message that was never sent, or comes twice");
-            queue.delete(message.receipt).await?;
+            let left = sent.len();
+            queue
+                .delete(message.receipt)
+                .await
+                .with_context(|| format!("deleting, {left} of {count} left"))?;
         }
     }
     ensure!(sent.is_empty(), "{} of {count} acknowledged messages are lost", sent.len());
     for number in 0..AFTERWARDS {
-        queue.send(body(number, salt)).await?;
+        queue.send(body(number, salt)).await.with_context(|| format!("sending {number} afterwards"))?;
     }
     broker.close().await?;
     Ok(count)

@@ -14,6 +14,9 @@
 mod everywhere;
 #[path = "../rules/disk.rs"]
 mod disk;
+#[path = "../rules/held_reads.rs"]
+#[allow(dead_code, reason = "shared with the rules of queues, which use the rest")]
+mod held_reads;
 #[path = "../rules/support.rs"]
 #[allow(dead_code, reason = "shared with the rules of queues, which use the rest")]
 mod support;

@@ -1,19 +1,14 @@
-//! A queue on a stream in memory: its positions, how it pulls records, and how references become records again.
+//! A queue on a stream in memory: its positions, and how it pulls records.
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::stored::{decode_reference, encode_reference};
+use super::stored::encode_reference;
 use crate::{
     error::Result,
     keys,
-    queue::{
-        LocalQueue,
-        message::{Message, SendMessage},
-        row::UnstampedRow,
-        shell::QueueCell,
-    },
+    queue::{message::SendMessage, row::UnstampedRow, shell::QueueCell},
     storage::Durability,
-    stream::{LocalStream, number::RecordNumber, record::Record, shard::ShardId},
+    stream::{LocalStream, record::Record, shard::ShardId},
     sync::{AsyncMutex, Mutex},
 };
 
@@ -85,42 +80,5 @@ impl StreamQueueCell {
         let _ = self.ready.operate(Durability::Buffered, None, step)?;
         self.positions.lock().insert(shard.0, next);
         Ok(records)
-    }
-
-    /// The records of these messages. Those that have left the stream leave the queue too.
-    pub(super) async fn resolve(
-        &self,
-        stream: &LocalStream,
-        queue: &LocalQueue,
-        messages: Vec<Message>,
-        pulled: &[Record],
-    ) -> Result<Vec<(Message, Record)>> {
-        let mut found = Vec::with_capacity(messages.len());
-        for message in messages {
-            let number = decode_reference(&message.body).ok();
-            let record = match number {
-                Some(number) => match pulled.iter().find(|record| record.number == number) {
-                    Some(record) => Some(record.clone()),
-                    None => self.record(stream, number).await?,
-                },
-                None => None,
-            };
-            match record {
-                Some(record) => found.push((message, record)),
-                None => {
-                    queue.delete(message.receipt).await?;
-                }
-            }
-        }
-        Ok(found)
-    }
-
-    async fn record(&self, stream: &LocalStream, number: RecordNumber) -> Result<Option<Record>> {
-        let shard = ShardId(number.shard);
-        if !stream.has_shard(shard, number.epoch) {
-            return Ok(None);
-        }
-        let (records, _) = stream.fetch(shard, number.seq, 1).await?;
-        Ok(records.into_iter().next().filter(|record| record.number == number))
     }
 }

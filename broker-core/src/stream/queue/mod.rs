@@ -9,13 +9,15 @@
 //! |---|---|
 //! | `message` | what users say and see |
 //! | `stored` | what is stored |
-//! | `cell` | a queue in memory: positions, pulling, references and their records |
+//! | `cell` | a queue in memory: positions, pulling |
+//! | `resolve` | references become records again |
 //! | `manage` | making, finding and deleting the queues on a stream |
 //! | `shell` | the operations of [`StreamQueue`] |
 
 mod cell;
 mod manage;
 mod message;
+mod resolve;
 mod settings;
 mod shell;
 pub(crate) mod stored;
