@@ -28,15 +28,28 @@ impl Deployment {
         (telling, Self { progress })
     }
 
+    /// The same, with what was told so far seen: the next step is news.
+    pub(crate) fn seen(mut self) -> Self {
+        self.progress.mark_unchanged();
+        self
+    }
+
     /// How far it is now.
     pub fn progress(&self) -> Progress {
         *self.progress.borrow()
     }
 
-    /// Waits until it is further, and says how far; `None` once it is at its end. Cancel safe. Steps that follow one another at
-    /// once may be seen as one.
+    /// Waits until it is further than this handle has said, and says how far; `None` once it has said the end. Cancel safe: a step
+    /// that came while nobody waited is said to whoever asks next. Steps that nobody has asked for in between are seen as one.
     pub async fn next(&mut self) -> Option<Progress> {
-        if self.progress.borrow_and_update().stage.is_end() {
+        let (news, progress) = {
+            let progress = self.progress.borrow_and_update();
+            (progress.has_changed(), *progress)
+        };
+        if news {
+            return Some(progress);
+        }
+        if progress.stage.is_end() {
             return None;
         }
         self.progress.changed().await.ok()?;

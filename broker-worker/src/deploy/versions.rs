@@ -145,7 +145,9 @@ impl<E: Judge> Versions<E> {
         drop(routing);
         let (telling, deployment) = Deployment::new();
         // The first step is taken before anybody can invoke.
-        if let Some(due) = self.inner.step(&telling) {
+        let due = self.inner.step(&telling);
+        let deployment = deployment.seen();
+        if let Some(due) = due {
             tokio::spawn(drive(Arc::downgrade(&self.inner), telling, due));
         }
         Ok(deployment)

@@ -18,7 +18,8 @@ use crate::scaling::after;
 /// failure too (rule L2), and its context is cancelled.
 ///
 /// A handler that blocks its thread cannot be dropped before it is done. Then its answer counts as too late.
-/// Cancel safe as the handler is.
+/// Cancel safe as the handler is: dropped, it drops the handler and cancels its context, so that what the handler has left to other
+/// tasks and threads can end too.
 pub async fn call<E: Event>(
     handler: &dyn Handler<E>,
     event: E,
@@ -49,7 +50,8 @@ async fn until<E: Event>(
     timeout: Option<Duration>,
     clock: &dyn Clock,
 ) -> (Result<E::Response, Failure>, Timestamp) {
-    let cancelled = context.cancelled().clone();
+    // Unless there is an answer in time, be it that this is dropped.
+    let cancelled = context.cancelled().clone().drop_guard();
     // What a panic leaves behind in the handler's state is the handler's affair, as it is with threads.
     let run = async { handler.handle(event, context).await };
     let mut run = pin!(AssertUnwindSafe(run).catch_unwind());
@@ -66,9 +68,12 @@ async fn until<E: Event>(
     let ended = clock.now();
     let late = deadline.is_some_and(|deadline| ended > deadline);
     let answer = match done {
-        Some(done) if !late => done.unwrap_or_else(|panic| Err(Failure::panic(&*panic))),
+        Some(done) if !late => {
+            cancelled.disarm();
+            done.unwrap_or_else(|panic| Err(Failure::panic(&*panic)))
+        }
         _ => {
-            cancelled.cancel();
+            drop(cancelled);
             Err(Failure::timeout(timeout.unwrap_or_default()))
         }
     };

@@ -66,7 +66,8 @@ impl Context {
         self.0.deadline
     }
 
-    /// Fires when what the handler does no longer counts: its lease was lost, or the runtime is stopping.
+    /// Fires when what the handler does no longer counts: its lease was lost, its time is over, the runtime is stopping, or the
+    /// invocation was dropped.
     pub fn cancelled(&self) -> &CancellationToken {
         &self.0.cancelled
     }

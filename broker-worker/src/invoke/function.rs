@@ -205,7 +205,7 @@ impl AsyncFunction {
     }
 
     /// Starts it: events that wait in the queue are worked on. Fails if a setting is refused or the queue cannot be used; nothing
-    /// runs then. Must be called inside a tokio runtime.
+    /// runs then, nor if this is dropped. Must be called inside a tokio runtime.
     pub async fn start(self) -> Result<RunningFunction, InvokeError> {
         let Source { region, account, .. } = &self.source;
         let unqualified = format!("arn:aws:lambda:{region}:{account}:function:{}", self.name);
@@ -274,6 +274,8 @@ impl RunningFunction {
 
     /// Stops: takes no more events, lets the handler finish those that it has for up to `drain`, and gives the rest back to the
     /// queue. Returns whether all were finished. Events can still be sent; they wait.
+    ///
+    /// Dropped, it ends everything at once, as if the function was dropped.
     pub async fn stop(mut self, drain: Duration) -> bool {
         let shared = self.caller.0.clone();
         shared.stop.cancel();

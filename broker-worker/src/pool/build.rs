@@ -71,7 +71,7 @@ impl<S: Scale> Pool<S> {
     }
 
     /// Starts it, and asks the scaler for the first time. Fails as [`QueueMapping::start`] does. Must be called inside a
-    /// tokio runtime.
+    /// tokio runtime. Dropped, it ends what it has started, as if the pool was dropped: that may have received messages.
     pub async fn start(mut self) -> Result<RunningPool> {
         if self.every.as_millis() == 0 {
             return Err(Error::setting(
@@ -86,9 +86,8 @@ impl<S: Scale> Pool<S> {
         let granted = share.have(self.workers);
         let lane = Lane::start(&self.mapping, versions, granted).await?;
         let state = self.scaler.start(self.workers, clock.now());
-        let shared = Arc::new(Shared::new(Lanes::new(lane), events::channel(), self.mapping));
-        let mut control =
-            Control::new(shared.clone(), (queue, clock), (self.scaler, state), self.every, share);
+        let shared = Arc::new(Shared::new(Lanes::new(lane), events::channel(), self.mapping, share));
+        let mut control = Control::new(shared.clone(), (queue, clock), (self.scaler, state), self.every);
         control.tick().await;
         Ok(RunningPool::new(shared, tokio::spawn(control.run())))
     }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use broker_core::{Clock, Queue, Timestamp};
 
-use super::{capacity::Share, events::PoolEvent, running::Shared};
+use super::{events::PoolEvent, running::Shared};
 use crate::scaling::{Decision, Sample, Scale, after};
 
 /// What a pool's task has.
@@ -15,7 +15,6 @@ pub(super) struct Control<S: Scale> {
     scaler: S,
     state: S::State,
     every: Duration,
-    share: Share,
     /// What was told last, so that it is not told again.
     limited: bool,
     held: u32,
@@ -27,9 +26,8 @@ impl<S: Scale> Control<S> {
         (queue, clock): (Arc<dyn Queue>, Arc<dyn Clock>),
         (scaler, state): (S, S::State),
         every: Duration,
-        share: Share,
     ) -> Self {
-        Self { shared, queue, clock, scaler, state, every, share, limited: false, held: 0 }
+        Self { shared, queue, clock, scaler, state, every, limited: false, held: 0 }
     }
 
     /// Looks again and again, until the pool stops or its queue cannot go on.
@@ -44,6 +42,8 @@ impl<S: Scale> Control<S> {
             }
             self.tick().await;
         }
+        // Nothing is received any more: others can have the slots.
+        self.shared.share.lock().have(0);
     }
 
     /// The next time to look, in step with the first: times that were missed are left out.
@@ -88,10 +88,11 @@ impl<S: Scale> Control<S> {
     /// Has as many workers as should be and can.
     fn carry_out(&mut self, decision: &Decision, sample: &Sample, now: Timestamp) {
         let desired = decision.desired;
-        let (old, new) = self.shared.with(|lanes| lanes.split(desired, now));
+        // Once the pool stops, its workers keep their slots until they are done.
+        let Some((old, new)) = self.shared.with(|lanes| Some(lanes.split(desired, now))) else { return };
         // Whoever still works on something has its slot until it is done.
         let wanted = old.saturating_add(new).max(sample.in_service);
-        let granted = self.share.have(wanted);
+        let granted = self.shared.share.lock().have(wanted);
         let old = old.min(granted);
         let new = new.min(granted - old);
         self.shared.with(|lanes| lanes.resize((old, new)));

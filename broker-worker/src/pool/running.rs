@@ -10,6 +10,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    capacity::Share,
     events::{PoolEvent, PoolEvents},
     lanes::{Lane, Lanes, Replacing},
 };
@@ -27,6 +28,8 @@ pub(super) struct Shared {
     /// `None` once the pool stops. Never held across an await.
     lanes: Mutex<Option<Lanes>>,
     events: broadcast::Sender<PoolEvent>,
+    /// The slots of the workers: they are free once the pool is gone, and nothing of it is at work any more.
+    pub(super) share: Mutex<Share>,
     /// What the lanes are made of.
     mapping: QueueMapping,
     pub(super) stop: CancellationToken,
@@ -37,9 +40,15 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(lanes: Lanes, events: broadcast::Sender<PoolEvent>, mapping: QueueMapping) -> Self {
+    pub(super) fn new(
+        lanes: Lanes,
+        events: broadcast::Sender<PoolEvent>,
+        mapping: QueueMapping,
+        share: Share,
+    ) -> Self {
+        let (lanes, share) = (Mutex::new(Some(lanes)), Mutex::new(share));
         let (stop, look, deploying) = (CancellationToken::new(), Notify::new(), tokio::sync::Mutex::new(()));
-        Self { lanes: Mutex::new(Some(lanes)), events, mapping, stop, look, deploying }
+        Self { lanes, events, share, mapping, stop, look, deploying }
     }
 
     /// Does something with the workers; once the pool stops there are none.
@@ -157,18 +166,23 @@ impl RunningPool {
 
     /// Waits until the pool cannot go on, because its queue cannot. For ever if all is well. Cancel safe.
     pub async fn broken(&mut self) {
-        // The task ends by itself only then; it does not panic.
-        let _ = (&mut self.control).await;
+        // The task ends by itself only then; it does not panic. Once it was seen to end it cannot be waited for again.
+        if !self.control.is_finished() {
+            let _ = (&mut self.control).await;
+        }
     }
 
     /// Stops, as [`Running::stop`] does: receives nothing more, lets handlers finish for up to `drain`, and gives back what is
     /// not done. A deployment that is going on stays where it is.
+    ///
+    /// Dropped, it ends everything at once, as if the pool was dropped.
     pub async fn stop(self, drain: Duration) -> Report {
         self.shared.stop.cancel();
         let lanes =
             self.shared.lanes.lock().take().expect("only stopping takes the lanes, and it takes the pool");
         let past = lanes.past();
         let reports = stop_all(lanes.into_running(), drain).await;
+        self.shared.share.lock().have(0);
         Lanes::report(past, reports).expect("a pool has a lane")
     }
 }

@@ -235,7 +235,8 @@ impl Lease {
     }
 
     /// Keeps the message for `timeout` from now: up to 12 hours, and up to 12 hours since it was received. With a
-    /// heartbeat this is not needed. Cancel safe in this sense: a dropped call has extended the lease or not.
+    /// heartbeat this is not needed. Cancel safe in this sense: a dropped call has extended the lease or not. The lease says so only
+    /// if the call has returned.
     pub async fn extend(&self, timeout: Duration) -> Result<VisibilityChanged> {
         let outcomes = self.set.extend(&[self.entry()], timeout).await?;
         self.set.moved.notify_one();

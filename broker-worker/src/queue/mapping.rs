@@ -143,8 +143,8 @@ impl QueueMapping {
             .pollers(Pollers::Fixed(workers))
     }
 
-    /// Starts it. Fails if the queue cannot be mapped with these settings, or does not answer; nothing runs then. Must
-    /// be called inside a tokio runtime.
+    /// Starts it. Fails if the queue cannot be mapped with these settings, or does not answer; nothing runs then, nor if
+    /// this is dropped. Must be called inside a tokio runtime.
     pub async fn start(self) -> Result<Running> {
         let attributes = self.queue.attributes().await?;
         let terms = self.settings.check(&attributes)?;

@@ -33,6 +33,8 @@ impl fmt::Display for Report {
 }
 
 /// Stops several mappings at the same time, with one deadline.
+///
+/// Dropped, it ends all of them at once, as if they were dropped.
 pub async fn stop_all(running: impl IntoIterator<Item = Running>, drain: Duration) -> Vec<Report> {
     join_all(running.into_iter().map(|running| running.stop(drain))).await
 }

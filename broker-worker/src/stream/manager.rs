@@ -44,6 +44,8 @@ fn broken(shared: &Shared, error: Error) {
     shared.telemetry.tell(|| WorkerEvent::Broken { error: error.to_string() });
     shared.broken.lock().get_or_insert(error);
     shared.stop.cancel();
+    // Whoever waits for the last state.
+    shared.changed.notify_waiters();
 }
 
 pub(super) fn set(shared: &Shared, state: State) {

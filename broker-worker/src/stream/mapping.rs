@@ -237,7 +237,8 @@ impl StreamMapping {
     }
 
     /// Starts it. When this returns, a mapping that was never there before has its place in the stream. Fails if a setting is refused or
-    /// the stream does not answer; nothing runs then. Must be called inside a tokio runtime.
+    /// the stream does not answer; nothing runs then, nor if this is dropped, though the mapping may have its place by then. Must be
+    /// called inside a tokio runtime.
     pub async fn start(self) -> Result<RunningStream> {
         self.settings.check(&self.function)?;
         let Source { region, account, .. } = &self.source;

@@ -77,6 +77,8 @@ impl RunningStream {
 
     /// Stops: begins nothing more, and lets handlers finish for up to `drain`. Then they are dropped. Returns whether all were done.
     /// The checkpoints stay, so that the same mapping goes on where it was.
+    ///
+    /// Dropped, it ends everything at once, as if the mapping was dropped.
     pub async fn stop(mut self, drain: Duration) -> bool {
         let shared = self.shared.clone();
         shared.stop.cancel();

@@ -239,3 +239,16 @@ async fn a_deployment_ends_with_its_handler() {
     assert_eq!(began.elapsed(), Duration::ZERO);
     assert_eq!(Arc::strong_count(&held), 1);
 }
+
+// Whoever does something else between two steps, or stops waiting, misses none; the end is told too.
+#[tokio::test(start_paused = true)]
+async fn a_step_that_came_while_nobody_waited_is_told() {
+    let versions = Versions::new("one", batch(async |_: Batch, _| ()));
+    let two = batch(async |_: Batch, _| ());
+    let mut deployment = versions.deploy("two", two, Deploy::linear(50, secs(10))).unwrap();
+    assert!(tokio::time::timeout(secs(5), deployment.next()).await.is_err());
+    sleep(secs(10)).await;
+    let step = tokio::time::timeout(secs(1), deployment.next()).await.expect("the step has come").unwrap();
+    assert_eq!((step.percent, step.stage), (100, Stage::Done));
+    assert_eq!(deployment.next().await, None);
+}

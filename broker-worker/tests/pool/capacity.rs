@@ -63,6 +63,21 @@ async fn slots_that_one_pool_gives_back_are_free_for_another_once_its_workers_ar
     assert_eq!((first.counts().acked, second.counts().acked), (4, 4));
 }
 
+// Whoever still works on something has its slot until it is done, also when the pool stops meanwhile.
+#[tokio::test(start_paused = true)]
+async fn a_pool_that_stops_has_its_slots_until_its_workers_are_done() {
+    let (queue, capacity) = (queue().await, Capacity::new(4));
+    send(&queue, 4).await;
+    let pool = Pool::new(mapping(&queue, taking(secs(40))), scaler(4)).workers(4).capacity(capacity.clone());
+    let pool = pool.start().await.unwrap();
+    sleep(secs(16)).await;
+    let stopping = tokio::spawn(pool.stop(secs(60)));
+    sleep(secs(20)).await;
+    assert_eq!(capacity.free(), 0);
+    assert_eq!(stopping.await.unwrap().counts.acked, 4);
+    assert_eq!(capacity.free(), 4);
+}
+
 #[test]
 fn slots_are_counted() {
     let capacity = Capacity::new(0);

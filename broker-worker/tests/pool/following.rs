@@ -70,6 +70,8 @@ async fn a_queue_that_goes_away_ends_the_pool() {
     let mut events = pool.events();
     broker.delete_queue("orders").await.unwrap();
     pool.broken().await;
+    // And again to whoever asks again.
+    pool.broken().await;
     let told = told(&mut events);
     assert!(matches!(told.last(), Some(PoolEvent::Broken { .. })), "{told:?}");
 }

@@ -259,3 +259,24 @@ async fn a_batch_without_a_permit_is_given_back_whenever_it_is_stopped() {
         assert_eq!(counters(&queue).await, (1, 0, 0));
     }
 }
+
+// What a handler has left to other tasks learns of its end from the context.
+#[tokio::test(start_paused = true)]
+async fn a_mapping_that_is_dropped_cancels_the_contexts_of_its_handlers() {
+    let (queue, log) = (queue().await, Log::new());
+    send(&queue, ["a"]).await;
+    let seen = log.clone();
+    let handler = batch(move |_: Batch, context: broker_worker::Context| {
+        let (seen, cancelled) = (seen.clone(), context.cancelled().clone());
+        tokio::spawn(async move {
+            cancelled.cancelled().await;
+            seen.note("cancelled");
+        });
+        sleep(secs(25))
+    });
+    let running = QueueMapping::new(queue.clone(), handler).pollers(Pollers::Fixed(1)).start().await.unwrap();
+    sleep(secs(1)).await;
+    drop(running);
+    sleep(secs(1)).await;
+    assert_eq!(log.lines(), [(1_000, "cancelled".to_owned())]);
+}

@@ -62,3 +62,19 @@ async fn a_mapping_whose_stream_is_gone_says_so() {
     assert!(matches!(error, Error::StreamDoesNotExist { .. }), "{error}");
     assert_eq!(running.state(), State::Deleting);
 }
+
+// L32: also if a handler was still at work when the stream was gone.
+#[tokio::test(start_paused = true)]
+async fn the_last_state_of_a_mapping_whose_stream_is_gone_is_reached() {
+    let world = World::new(1).await;
+    world.put("k", "a").await;
+    let slow = |_: RecordBatch, _| async {
+        tokio::time::sleep(secs(10)).await;
+        Ok(())
+    };
+    let running = world.mapping(slow).start().await.unwrap();
+    tokio::time::sleep(secs(1)).await;
+    world.broker.delete_stream("clicks").await.unwrap();
+    tokio::time::timeout(secs(60), running.reached(State::Deleting)).await.unwrap();
+    assert_eq!(world.now(), 10_000);
+}
