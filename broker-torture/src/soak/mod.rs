@@ -27,6 +27,9 @@ const FIGURES: [&str; 4] = ["memory_kib", "threads", "files", "disk_kib"];
 const SLACK_PERCENT: u64 = 20;
 const SLACK: [u64; 4] = [8 << 10, 2, 4, 2 << 10];
 const THREADS: usize = 1;
+/// How long a thread for reads and commits waits for work before it ends. By default it is ten seconds, in which each gets some again:
+/// then there are always as many as were ever needed at once, which on a busy machine are more and more.
+const THREAD_WAITS: Duration = Duration::from_millis(1);
 
 type Sample = [u64; FIGURES.len()];
 
@@ -38,7 +41,8 @@ pub(crate) fn run(store: Store, seed: u64, minutes: Option<u64>, plots: &Path) -
     }
     let home = tempfile::tempdir()?;
     let directory = home.path().join("store");
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_time().thread_keep_alive(THREAD_WAITS).build()?;
     let (samples, operations) = runtime.block_on(days(store, &directory, seed, minutes))?;
     let plot = plots.join(format!("{suite}.svg"));
     fs::write(&plot, broker_plot::svg("hours", &curves(suite, &samples)))?;
