@@ -1,7 +1,12 @@
 //! Rows that are not what was written: named when a reader comes to them, and what is before and behind is still read. IG3,
 //! IS6.
 
-use broker_core::{LocalStream, Result, ShardId, StartingPosition, storage::Storage};
+use std::{sync::Arc, time::Duration};
+
+use broker_core::{
+    Broker, LocalStream, ReceiveOptions, Result, ShardId, StartingPosition, StreamQueueSettings,
+    storage::{Storage, faults::SlowStorage},
+};
 
 use crate::{
     damage::{PARTITION, RECORD, assert_corrupt, change_record, damage, open, store},
@@ -99,4 +104,31 @@ async fn ig3_an_undamaged_store_is_whole() {
     let store = store().await;
     let (_broker, clicks) = open(&store, false).await.unwrap();
     assert_eq!(replay(&clicks).await.len(), 8);
+}
+
+/// D10: the receive that meets it names it, and gives the others back; the next one returns them.
+#[tokio::test(start_paused = true)]
+async fn d10_an_unreadable_record_does_not_keep_the_others_of_its_receive() {
+    let store = store().await;
+    let at_once = || ReceiveOptions::up_to(6).wait_time(Duration::ZERO);
+    // With memory for all of them.
+    let open = async || Broker::builder(SlowStorage::new(Arc::new(store.clone()))).open().await.unwrap();
+    let broker = open().await;
+    let clicks = broker.open_stream("clicks").await.unwrap();
+    let settings = StreamQueueSettings::default();
+    let work = clicks.queue("work", StartingPosition::TrimHorizon, &settings).await.unwrap();
+    let got = work.receive(at_once()).await.unwrap();
+    assert_eq!(got.len(), 6);
+    for message in got {
+        work.update_visibility(message.receipt, Duration::ZERO).await.unwrap();
+    }
+    broker.close().await.unwrap();
+    damage(&store, |batch| batch.put_row(PARTITION, 3, vec![9; 60]));
+    let broker = open().await;
+    let work = broker.open_stream("clicks").await.unwrap().open_queue("work").unwrap();
+    assert_corrupt(work.receive(at_once()).await, "row 3 of partition 3");
+    let counters = work.counters().await.unwrap();
+    assert_eq!((counters.visible, counters.in_flight), (5, 1));
+    let behind = work.receive(at_once()).await.unwrap();
+    assert!(behind.iter().all(|message| message.receive_count == 2) && behind.len() == 5, "{behind:?}");
 }
